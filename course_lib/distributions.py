@@ -1,0 +1,51 @@
+"""Gaussians and their divergences, in nats, as sums over the last dimension."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.distributions import Normal
+
+
+def gaussian(mu: Tensor, log_var: Tensor) -> Normal:
+    """N(μ, σ²) with σ = exp(½·log_var), independent in every coordinate.
+
+    mu, log_var: any shape, the same for both; log_var is log σ², never log σ.
+    """
+    return Normal(mu, torch.exp(0.5 * log_var), validate_args=False)
+
+
+def kl_normal(mu_q: Tensor, log_var_q: Tensor, mu_p: Tensor, log_var_p: Tensor) -> Tensor:
+    """KL(q ‖ p) of two diagonal Gaussians, ½ Σ (σ_q²/σ_p² + (μ_q−μ_p)²/σ_p² − 1 − log σ_q²/σ_p²).
+
+    All (…, d); returns (…) nats.
+    """
+    log_ratio = log_var_q - log_var_p
+    scaled = (mu_q - mu_p) ** 2 * torch.exp(-log_var_p)
+    return 0.5 * (torch.exp(log_ratio) + scaled - 1 - log_ratio).sum(-1)
+
+
+def kl_full_normal(mu_q: Tensor, cov_q: Tensor, mu_p: Tensor, cov_p: Tensor) -> Tensor:
+    """KL(q ‖ p) of two Gaussians with full covariances.
+
+    ½ (tr Σ_p⁻¹Σ_q + (μ_p−μ_q)ᵀ Σ_p⁻¹ (μ_p−μ_q) − d + log |Σ_p|/|Σ_q|).
+    mu: (…, d), cov: (…, d, d); returns (…) nats.
+    """
+    chol_p, chol_q = torch.linalg.cholesky(cov_p), torch.linalg.cholesky(cov_q)
+    whitened = torch.linalg.solve_triangular(chol_p, chol_q, upper=False)
+    delta = torch.linalg.solve_triangular(chol_p, (mu_p - mu_q).unsqueeze(-1), upper=False)
+    trace = (whitened**2).sum((-2, -1))
+    log_det = _log_det(chol_p) - _log_det(chol_q)
+    return 0.5 * (trace + (delta**2).sum((-2, -1)) - mu_q.shape[-1] + log_det)
+
+
+def log_normal(x: Tensor, mu: Tensor, log_var: Tensor) -> Tensor:
+    """log N(x; μ, σ²) summed over the last dimension, constants included. (…, d) to (…) nats."""
+    squares = (x - mu) ** 2 * torch.exp(-log_var)
+    return -0.5 * (squares + log_var + math.log(2 * math.pi)).sum(-1)
+
+
+def _log_det(chol: Tensor) -> Tensor:
+    return 2 * chol.diagonal(dim1=-2, dim2=-1).log().sum(-1)
