@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
 from numpy.typing import ArrayLike
 from PIL import Image
 
@@ -158,8 +157,3 @@ def heat(values: ArrayLike, ax: Axes, *, label: str, span: float | None = None) 
     ax.figure.colorbar(picture, ax=ax, label=label, shrink=0.8)
     ax.set_axis_off()
     return ax
-
-
-def scatter_points(collection: PathCollection) -> np.ndarray:
-    """The (N, 2) positions that a scatter drew, for tests."""
-    return np.asarray(collection.get_offsets())

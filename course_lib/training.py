@@ -1,0 +1,151 @@
+"""`fit`: the training loop, as a generator that the caller drives, plots and stops."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.errors import CourseError
+
+# A model and a float batch to the loss (scalar) and its unweighted terms, (B,) each.
+Objective = Callable[[nn.Module, Tensor], tuple[Tensor, tuple]]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What happened in one step. Terms are means over the batch; `valid` at the end of an epoch."""
+
+    step: int
+    epoch: int
+    loss: float
+    terms: dict[str, float]
+    seconds: float
+    valid: dict[str, float] | None = None
+
+
+def best_device() -> torch.device:
+    """CUDA if there is one, else Apple's GPU, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def to_float(images: Tensor, device: torch.device | str = "cpu") -> Tensor:
+    """uint8 pixels 0…255 to floats in [0, 1]: x / 255."""
+    return images.to(device).float().div_(255)
+
+
+def fit(
+    model: nn.Module,
+    objective: Objective,
+    images: Tensor,
+    *,
+    epochs: int,
+    batch_size: int = 256,
+    lr: float = 2e-3,
+    seed: int = 0,
+    valid: Tensor | None = None,
+    patience: int | None = None,
+    device: torch.device | None = None,
+) -> Iterator[Record]:
+    """Minimise the objective with Adam and a one-cycle learning rate; yield a record a step.
+
+    images, valid: uint8 (N, …), in memory. With `patience`, training ends when the validation loss
+    has not improved for that many epochs, and the model ends with its best weights.
+    The same seed gives the same weights on the same machine, whatever the caller draws in between.
+    """
+    _refuse_bad_input(images, valid=valid, patience=patience)
+    device = device or best_device()
+    model.to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=device.type != "mps")
+    steps = -(-len(images) // batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, lr, total_steps=max(2, epochs * steps)
+    )
+    shuffle = torch.Generator().manual_seed(seed)
+    best, start, step = _Best(patience), time.perf_counter(), 0
+    for epoch in range(1, epochs + 1):
+        model.train()
+        for batch in torch.randperm(len(images), generator=shuffle).split(batch_size):
+            x = to_float(images[batch], device)
+            with _own_noise(seed, step, device):
+                loss, terms = objective(model, x)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            step += 1
+            held = None
+            if step == epoch * steps and valid is not None:
+                held = evaluate(model, objective, valid, seed=seed)
+                best.update(model, held["loss"])
+            yield Record(step, epoch, loss.item(), _means(terms), time.perf_counter() - start, held)
+        if best.exhausted():
+            break
+    best.restore(model)
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module, objective: Objective, images: Tensor, *, seed: int = 0, batch_size: int = 1000
+) -> dict[str, float]:
+    """Mean of the loss and of its terms over all images, without training. Nats per image."""
+    was_training, device = model.training, next(model.parameters()).device
+    model.eval()
+    sums: dict[str, float] = {}
+    for i, batch in enumerate(images.split(batch_size)):
+        with _own_noise(seed, i, device):
+            loss, terms = objective(model, to_float(batch, device))
+        for name, value in {"loss": loss.item(), **_means(terms)}.items():
+            sums[name] = sums.get(name, 0.0) + value * len(batch) / len(images)
+    model.train(was_training)
+    return sums
+
+
+def _means(terms: tuple) -> dict[str, float]:
+    return {name: value.mean().item() for name, value in terms._asdict().items()}
+
+
+@contextlib.contextmanager
+def _own_noise(seed: int, step: int, device: torch.device) -> Iterator[None]:
+    """This step's random numbers from (seed, step) alone; the caller's stream stays as it was."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed * 1_000_003 + step)
+        yield
+
+
+class _Best:
+    """The best weights so far, and how many epochs ago that was."""
+
+    def __init__(self, patience: int | None) -> None:
+        self.patience, self.loss, self.age = patience, float("inf"), 0
+        self.weights: dict[str, Tensor] | None = None
+
+    def update(self, model: nn.Module, loss: float) -> None:
+        self.age += 1
+        if self.patience is not None and loss < self.loss:
+            self.loss, self.age = loss, 0
+            self.weights = copy.deepcopy(model.state_dict())
+
+    def exhausted(self) -> bool:
+        return self.patience is not None and self.age >= self.patience
+
+    def restore(self, model: nn.Module) -> None:
+        if self.weights is not None:
+            model.load_state_dict(self.weights)
+
+
+def _refuse_bad_input(images: Tensor, *, valid: Tensor | None, patience: int | None) -> None:
+    if images.dtype != torch.uint8:
+        raise CourseError(f"fit wants uint8 images, got {images.dtype}: pass the data as loaded")
+    if len(images) == 0:
+        raise CourseError("fit got no images")
+    if patience is not None and valid is None:
+        raise CourseError("patience needs validation images: pass valid=…")
