@@ -1,0 +1,303 @@
+"""The course's own notebooks: what git holds, what students see, and every cell run by nbval.
+
+COURSE_FULL=1 runs them at their default settings instead of the short ones.
+"""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from course_lib.authoring.builder import rendered
+from course_lib.authoring.markers import solution_lines
+from course_lib.authoring.source import read_source
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "solutions").glob("[0-9][0-9]_*.py"))
+STEMS = [source.stem for source in SOURCES]
+COPIES = {"student": "notebooks", "solution": "solutions"}
+SIGN = {"student": "○", "solution": "✓"}
+FULL = os.environ.get("COURSE_FULL") == "1"
+BUDGET = 300 if FULL else 120  # seconds; the promise is 60 with COURSE_FAST, machines differ
+
+# Lines that a hint may name: every training loop has them.
+COMMON = {"super().__init__()", "optimizer.zero_grad()", "loss.backward()", "optimizer.step()"}
+
+runs_of = pytest.mark.parametrize(
+    ("stem", "copy"),
+    [(stem, copy) for stem in STEMS for copy in COPIES],
+    ids=[f"{stem}-{copy}" for stem in STEMS for copy in COPIES],
+)
+each_notebook = pytest.mark.parametrize("stem", STEMS)
+
+
+@pytest.fixture(scope="session")
+def texts():
+    """Every notebook as the build writes it now, so that a student's own work is not run."""
+    from course_lib.exercises import EXERCISES
+
+    return rendered(ROOT, EXERCISES)
+
+
+def notebook(texts, stem, copy):
+    text = texts[f"{COPIES[copy]}/{stem}.ipynb"]
+    return nbformat.reads(text, as_version=nbformat.NO_CONVERT)
+
+
+def committed(name):
+    """The bytes of a file at HEAD, or None without git."""
+    git = ["git", "show", f"HEAD:./{name}"]
+    try:
+        done = subprocess.run(git, cwd=ROOT, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout
+
+
+# --- what git holds ---------------------------------------------------------------------------
+
+
+@runs_of
+def test_notebook_is_what_build_writes(texts, stem, copy):
+    """Catches a source changed without `build`, or a notebook edited by hand.
+
+    A notebook that a student has worked in still passes: there, the committed bytes count.
+    """
+    name = f"{COPIES[copy]}/{stem}.ipynb"
+    path, wanted = ROOT / name, texts[name].encode()
+    there = path.read_bytes() if path.is_file() else None
+    same = wanted in (there, committed(name))
+    assert same, f"{name} differs from its source: run python -m course_lib build, commit both"
+
+
+def test_no_notebook_without_a_source(texts):
+    """Catches a generated notebook that stayed behind when its source was renamed."""
+    git = ["git", "ls-files", "notebooks", "solutions"]
+    try:
+        names = subprocess.run(git, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    held = {name for name in names.split() if name.endswith(".ipynb")}
+    assert held <= set(texts)
+
+
+def stripped(source):
+    return {line.strip() for line in source.split("\n")}
+
+
+@each_notebook
+def test_solution_does_not_leak(texts, stem):
+    """Catches a line of a solution in the student's file: in its cell, in hints, in metadata.
+
+    A line that another code cell of the notebook shows anyway is no secret.
+    """
+    cells = read_source(ROOT / "solutions" / f"{stem}.py")
+    student = {cell.id: cell for cell in notebook(texts, stem, "student").cells}
+    taught = [stripped(c.source) for c in cells if c.kind == "code" and not c.exercise]
+    public = COMMON.union(*taught)
+    everything = texts[f"notebooks/{stem}.ipynb"]
+    for cell in cells:
+        hidden = {line for line in map(str.strip, solution_lines(cell)) if line}
+        if cell.exercise:
+            assert not hidden & stripped(student[f"exercise-{cell.exercise}"].source)
+        for line in hidden - public:
+            quoted = json.dumps(line, ensure_ascii=False)[1:-1]
+            assert len(line) < 12 or quoted not in everything, f"{cell.exercise}: {line}"
+
+
+@runs_of
+def test_notebook_holds_no_results_and_nothing_hidden(texts, stem, copy):
+    """Catches outputs, run counts, attachments, unknown metadata, or a file of suspicious size."""
+    assert len(texts[f"{COPIES[copy]}/{stem}.ipynb"]) < 200_000
+    for cell in notebook(texts, stem, copy).cells:
+        assert set(cell.metadata) <= {"tags", "nbgrader", "deletable", "editable"}
+        assert "attachments" not in cell
+        assert not cell.get("outputs") and cell.get("execution_count") is None
+        assert "data:image" not in cell.source
+
+
+@runs_of
+def test_every_cell_compiles(texts, stem, copy):
+    """Catches a stub that breaks the student's syntax, and magics."""
+    for cell in notebook(texts, stem, copy).cells:
+        if cell.cell_type == "code":
+            ast.parse(cell.source)
+
+
+@each_notebook
+def test_copies_have_the_same_cells(texts, stem):
+    """Catches copies whose cells cannot be matched by id, as the grader matches them."""
+    student, solution = notebook(texts, stem, "student"), notebook(texts, stem, "solution")
+    assert [cell.id for cell in student.cells] == [cell.id for cell in solution.cells]
+
+
+# --- run --------------------------------------------------------------------------------------
+
+
+class Run:
+    """One notebook run once: `seconds`, `report`, and what each code cell showed, by cell id."""
+
+    def __init__(self, text, folder):
+        path = folder / "notebook.ipynb"
+        path.write_text(text, encoding="utf-8")
+        env = environment() | {"NBVAL_OUTPUTS": str(folder / "outputs.json")}
+        command = [sys.executable, "-m", "pytest", "-p", "nbval_outputs", "-p", "no:cacheprovider"]
+        command += ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={BUDGET}"]
+        start = time.perf_counter()
+        done = subprocess.run(
+            [*command, "--tb=short", "-q", path.name],
+            cwd=folder,
+            env=env,
+            capture_output=True,
+            encoding="utf-8",
+        )
+        self.seconds = time.perf_counter() - start
+        self.passed, self.report = done.returncode == 0, done.stdout + done.stderr
+        self.cells = json.loads((folder / "outputs.json").read_text(encoding="utf-8"))
+        self.shown = {cell["id"]: cell["outputs"] for cell in self.cells}
+        # The kernel runs in this folder: whatever else lies there was left by the notebook.
+        kept = {"notebook.ipynb", "outputs.json"}
+        self.left = sorted({path.name for path in folder.iterdir()} - kept)
+
+
+def environment():
+    """For a process of its own: short training, no download, course and plugin importable."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    env |= {"COURSE_OFFLINE": "1", "PYTHONUTF8": "1", "JUPYTER_PREFER_ENV_PATH": "1"}
+    env["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    env["COURSE_FAST"] = "0" if FULL else "1"
+    return env
+
+
+@pytest.fixture(scope="session")
+def run(texts, tmp_path_factory):
+    """run(stem, copy): the one execution of this copy, whichever test asks first."""
+    done = {}
+
+    def once(stem, copy):
+        if (stem, copy) not in done:
+            text = texts[f"{COPIES[copy]}/{stem}.ipynb"]
+            done[stem, copy] = Run(text, tmp_path_factory.mktemp(f"{stem}-{copy}"))
+        return done[stem, copy]
+
+    return once
+
+
+def words(outputs):
+    """The plain text of displayed things, and what was printed."""
+    shown = [str(output.get("data", {}).get("text/plain", "")) for output in outputs]
+    return "\n".join([*shown, *(str(output.get("text", "")) for output in outputs)])
+
+
+def is_picture(output):
+    kinds = output.get("data", {})
+    return any(kind.startswith("image/") or "widget-view" in kind for kind in kinds)
+
+
+@pytest.mark.notebook
+@runs_of
+def test_runs_to_its_end(run, texts, stem, copy, capsys):
+    """Catches a cell that raises, in the solved or in the untouched copy, and litter it leaves."""
+    result = run(stem, copy)
+    with capsys.disabled():
+        slowest = max(result.cells, key=lambda cell: cell["seconds"])
+        print(f"\n  {stem}-{copy}: {result.seconds:.0f} s, ", end="")
+        print(f"slowest cell {slowest['id']} {slowest['seconds']:.0f} s ", end="")
+    assert result.passed, result.report[-4000:]
+    code = [cell.id for cell in notebook(texts, stem, copy).cells if cell.cell_type == "code"]
+    assert [cell["id"] for cell in result.cells] == code
+    errors = [
+        out for outs in result.shown.values() for out in outs if out["output_type"] == "error"
+    ]
+    assert not errors and not result.left
+
+
+@pytest.mark.notebook
+@runs_of
+def test_stays_in_its_budget(run, stem, copy):
+    """Catches a notebook that has become too slow for a class or for CI."""
+    assert run(stem, copy).seconds <= BUDGET
+
+
+@pytest.mark.notebook
+@runs_of
+def test_each_card_tells_the_truth(run, texts, stem, copy):
+    """Catches a solution that is not green, or an untouched exercise not called "not attempted"."""
+    result = run(stem, copy)
+    checks = [c.id for c in notebook(texts, stem, copy).cells if c.id.startswith("check-")]
+    assert checks
+    for cell_id in checks:
+        card = words(result.shown[cell_id])
+        assert card.startswith(f"{SIGN[copy]} {cell_id.removeprefix('check-')}:"), card
+        assert ("not attempted" in card) == (copy == "student")
+
+
+@pytest.mark.notebook
+@runs_of
+def test_each_caption_has_its_figure(run, texts, stem, copy):
+    """Catches a caption under which nothing is drawn: the code cell above it shows a picture."""
+    shown, above = run(stem, copy).shown, None
+    for cell in notebook(texts, stem, copy).cells:
+        if cell.cell_type == "code":
+            above = cell.id
+        elif cell.source.lstrip().startswith("**Figure"):
+            assert any(map(is_picture, shown[above])), cell.source[:80]
+
+
+@pytest.mark.notebook
+@runs_of
+def test_no_warnings_reach_the_reader(run, stem, copy):
+    """Catches deprecations and numerical warnings that a student would read as a fault."""
+    outputs = [out for outs in run(stem, copy).shown.values() for out in outs]
+    noise = [out["text"] for out in outputs if out.get("name") == "stderr"]
+    assert not [text for text in noise if "Warning" in text]
+
+
+WRONG_BCE = """\
+import torch.nn.functional as F
+
+def bce_nats(x, logits):
+    return F.binary_cross_entropy_with_logits(logits, x, reduction="none").mean(-1)
+"""
+
+
+@pytest.mark.notebook
+def test_wrong_answer_gets_its_hint_and_the_notebook_goes_on(texts, tmp_path, monkeypatch):
+    """Catches a red card without the right hint, a wrong function that stays bound, a stop.
+
+    Through papermill, as the grader runs it: an injected parameter, then up to the check.
+    """
+    papermill = pytest.importorskip("papermill")
+    from course_lib.exercises import EXERCISES
+
+    student = notebook(texts, "01_autoencoder_basics", "student")
+    ids = [cell.id for cell in student.cells]
+    student.cells[ids.index("exercise-bce_nats")].source = WRONG_BCE
+    del student.cells[ids.index("check-bce_nats") + 1 :]
+    probe = "import torch\nprint(f'{bce_nats(torch.zeros(1, 4), torch.zeros(1, 4)).item():.4f}')"
+    student.cells.append(nbformat.v4.new_code_cell(probe))
+    nbformat.write(student, tmp_path / "in.ipynb")
+    parameter = ast.parse(student.cells[ids.index("parameters")].source).body[0]
+    value = {ast.unparse(parameter).split(" ")[0].rstrip(":"): ast.literal_eval(parameter.value)}
+    for key, setting in environment().items():
+        monkeypatch.setenv(key, setting)
+    done = papermill.execute_notebook(
+        str(tmp_path / "in.ipynb"),
+        str(tmp_path / "out.ipynb"),
+        parameters=value,
+        cwd=str(tmp_path),
+        kernel_name="python3",
+        progress_bar=False,
+    )
+    assert [c for c in done.cells if "injected-parameters" in c.metadata.get("tags", [])]
+    card = words(next(cell for cell in done.cells if cell.id == "check-bce_nats").outputs)
+    mistakes = {mistake.name: mistake.hint for mistake in EXERCISES["bce_nats"].mistakes}
+    hint = next(hint for name, hint in mistakes.items() if "mean over pixels" in name)
+    assert card.startswith("✗ bce_nats:") and hint.replace("`", "") in card
+    assert words(done.cells[-1].outputs).strip() == "2.7726"  # 4 ln 2: the reference, summed
