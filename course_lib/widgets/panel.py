@@ -1,0 +1,168 @@
+"""The base of every widget: controls, pictures and a line of text that are kept in step."""
+
+from __future__ import annotations
+
+import base64
+import html
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import ipywidgets
+from IPython import get_ipython
+from PIL import Image
+
+from course_lib import plots
+from course_lib.widgets import pictures
+
+Values = dict[str, float]
+VIEW = "application/vnd.jupyter.widget-view+json"
+STATUS = 'role="status" aria-live="polite" style="font-size: 115%; line-height: 1.5"'
+STILL = "A still picture: run the notebook in JupyterLab or Colab to move the sliders."
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a panel shows for one setting of its controls; the text says it without the pictures."""
+
+    pictures: dict[str, Image.Image]
+    text: str
+
+
+class Panel:
+    """Controls on pictures: whenever a control moves, frame = draw(values) is shown.
+
+    draw: from control name to value; it calls the student's functions.
+    controls: name to any ipywidgets widget with a `value`.
+    actions: button name to a function that returns new values for some controls.
+    widths: picture name to its width on the page, in the order from left to right.
+    Only API that ipywidgets 7.7 and 8 share is used. Where `draw` raises, the error is shown under
+    the picture, kept in `error` until a later value works, and raised.
+    """
+
+    def __init__(
+        self,
+        draw: Callable[[Values], Frame],
+        *,
+        controls: Mapping[str, ipywidgets.Widget],
+        widths: Mapping[str, int],
+        actions: Mapping[str, Callable[[], Values]] | None = None,
+    ) -> None:
+        self.controls, self.widths = dict(controls), dict(widths)
+        self.images = {
+            name: ipywidgets.Image(format="png", layout={"width": f"{w}px", "max_width": "100%"})
+            for name, w in widths.items()
+        }
+        self.buttons = {name: ipywidgets.Button(description=name) for name in actions or {}}
+        self.text, self.message = ipywidgets.HTML(), ipywidgets.HTML()
+        self.error: Exception | None = None
+        self._draw, self._drawing, self._stale = draw, False, False
+        self.refresh()  # what fails at the start fails in the student's cell
+        for control in self.controls.values():
+            control.observe(lambda change: self.refresh(), names="value")
+        for name, button in self.buttons.items():
+            button.on_click(lambda _, action=(actions or {})[name]: self.set(action()))
+        self.widget = _arrange(self)
+
+    @property
+    def values(self) -> Values:
+        """What the controls say now."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    def set(self, values: Mapping[str, float]) -> None:
+        """Move several controls, then draw once."""
+        before, self._drawing = self._drawing, True
+        try:
+            for name, value in values.items():
+                self.controls[name].value = value
+        finally:
+            self._drawing = before
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Draw what the controls say now.
+
+        Called again while it draws (a value came in meanwhile), it only takes note: the call that
+        runs then draws once more, so the latest value wins and no older picture follows it.
+        """
+        self._stale = True
+        if self._drawing:
+            return
+        self._drawing = True
+        try:
+            while self._stale:
+                self._stale = False
+                self._draw_once()
+        finally:
+            self._drawing = False
+
+    def _draw_once(self) -> None:
+        try:
+            frame = self._draw(self.values)
+            encoded = {name: pictures.encode(p) for name, p in frame.pictures.items()}
+        except Exception as error:
+            if not self._stale:
+                self.error, self.message.value = error, _error_html(error)
+                raise
+            return
+        if self._stale:
+            return
+        self.frame, self.error = frame, None
+        for name, data in encoded.items():
+            self.images[name].value = data
+        self.text.value = f"<div {STATUS}>{html.escape(frame.text)}</div>"
+        self.message.value = ""
+
+    def still(self) -> bytes:
+        """PNG of the panel as it stands: its pictures side by side and its text."""
+        lines = [self.frame.text, STILL]
+        sheet = pictures.beside(self.frame.pictures, widths=self.widths, lines=lines)
+        return pictures.encode(sheet)
+
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None, **_: object
+    ) -> tuple[dict[str, object], dict[str, object]]:
+        """The live widget for a front end, and the still picture for what has none.
+
+        A runner (nbclient, papermill, nbval) gets the picture alone: it keeps the widgets' state
+        in the notebook, and nbconvert would then prefer a dead widget to the picture.
+        """
+        data: dict[str, object] = {
+            "text/plain": self.frame.text,
+            "image/png": base64.b64encode(self.still()).decode(),
+        }
+        if _attended():
+            model = self.widget.model_id
+            data[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": model}
+        return data, {"image/png": {"alt": self.frame.text}}
+
+
+def _attended() -> bool:
+    """Whether someone could answer a question of this cell; runners do not allow input."""
+    parent = getattr(get_ipython(), "get_parent", dict)()
+    return parent.get("content", {}).get("allow_stdin", True)
+
+
+def _error_html(error: Exception) -> str:
+    """The error in one line, where it came from folded below it."""
+    told = html.escape(f"{type(error).__name__}: {error}")
+    trace = html.escape("".join(traceback.format_exception(error)[-4:]))
+    style = f"border-left: 4px solid {plots.VERMILION}; padding: 4px 10px; line-height: 1.4"
+    return (
+        f'<div role="alert" style="{style}"><b>{told}</b><br>The pictures are those of the last '
+        f"values that worked.<details><summary>Where it was raised</summary>"
+        f'<pre style="line-height: 1.3">{trace}</pre></details></div>'
+    )
+
+
+def _arrange(panel: Panel) -> ipywidgets.VBox:
+    """Pictures in a row that wraps on a narrow page; below them controls, buttons and text."""
+    row = {"flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "0 24px"}
+    columns = [
+        ipywidgets.VBox([ipywidgets.HTML(f"<b>{html.escape(name)}</b>"), image])
+        for name, image in panel.images.items()
+    ]
+    children = [ipywidgets.HBox(columns, layout=row), *panel.controls.values()]
+    if panel.buttons:
+        children.append(ipywidgets.HBox(list(panel.buttons.values())))
+    return ipywidgets.VBox([*children, panel.text, panel.message])

@@ -1,0 +1,138 @@
+"""Pictures for the panels: drawn once with matplotlib, marked and encoded with Pillow.
+
+matplotlib takes tens of milliseconds a figure and Pillow less than one, so no slider waits for it.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont
+from matplotlib.transforms import Transform
+from PIL import Image, ImageDraw, ImageFont
+
+from course_lib import plots
+
+DENSITY = 1.5  # picture pixels to one pixel of the page: sharp when a lecture is zoomed
+
+
+def encode(picture: Image.Image) -> bytes:
+    """PNG bytes, packed lightly: encoding is most of what a slider's step costs."""
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+@functools.cache
+def font(size: float) -> ImageFont.FreeTypeFont:
+    """The font of the figures, which has z₁ and σ; size in picture pixels."""
+    return ImageFont.truetype(findfont("DejaVu Sans"), size)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawn figure that knows where a point of its axes lies in its pixels."""
+
+    picture: Image.Image
+    to_display: Transform
+    frame: tuple[float, float, float, float]  # left, top, right, bottom of the axes
+
+    def pixel(self, x: float, y: float) -> tuple[float, float]:
+        """Where the data point (x, y) lies: pixels from the left and from the top."""
+        column, row = self.to_display.transform((x, y))
+        return float(column), self.picture.height - float(row)
+
+    def marked(self, points: Mapping[str, tuple[float, float]], *, cross: bool) -> Image.Image:
+        """A copy with a ring on each point, keyed by its colour, and lines through it.
+
+        Vertical lines only, unless `cross`.
+        """
+        picture = self.picture.copy()
+        draw = ImageDraw.Draw(picture)
+        left, top, right, bottom = self.frame
+        centres = {colour: self.pixel(*point) for colour, point in points.items()}
+        for column, row in centres.values():
+            draw.line([(column, top), (column, bottom)], fill=(0, 0, 0), width=1)
+            if cross:
+                draw.line([(left, row), (right, row)], fill=(0, 0, 0), width=1)
+        for colour, centre in centres.items():
+            draw.circle(centre, 12, fill=(255, 255, 255), outline=(0, 0, 0), width=2)
+            draw.circle(centre, 8, fill=colour)
+        return picture
+
+
+def chart(paint: Callable[[Axes], object], *, width: int, height: int) -> Chart:
+    """Draw a figure of width × height page pixels once; `paint` draws on its axes."""
+    with mpl.rc_context(plots.STYLE):
+        figure = Figure(figsize=(width / 100, height / 100), dpi=100 * DENSITY)
+        canvas = FigureCanvasAgg(figure)
+        ax = figure.subplots()
+        paint(ax)
+        canvas.draw()
+        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    box = ax.bbox
+    frame = (box.x0, picture.height - box.y1, box.x1, picture.height - box.y0)
+    # A palette picture encodes five times as fast; 200 colours leave room for those of markers.
+    return Chart(picture.quantize(200, dither=Image.Dither.NONE), ax.transData.frozen(), frame)
+
+
+def rows(images: Mapping[str, np.ndarray | str], *, width: int) -> Image.Image:
+    """Named rows of images under each other; a row that is a text shows that text instead.
+
+    images: name to (N, H, W) or (N, H, W, 3) bytes, all of one shape; width: page pixels, each
+    image pixel is enlarged to as many whole picture pixels as fit.
+    """
+    width, gap, text_font = round(width * DENSITY), 6, font(14 * DENSITY)
+    stacks = [a for a in images.values() if not isinstance(a, str)]
+    n, h, w = stacks[0].shape[:3]
+    margin = 12 + math.ceil(max(text_font.getlength(name) for name in images))
+    scale = max(1, ((width - margin) // n - gap) // w)
+    step = h * scale + gap
+    mode = "RGB" if any(a.ndim == 4 for a in stacks) else "L"
+    sheet = Image.new(mode, (width, len(images) * step - gap), "white")
+    draw = ImageDraw.Draw(sheet)
+    for row, (name, content) in enumerate(images.items()):
+        top, middle = row * step, row * step + h * scale // 2
+        draw.text((0, middle), name, "black", text_font, anchor="lm")
+        if isinstance(content, str):
+            draw.text((margin, middle), content, "black", text_font, anchor="lm")
+            continue
+        for i, image in enumerate(content):
+            enlarged = Image.fromarray(image).resize((w * scale, h * scale), Image.NEAREST)
+            sheet.paste(enlarged, (margin + i * (w * scale + gap), top))
+    return sheet
+
+
+def beside(
+    pictures: Mapping[str, Image.Image], *, widths: Mapping[str, int], lines: Sequence[str]
+) -> Image.Image:
+    """Pictures side by side under their names, with lines of text below: what a panel leaves
+    behind where it is not alive. widths: page pixels of each picture."""
+    small = {
+        name: picture.convert("RGB").resize(
+            (widths[name], round(picture.height * widths[name] / picture.width)), Image.LANCZOS
+        )
+        for name, picture in pictures.items()
+    }
+    gap, head, line = 24, 26, 24
+    texts = max((font(15).getlength(text) for text in lines), default=0)
+    width = max(sum(p.width + gap for p in small.values()) - gap, int(texts) + 1)
+    bottom = head + max(p.height for p in small.values()) + 10
+    sheet = Image.new("RGB", (width, bottom + line * len(lines)), "white")
+    draw, left = ImageDraw.Draw(sheet), 0
+    for name, picture in small.items():
+        draw.text((left, 2), name, "black", font(16))
+        sheet.paste(picture, (left, head))
+        left += picture.width + gap
+    for i, text in enumerate(lines):
+        draw.text((0, bottom + i * line), text, "black", font(15))
+    return sheet
