@@ -1,0 +1,138 @@
+"""The downloads: what `load` tries by itself, and what `data get NAME` does."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from filelock import FileLock, Timeout
+
+from course_lib.datasets import drive, store
+from course_lib.datasets.catalog import Spec, cache_file, cache_folder, data_folder, find, offline
+from course_lib.datasets.fetch import fetch, reachable
+from course_lib.datasets.folder import loader_class, present, read_folder
+from course_lib.datasets.splits import Dataset
+from course_lib.errors import CourseError
+
+
+def get(name: str) -> str:
+    """Download a data set into the cache, if it is not at hand; one line on where it is.
+
+    Raises CourseError with what to do: no network, wrong checksum, full disk, full quota.
+    """
+    spec = find(name)
+    if spec.procedural:
+        return f"{spec.name} is drawn by the course itself: nothing to download"
+    root = data_folder()
+    if root is not None and present(spec, root):
+        return f"{spec.name} is at hand in {root / spec.folder}: nothing to download"
+    if spec.name == "celeba":
+        return drive.get_celeba(spec)
+    path = cache_file(spec, spec.sizes[0])
+    found = store.read(path)
+    if found and found[1].get("official"):
+        return f"{spec.name} is at hand in {path}: nothing to download"
+    data = download(spec, must_keep=True)
+    return f"{spec.name}: {len(data.train):,} training and {len(data.test):,} test images in {path}"
+
+
+def download(spec: Spec, *, must_keep: bool = False) -> Dataset:
+    """Fetch, check, unpack and cache a data set, by torchvision's class.
+
+    A second process waits for the first. Raises CourseError; with `must_keep` also where
+    the cache cannot be written, which otherwise is one printed line.
+    """
+    if offline():
+        raise CourseError("COURSE_OFFLINE is set, which forbids downloads")
+    path = cache_file(spec, spec.sizes[0])
+    archives = _archives(spec)
+    hosts = sorted({urlsplit(url).netloc for urls, _, _ in archives for url in urls})
+    if not any(reachable(url) for url in archives[0][0]):
+        raise CourseError(f"no connection to {' or '.join(hosts)}")
+    with _workplace(spec) as folder:
+        if (found := store.read(path)) and found[1].get("official"):
+            return found[0]  # the process that we waited for has brought it
+        for urls, name, md5 in archives:
+            _fetch_any(urls, folder / name, md5=md5)
+        data = _unpack(spec, folder, [name for _, name, _ in archives])
+        info = {**store.describe(data), "official": True}
+        if must_keep:
+            store.write(path, store.parts_of(data), info)
+        else:
+            store.keep(path, data, official=True)
+        shutil.rmtree(folder, ignore_errors=True)
+    return data
+
+
+def _archives(spec: Spec) -> list[tuple[list[str], str, str]]:
+    """(addresses, file name, MD5) of what torchvision's class downloads."""
+    loader = loader_class(spec)
+    if hasattr(loader, "mirrors"):
+        return [
+            ([mirror + name for mirror in loader.mirrors], name, md5)
+            for name, md5 in loader.resources
+        ]
+    return [([loader.url], loader.filename, loader.tgz_md5)]
+
+
+def _fetch_any(urls: list[str], path: Path, *, md5: str) -> None:
+    """Fetch from the first mirror that works; the first one's complaint counts."""
+    if path.exists():
+        return  # complete and checked, from an earlier try
+    complaints = []
+    for url in urls:
+        try:
+            return fetch(url, path, md5=md5)
+        except CourseError as error:
+            complaints.append(error)
+    raise complaints[0]
+
+
+def _unpack(spec: Spec, folder: Path, names: list[str]) -> Dataset:
+    """Let torchvision's class unpack and read the archives, in a folder that is then removed."""
+    root = folder / "unpacked"
+    shutil.rmtree(root, ignore_errors=True)  # an earlier one was interrupted
+    # MNIST's class unpacks <root>/MNIST/raw/*.gz, CIFAR10's <root>/*.tar.gz
+    place = root / spec.folder if spec.folder.endswith("raw") else root
+    try:
+        place.mkdir(parents=True)
+        for name in names:
+            shutil.copyfile(folder / name, place / name)
+        loader_class(spec)(root, download=True)
+    except OSError as error:
+        raise store.disk_error(error, folder) from error
+    except RuntimeError as error:
+        raise CourseError(f"{spec.title}: the download cannot be unpacked ({error})") from error
+    return read_folder(spec, root, source=f"{spec.title} (downloaded by torchvision)")
+
+
+@contextlib.contextmanager
+def _workplace(spec: Spec) -> Iterator[Path]:
+    """A folder for unfinished downloads: one process at a time, kept for the next try.
+
+    Where the cache cannot be written, a temporary folder.
+    """
+    folder = cache_folder() / "downloads" / spec.name
+    lock = FileLock(folder.with_suffix(".lock"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _acquire(lock, spec)
+    except (OSError, NotImplementedError):  # no permission, or a file system without locks
+        with tempfile.TemporaryDirectory() as temporary:
+            yield Path(temporary)
+        return
+    try:
+        folder.mkdir(exist_ok=True)  # the process that we waited for has removed it
+        yield folder
+    finally:
+        lock.release()
+
+
+def _acquire(lock: FileLock, spec: Spec) -> None:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"{spec.name}: another process is downloading it; waiting", flush=True)
+        lock.acquire()
