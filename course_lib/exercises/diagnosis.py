@@ -1,0 +1,100 @@
+"""What to say about a wrong answer that is none of the known mistakes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from course_lib.exercises.records import Record, finite, is_array, same_value
+
+# What Python's own messages mean to somebody who meets them for the first time.
+ERROR_HINTS = (
+    ("before Module.__init__() call", "Call `super().__init__()` first in `__init__`."),
+    ("has no attribute", "A name is missing: is every method of the signature there, spelled so?"),
+    ("positional argument", "The arguments do not fit: compare your signature with the given one."),
+    ("unexpected keyword", "The arguments do not fit: compare your signature with the given one."),
+    ("shapes cannot be multiplied", "The shapes do not fit: write each one beside its line."),
+    ("must match the size", "The shapes do not fit: write each one beside its line."),
+    ("size mismatch", "The shapes do not fit: write each one beside its line."),
+    ("does not require grad", "The loss has lost its graph: is there a `.detach()` or `no_grad`?"),
+    ("is not defined", "A name is used before it exists: run the cells above, check the spelling."),
+)
+
+
+def generic_hint(obtained: Record, expected: Record) -> str:
+    """The most telling difference between two records, in one sentence."""
+    if obtained["outcome"] == "error":
+        return _error_hint(obtained)
+    if obtained["outcome"] == "changed":
+        return f"Your code changes its input {', '.join(obtained['names'])}: work on a copy."
+    got, want = _differing_part(obtained["value"], expected["value"])
+    if got is None:
+        return "Your function returns nothing (`None`): is there a `return`?"
+    if is_array(want):
+        return _array_hint(got, want)
+    return "The values differ; compare the two lines."
+
+
+def first_difference(
+    obtained: Record, expected: Record, *, rtol: float, atol: float
+) -> tuple[str, str]:
+    """The obtained and the expected value in short form, of the first part that differs."""
+    if obtained["outcome"] == "error":
+        return f"{obtained['type']}: {obtained['message']}", ""
+    if obtained["outcome"] == "changed":
+        return f"input {', '.join(obtained['names'])} changed", "inputs unchanged"
+    got, want = obtained["value"], expected["value"]
+    if isinstance(want, dict) and isinstance(got, dict) and not is_array(want):
+        for key in want:
+            if key.startswith("_"):
+                continue
+            if key not in got or not same_value(got[key], want[key], rtol=rtol, atol=atol):
+                return f"{key}: {short(got.get(key))}", f"{key}: {short(want[key])}"
+    return short(got), short(want)
+
+
+def short(value: Any, *, most: int = 6) -> str:
+    """A plain value in one line: its shape and its first numbers."""
+    if not is_array(value):
+        return str(value["type"]) if isinstance(value, dict) and "type" in value else str(value)
+    numbers, shape = value["numbers"], tuple(value["shape"])
+    text = ", ".join(f"{number:.4g}" for number in numbers[:most])
+    more = ", …" if len(numbers) > most else ""
+    return f"{text}" if not shape else f"[{text}{more}]  shape {shape}"
+
+
+def _differing_part(got: Any, want: Any) -> tuple[Any, Any]:
+    if isinstance(want, dict) and not is_array(want) and isinstance(got, dict):
+        for key in want:
+            if not key.startswith("_") and not same_value(
+                got.get(key), want[key], rtol=1e-5, atol=1e-8
+            ):
+                return got.get(key, {"type": "missing"}), want[key]
+    return got, want
+
+
+def _array_hint(got: Any, want: dict) -> str:
+    if not is_array(got):
+        kind = got.get("type", "dict") if isinstance(got, dict) else type(got).__name__
+        return f"Your result is a {kind}, not a tensor of numbers."
+    if got["shape"] != want["shape"]:
+        return f"Your result has shape {tuple(got['shape'])}, expected {tuple(want['shape'])}."
+    if not finite(got):
+        return "Your result has NaN or infinity in it: which step divides by 0 or takes log 0?"
+    a, b = np.array(got["numbers"]), np.array(want["numbers"])
+    solid = np.abs(b) > 1e-9
+    if solid.any() and np.abs(a[solid]).max() > 1e-9:
+        ratio = a[solid] / b[solid]
+        if np.allclose(ratio, ratio[0], rtol=1e-4) and not np.isclose(ratio[0], 1):
+            return f"Everywhere your result is {ratio[0]:.4g} times the expected one."
+    where = int(np.argmax(~np.isclose(a, b, rtol=1e-5)))
+    index = tuple(int(i) for i in np.unravel_index(where, tuple(want["shape"]) or (1,)))
+    return f"The shape is right; the first number that differs is at index {index}."
+
+
+def _error_hint(record: Record) -> str:
+    for part, hint in ERROR_HINTS:
+        if part in record["message"]:
+            return f"Your code raises {record['type']}. {hint}"
+    return f"Your code raises {record['type']}: {record['message']}"

@@ -1,0 +1,85 @@
+"""What a candidate did on one case, as plain JSON, and when two such records are the same."""
+
+from __future__ import annotations
+
+import copy
+import math
+import numbers
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# {"outcome": "value", "value": …}, {"outcome": "error", "type": …, "message": …} or "open"
+Record = dict[str, Any]
+
+
+def take_record(observe: Callable, candidate: Callable, case: Any, *, seed: int) -> Record:
+    """Run one observation on copies of the arguments, with random numbers of its own."""
+    own = copy.deepcopy(case)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            value = plain(observe(candidate, own))
+        except NotImplementedError:
+            return {"outcome": "open"}
+        except Exception as error:  # whatever a student's code raises is a result
+            return {"outcome": "error", "type": type(error).__name__, "message": str(error)[:300]}
+    before, after = plain(case.args), plain(own.args)
+    changed = [name for name in case.args if not same_value(before[name], after[name])]
+    if changed:
+        return {"outcome": "changed", "names": changed}
+    return {"outcome": "value", "value": value}
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON: tensors as shape and numbers, and unknown things by their type's name."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Tensor):
+        value = value.detach().cpu().numpy()
+    if isinstance(value, numbers.Number | np.ndarray | np.generic | list | tuple):
+        try:
+            array = np.asarray(value, dtype=np.float64)
+        except (TypeError, ValueError):
+            return {"type": type(value).__name__}
+        return {"shape": list(array.shape), "numbers": array.ravel().tolist()}
+    return {"type": type(value).__name__}
+
+
+def is_array(value: Any) -> bool:
+    """Whether a plain value holds numbers."""
+    return isinstance(value, dict) and set(value) == {"shape", "numbers"}
+
+
+def same_value(a: Any, b: Any, *, rtol: float = 0.0, atol: float = 0.0) -> bool:
+    """Equal in structure and shape, and close in every number; NaN equals NaN."""
+    if is_array(a) and is_array(b):
+        if a["shape"] != b["shape"]:
+            return False
+        return bool(np.allclose(a["numbers"], b["numbers"], rtol=rtol, atol=atol, equal_nan=True))
+    if isinstance(a, dict) and isinstance(b, dict):
+        keys = [key for key in {**a, **b} if not key.startswith("_")]
+        return all(
+            key in a and key in b and same_value(a[key], b[key], rtol=rtol, atol=atol)
+            for key in keys
+        )
+    return type(a) is type(b) and a == b
+
+
+def same_record(a: Record, b: Record, *, rtol: float, atol: float) -> bool:
+    """Both the same value, or both the same kind of failure."""
+    if a["outcome"] != b["outcome"]:
+        return False
+    if a["outcome"] == "value":
+        return same_value(a["value"], b["value"], rtol=rtol, atol=atol)
+    return all(a.get(key) == b.get(key) for key in ("type", "names"))
+
+
+def finite(array: dict) -> bool:
+    """Whether every number of a plain array is finite."""
+    return all(math.isfinite(number) for number in array["numbers"])

@@ -1,0 +1,123 @@
+"""An exercise as one object: its cases, its reference, how results compare, its known mistakes.
+
+Everything is judged from *records*: plain JSON of what a candidate did on each case. Records can be
+made in one process and judged in another, and a record never holds code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from course_lib.exercises.diagnosis import first_difference, generic_hint
+from course_lib.exercises.records import Record, same_record, take_record
+from course_lib.exercises.references import reference
+
+PUBLIC_SEED = 20  # the cases that a notebook shows; the grader draws its own
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call: positional arguments by name, and in words what is special about it."""
+
+    about: str
+    args: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A plausible wrong answer, and the hint for whoever gave it."""
+
+    name: str
+    wrong: Callable
+    hint: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`status` is "right", "wrong" or "open" (not attempted); the rest explains it on one case."""
+
+    name: str
+    status: str
+    hint: str = ""
+    mistake: str | None = None
+    case: Case | None = None
+    obtained: str = ""
+    expected: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return self.status == "right"
+
+
+def call(candidate: Callable, case: Case) -> Any:
+    """The usual observation: what the candidate returns."""
+    return candidate(*case.args.values())
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise; `observe(candidate, case)` says what is looked at, by default the result."""
+
+    name: str
+    points: int
+    cases: Callable[[int], list[Case]]
+    mistakes: tuple[Mistake, ...] = ()
+    observe: Callable[[Callable, Case], Any] = call
+    rtol: float = 1e-5
+    atol: float = 1e-8
+    remark: Callable[[list[Record]], str] = field(default=lambda records: "")
+
+    @property
+    def reference(self) -> Callable:
+        """The code of the solution notebook's exercise cell."""
+        return reference(self.name)
+
+    def records(self, candidate: Callable, seed: int) -> list[Record]:
+        """What the candidate does on each case of this seed, as plain JSON."""
+        return [take_record(self.observe, candidate, case, seed=seed) for case in self.cases(seed)]
+
+    def judge(self, records: list[Record], seed: int) -> Verdict:
+        """Compare records with those of the reference on the same seed."""
+        expected = self.records(self.reference, seed)
+        if len(records) != len(expected):
+            return Verdict(self.name, "wrong", "The results are incomplete: run the cell again.")
+        if any(record["outcome"] == "open" for record in records):
+            return Verdict(self.name, "open")
+        wrong = [
+            i for i, pair in enumerate(zip(records, expected, strict=True)) if not self._same(*pair)
+        ]
+        if not wrong:
+            return Verdict(self.name, "right", self.remark(records))
+        mistake = self._recognise(records, expected, wrong, seed)
+        # A case with a value explains more than one that only raised.
+        i = min(wrong, key=lambda i: records[i]["outcome"] != "value")
+        obtained, wanted = first_difference(records[i], expected[i], rtol=self.rtol, atol=self.atol)
+        hint = mistake.hint if mistake else generic_hint(records[i], expected[i])
+        name = mistake.name if mistake else None
+        return Verdict(self.name, "wrong", hint, name, self.cases(seed)[i], obtained, wanted)
+
+    def check(self, candidate: Callable, seed: int = PUBLIC_SEED) -> Verdict:
+        """Judge a candidate in this process."""
+        with torch.enable_grad():
+            return self.judge(self.records(candidate, seed), seed)
+
+    def _same(self, a: Record, b: Record) -> bool:
+        return same_record(a, b, rtol=self.rtol, atol=self.atol)
+
+    def _recognise(
+        self, records: list[Record], expected: list[Record], wrong: list[int], seed: int
+    ) -> Mistake | None:
+        """The mistake with the same results on every case, else on every case that is wrong."""
+        also_there = None
+        for mistake in self.mistakes:
+            theirs = self.records(mistake.wrong, seed)
+            same = [self._same(a, b) for a, b in zip(records, theirs, strict=True)]
+            if all(same):
+                return mistake
+            if all(same[i] for i in wrong) and any(records[i]["outcome"] == "value" for i in wrong):
+                also_there = also_there or mistake
+        return also_there

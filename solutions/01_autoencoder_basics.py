@@ -1,0 +1,554 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 1 · Autoencoder basics
+#
+# {{colab_badge}}
+#
+# **How few numbers does a picture need?** After this notebook you can
+#
+# - **compress** images with principal components and **state** the error before you compute it,
+# - **train** an autoencoder with a loop of your own, and **show** that a linear one is PCA,
+# - **choose** between squared error and cross-entropy, and say what each is blind to,
+# - **judge** a code: by its error, by its neighbours, and by what it decodes to.
+#
+# | takes | difficulty | you need |
+# |---|---|---|
+# | 90 minutes, 5 exercises | ●○○ to ●●○ | Python, tensors in PyTorch, matrices and eigenvalues |
+#
+# Run the cells in order. Where you see `raise NotImplementedError`, write your own code; the card
+# below it says whether it is right and, if not, why. Unsolved exercises do not stop the notebook.
+
+# %% setup=true
+
+# %% tags=["parameters"]
+seed = 0
+n_train = 60_000
+epochs = 8
+
+# %%
+import math
+
+import matplotlib.pyplot as plt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm.auto import trange
+
+from course_lib import datasets, plots, widgets
+from course_lib.exact import LinearGaussian, eckart_young
+from course_lib.exercises import check
+from course_lib.metrics import mean_squared_error, neighbour_accuracy
+from course_lib.settings import shortened
+from course_lib.training import best_device, to_float
+
+plots.use_course_style()
+torch.manual_seed(seed)
+n_train, epochs = shortened((n_train, epochs), (6_000, 2))
+
+# %% [markdown]
+# ## 1.1 · What is in a digit?
+#
+# Our images are handwritten digits of 28 × 28 = 784 pixels, each between 0 (black) and 1 (white).
+# We keep them in memory as bytes and turn a batch into floats when we need it. The training images
+# teach the model. The test images judge it, and no model ever learns from them.
+
+# %%
+digits = datasets.load("mnist")
+X_train = digits.train.images[:n_train].flatten(1)  # (N, D) bytes
+y_train = digits.train.labels[:n_train]  # (N,)
+X = to_float(X_train)  # (N, D) in [0, 1]
+X_test, y_test = to_float(digits.test.images.flatten(1)), digits.test.labels
+N, D = X.shape
+print(f"{digits.source}: {N:,} training and {len(X_test):,} test images of {D} pixels")
+
+# %%
+fig, ax = plt.subplots(figsize=(10, 3.2))
+plots.image_grid(X_test[:40].view(-1, 28, 28), ax, columns=20)
+plt.show()
+
+# %% [markdown]
+# **Figure 1.** Forty test images. Note how much they share: strokes of one width, a black border,
+# one connected shape. A picture of 784 independent pixels would look like noise.
+#
+# **Prediction.** One number, the average brightness, hardly describes a digit. 784 numbers describe
+# it fully. How many numbers suffice to remove nine tenths of the squared error that remains when we
+# always show the average image? Write your guess into the next cell.
+
+# %%
+my_guess = None  # how many numbers per image?
+
+# %% [markdown]
+# ## 1.2 · The best linear code: principal components
+#
+# To compress means to map an image x to a short **code** z and back to a **reconstruction** x̂.
+# Principal component analysis does both with matrices. Let x̄ be the mean image and let the columns
+# of V be the k directions in which the images vary most, with VᵀV = I. Then
+#
+# $$z = V^\top (x - \bar x), \qquad \hat x = V z + \bar x .$$
+#
+# No other linear code of k numbers has a smaller squared error (Eckart and Young, 1936).
+#
+# ### Exercise 1 · `pca_reconstruct`
+#
+# *Difficulty ●○○ · importance ●●● · 10 minutes.* Encode every image with k principal components and
+# decode it again.
+#
+# <details><summary>Hint 1</summary>
+#
+# Subtract `X.mean(0)` first, and remember to add it at the end.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `U, S, Vh = torch.linalg.svd(X_centred, full_matrices=False)` sorts the singular values downwards.
+# The **rows** of `Vh` are the principal directions, so V is `Vh[:k].T`.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# With many images the eigenvectors of the D × D covariance are cheaper than an SVD of X:
+# `torch.linalg.eigh(torch.cov(X.T))`. It sorts **upwards**.
+#
+# </details>
+
+# %% exercise="pca_reconstruct"
+def pca_reconstruct(X: Tensor, k: int) -> Tensor:
+    """Best rank-k reconstruction of X about its mean: x̂ = V Vᵀ (x − x̄) + x̄.
+
+    X: (N, D), one image a row; k: number of components. Returns (N, D).
+    """
+    ### BEGIN SOLUTION
+    mean = X.mean(0)  # (D,)
+    eigenvectors = torch.linalg.eigh(torch.cov(X.T)).eigenvectors  # columns, variance upwards
+    V = eigenvectors[:, -k:]  # (D, k)
+    return (X - mean) @ V @ V.T + mean
+    ### END SOLUTION
+
+
+# %% check="pca_reconstruct"
+pca_reconstruct = check("pca_reconstruct", pca_reconstruct)
+
+# %% [markdown]
+# The error of PCA is known before any image is reconstructed. Let λ₁ ≥ λ₂ ≥ … be the eigenvalues of
+# the covariance. Dropping a direction loses its variance, so the mean squared error per image is
+# the sum of the eigenvalues that were dropped:
+#
+# $$\tfrac{1}{N}\textstyle\sum_i \lVert x_i - \hat x_i \rVert^2 = \sum_{j>k} \lambda_j .$$
+#
+# We compare the formula with your reconstructions.
+
+# %%
+eigenvalues = torch.linalg.eigvalsh(torch.cov(X.T, correction=0)).flip(0)  # (D,) downwards
+for k in [1, 8, 64]:
+    error = ((X - pca_reconstruct(X, k)) ** 2).sum(1).mean()
+    print(f"k = {k:2d}: measured {error:7.3f}, from eigenvalues {eckart_young(eigenvalues, k):7.3f}")
+
+# %%
+share = eigenvalues.cumsum(0) / eigenvalues.sum()  # of the variance explained by k components
+needed = int((share < 0.9).sum()) + 1
+print(f"Nine tenths of the squared error are gone with k = {needed}. Your guess: {my_guess}.")
+
+# %%
+shown = X_test[[1, 2, 3, 18, 4, 8, 11, 0, 61, 7]]
+rows = {"original": shown}
+for k in [1, 8, 32, 64]:
+    with_training = torch.cat([shown, X[:10_000]])  # components come from many images
+    rows[f"k = {k}"] = pca_reconstruct(with_training, k)[: len(shown)]
+
+# %%
+fig, ax = plt.subplots(figsize=(10, 5.2))
+plots.image_rows({name: images.view(-1, 28, 28) for name, images in rows.items()}, ax)
+plt.show()
+
+# %% [markdown]
+# **Figure 2.** The same ten digits from fewer and fewer components. Note that with k = 8 you can
+# name most digits, and that all reconstructions are blurred sums of the same few patterns: PCA adds
+# and subtracts whole images, it cannot bend a stroke.
+
+# %% [markdown]
+# ## 1.3 · A linear autoencoder finds the same span
+#
+# An **autoencoder** learns both maps from data. Its **encoder** sends x to a code z, the
+# **bottleneck**; its **decoder** sends z to x̂; both are trained to make ‖x − x̂‖² small. Nobody tells
+# it about covariances. We begin with the simplest one, affine in both directions, to see what
+# training finds when the best answer is known.
+#
+# ### Exercise 2 · `LinearAutoencoder`
+#
+# *Difficulty ●○○ · importance ●●○ · 8 minutes.* A module with `encode` and `decode`, both affine:
+# a matrix and a bias each.
+#
+# <details><summary>Hint 1</summary>
+#
+# `nn.Linear(n_in, n_out)` is an affine map with a bias.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `__init__` calls `super().__init__()` and then makes one layer from D to k and one from k to D.
+# There is no activation anywhere.
+#
+# </details>
+
+# %% exercise="LinearAutoencoder"
+class LinearAutoencoder(nn.Module):
+    """z = A x + a and x̂ = W z + b: D pixels, a code of k numbers."""
+
+    def __init__(self, D: int, k: int) -> None:
+        ### BEGIN SOLUTION
+        super().__init__()
+        self.encoder = nn.Linear(D, k)
+        self.decoder = nn.Linear(k, D)
+        ### END SOLUTION
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(B, D) to (B, k)."""
+        ### BEGIN SOLUTION
+        return self.encoder(x)
+        ### END SOLUTION
+
+    def decode(self, z: Tensor) -> Tensor:
+        """(B, k) to (B, D)."""
+        ### BEGIN SOLUTION
+        return self.decoder(z)
+        ### END SOLUTION
+
+
+# %% check="LinearAutoencoder"
+LinearAutoencoder = check("LinearAutoencoder", LinearAutoencoder)
+
+# %% [markdown]
+# ### Exercise 3 · `train_step`
+#
+# *Difficulty ●●○ · importance ●●● · 12 minutes.* One step of gradient descent. Reconstruct the
+# batch, measure the squared error **summed over pixels and averaged over the batch**, and let the
+# optimizer take one step. Return the loss as a plain number.
+#
+# **Prediction.** What happens to the weights if the gradients of earlier steps are never cleared?
+#
+# <details><summary>Hint 1</summary>
+#
+# The reconstruction is `model.decode(model.encode(x))`, and its target is `x` itself.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Three calls in this order: `optimizer.zero_grad()`, `loss.backward()`, `optimizer.step()`.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# A tensor keeps the graph it came from alive. `loss.item()` is a number and keeps nothing.
+#
+# </details>
+
+# %% exercise="train_step"
+def train_step(model: nn.Module, x: Tensor, optimizer: torch.optim.Optimizer) -> float:
+    """One gradient step on the mean over the batch of ‖x − decode(encode(x))‖².
+
+    x: (B, D). Returns the loss before the step, squared error per image.
+    """
+    ### BEGIN SOLUTION
+    x_hat = model.decode(model.encode(x))  # (B, D)
+    loss = ((x - x_hat) ** 2).sum(1).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+    ### END SOLUTION
+
+
+# %% check="train_step"
+train_step = check("train_step", train_step)
+
+# %% [markdown]
+# Training is many such steps: every epoch visits each image once, in a new order. The loop below
+# calls *your* `train_step` and keeps the mean loss of each epoch. Every model of this notebook
+# learns through it.
+
+# %%
+def train(model: nn.Module, images: Tensor, *, epochs: int, lr: float = 1e-3) -> list[float]:
+    """Train on bytes (N, D) in batches of 256; returns the mean loss of each epoch."""
+    device = best_device()
+    optimizer = torch.optim.Adam(model.to(device).parameters(), lr=lr)
+    history = []
+    for _ in trange(epochs, leave=False):
+        batches = torch.randperm(len(images)).split(256)
+        losses = [train_step(model, to_float(images[b], device), optimizer) for b in batches]
+        history.append(sum(losses) / len(losses))
+    model.cpu()
+    return history
+
+
+# %% [markdown]
+# ### Exercise 4 · `principal_angles`
+#
+# *Difficulty ●●○ · importance ●●○ · 15 minutes.* Did the linear autoencoder find the principal
+# components? We cannot compare its matrix with V entry by entry: rotating the code and undoing it in
+# the decoder changes every weight and no reconstruction. What can agree is the **span** of the
+# columns. Two spans are compared by their principal angles, all 0° where the spans are the same.
+#
+# With orthonormal bases Q_W and Q_V of the two spans, the cosines of the angles are the singular
+# values of Q_Wᵀ Q_V (Björck and Golub, 1973).
+#
+# <details><summary>Hint 1</summary>
+#
+# `Q, R = torch.linalg.qr(W)` gives an orthonormal basis Q of the columns of W.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `torch.linalg.svdvals` sorts downwards, so the angles come out upwards.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# Rounding can make a cosine 1.0000000000000002, and the arccosine of that is NaN: use `clamp`.
+#
+# </details>
+
+# %% exercise="principal_angles"
+def principal_angles(W: Tensor, V: Tensor) -> Tensor:
+    """Angles between the column spaces of W and V, in degrees, ascending.
+
+    W: (D, k), V: (D, m), both of full column rank. Returns (min(k, m),).
+    """
+    ### BEGIN SOLUTION
+    Q_W, Q_V = torch.linalg.qr(W).Q, torch.linalg.qr(V).Q
+    cosines = torch.linalg.svdvals(Q_W.T @ Q_V).clamp(max=1)
+    return torch.rad2deg(torch.acos(cosines))
+    ### END SOLUTION
+
+
+# %% check="principal_angles"
+principal_angles = check("principal_angles", principal_angles)
+
+# %% [markdown]
+# First a case whose truth we know. We draw points in 20 dimensions that vary in 3 directions, the
+# columns of a known matrix, plus a little noise. A linear autoencoder with a code of 3 numbers should
+# find exactly that span.
+
+# %%
+truth = LinearGaussian(W=torch.randn(20, 3), b=torch.randn(20), sigma=0.1)
+_, points = truth.sample(20_000)  # (N, 20)
+small = LinearAutoencoder(20, 3)
+optimizer = torch.optim.Adam(small.parameters(), lr=1e-2)
+for batch in torch.randint(len(points), (1_500, 256)):
+    train_step(small, points[batch], optimizer)
+
+# %%
+W = small.decode(torch.eye(3)) - small.decode(torch.zeros(3, 3))  # rows are decoder directions
+print("angles to the true span:", principal_angles(W.T.detach(), truth.W))
+print(f"error {mean_squared_error(lambda x: small.decode(small.encode(x)), points):.3f}")
+print(f"best possible, 17 directions of noise: {17 * truth.sigma**2:.3f}")
+
+# %% [markdown]
+# The angles are a fraction of a degree and the error is that of the noise outside the span. Now the
+# digits.
+#
+# **Prediction.** Will the columns of the decoder look like the principal components?
+
+# %%
+linear = LinearAutoencoder(D, 6)
+linear_history = train(linear, X_train, epochs=epochs, lr=2e-3)
+
+# %%
+V = torch.linalg.eigh(torch.cov(X.T)).eigenvectors.flip(1)[:, :6]  # (D, 6)
+W = (linear.decode(torch.eye(6)) - linear.decode(torch.zeros(6, D)[:, :6])).T.detach()  # (D, 6)
+linear_error = mean_squared_error(lambda x: linear.decode(linear.encode(x)), X)
+print("principal angles in degrees:", [round(a, 1) for a in principal_angles(W, V).tolist()])
+print(f"error {linear_error:.2f} against {eckart_young(eigenvalues, 6):.2f} of PCA")
+
+# %%
+fig, axes = plt.subplots(2, 6, figsize=(10, 3.6))
+for j in range(6):
+    for ax, column in zip(axes[:, j], (V[:, j], W[:, j])):
+        plots.signed_image((column / column.norm()).view(28, 28), ax)
+axes[0, 0].set_title("PCA")
+axes[1, 0].set_title("decoder")
+plt.show()
+
+# %% [markdown]
+# **Figure 3.** Six principal components (top) and the six columns of the trained decoder (bottom);
+# orange is negative, purple positive. Note that no column equals a component: each is a mixture of
+# all six. The span is nearly the same and so is the error. The autoencoder *is* PCA, up to a change
+# of basis in the code that the loss cannot see.
+
+# %% [markdown]
+# ## 1.4 · What a loss sees, and what it does not
+#
+# Squared error is one way to compare x with x̂. **Cross-entropy** is the other common one. It reads a
+# pixel x ∈ [0, 1] as the share of white and x̂ as a probability:
+#
+# $$\mathrm{BCE}(x, \hat x) = -\sum_{i=1}^{D} \big[ x_i \log \hat x_i + (1 - x_i) \log (1 - \hat x_i) \big].$$
+#
+# With the natural logarithm the unit is the **nat**, and the sum over pixels gives nats per image.
+# Networks output **logits**, x̂ = sigmoid(logits), because the formula can then be evaluated without
+# ever taking the logarithm of 0.
+#
+# ### Exercise 5 · `bce_nats`
+#
+# *Difficulty ●●○ · importance ●●● · 10 minutes.* Cross-entropy of each image of the batch, in nats
+# per image, right for logits of any size.
+#
+# <details><summary>Hint 1</summary>
+#
+# Keep one value per image: sum over the pixels, do not average.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `torch.log(torch.sigmoid(150))` is fine, `torch.log(1 - torch.sigmoid(150))` is −∞. `F.logsigmoid`
+# is exact on both sides, since 1 − sigmoid(a) = sigmoid(−a).
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# PyTorch has it ready: `F.binary_cross_entropy_with_logits(logits, x, reduction="none")`.
+#
+# </details>
+
+# %% exercise="bce_nats"
+def bce_nats(x: Tensor, logits: Tensor) -> Tensor:
+    """−Σ [x log x̂ + (1−x) log(1−x̂)] with x̂ = sigmoid(logits), nats per image.
+
+    x: (B, D) in [0, 1]; logits: (B, D), of any size. Returns (B,).
+    """
+    ### BEGIN SOLUTION
+    per_pixel = F.binary_cross_entropy_with_logits(logits, x, reduction="none")  # (B, D)
+    return per_pixel.sum(1)
+    ### END SOLUTION
+
+
+# %% check="bce_nats"
+bce_nats = check("bce_nats", bce_nats)
+
+# %% [markdown]
+# **Prediction.** A pixel is exactly half grey, x = 0.5, and the reconstruction is perfect, x̂ = 0.5.
+# What does cross-entropy say: 0, or something else?
+
+# %%
+x_hat = torch.linspace(0.002, 0.998, 499)[:, None]  # one pixel, many reconstructions
+bce_of, squared_of = {}, {}
+for x in [0.0, 0.5, 0.9]:
+    target = torch.full_like(x_hat, x)
+    bce_of[f"x = {x}"] = (x_hat, bce_nats(target, torch.logit(x_hat)))
+    squared_of[f"x = {x}"] = (x_hat, (target - x_hat) ** 2)
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(10, 3.8))
+plots.curves(squared_of, axes[0], x_label="reconstruction x̂", y_label="squared error")
+plots.curves(bce_of, axes[1], x_label="reconstruction x̂", y_label="cross-entropy (nats)")
+axes[1].set_ylim(0, 4)
+plt.show()
+
+# %% [markdown]
+# **Figure 4.** Both losses of one pixel. Note that each curve has its minimum at x̂ = x, but only the
+# squared error is 0 there. A perfect half-grey pixel costs log 2 = 0.693 nats, its entropy. So the
+# cross-entropy of grey images has a floor that no model can go below, and it is not 0.
+
+# %%
+floor = bce_nats(X_test, torch.logit(X_test, eps=1e-7)).mean()
+grey = bce_nats(X_test, torch.zeros_like(X_test)).mean()
+mean_image = X.mean(0).clamp(1e-6, 1 - 1e-6).expand_as(X_test)
+constant = bce_nats(X_test, torch.logit(mean_image)).mean()
+print(f"every pixel perfect  {floor:6.1f} nats per image")
+print(f"always the mean image {constant:5.1f}")
+print(f"always x̂ = 0.5       {grey:6.1f} = 784 log 2 = {784 * math.log(2):.1f}")
+
+# %% [markdown]
+# These three numbers are the ruler for every later notebook: a useful model of these images lies
+# between the first and the second.
+#
+# Both losses have one more thing in common. If a pixel is uncertain, they are smallest at its
+# **mean**: not at the likeliest value, and not at any sharp one. This is where blur comes from.
+#
+# **Prediction.** Order these three damages by squared error, smallest first: the digit shifted by one
+# pixel, the lower half of the digit missing, and the digit under grey noise (σ = 0.25).
+
+# %%
+image = X_test[:500].view(-1, 28, 28)
+masked = image.clone()
+masked[:, 14:] = 0
+noisy = (image + 0.25 * torch.randn_like(image)).clamp(0, 1)
+damaged = {"shifted": image.roll(1, dims=2), "half missing": masked, "noisy": noisy}
+errors = {name: ((x - image) ** 2).sum((1, 2)) for name, x in damaged.items()}
+for name, error in errors.items():
+    print(f"{name:13s} squared error {error.mean():5.1f} ± {error.std() / len(error) ** 0.5:.1f}")
+
+# %%
+fig, ax = plt.subplots(figsize=(10, 4.2))
+plots.image_rows({"original": image[:10], **{n: x[:10] for n, x in damaged.items()}}, ax)
+plt.show()
+
+# %% [markdown]
+# **Figure 5.** Three damages of the same digits. A shift that nobody notices costs about as much as
+# losing half of the digit. Squared error compares pixel i with pixel i and knows nothing of strokes
+# or shapes. A number for an error is only as wise as the loss behind it.
+
+# %% [markdown]
+# ## 1.5 · Bending the code: a non-linear autoencoder
+#
+# Between pixels and code we now put two hidden layers with ReLU, and the same on the way back:
+# 784–256–256–n and n–256–256–784. The sigmoid at the end keeps x̂ in [0, 1]. We call the code
+# **undercomplete** as long as n is smaller than what it has to describe. This is the whole model:
+
+# %%
+class Autoencoder(nn.Module):
+    """784 → 256 → 256 → n and back; z = encode(x), x̂ = decode(z) in [0, 1]."""
+
+    def __init__(self, n: int, D: int = 784, h: int = 256) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(
+            nn.Linear(D, h), nn.ReLU(), nn.Linear(h, h), nn.ReLU(), nn.Linear(h, n)
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(n, h), nn.ReLU(), nn.Linear(h, h), nn.ReLU(), nn.Linear(h, D)
+        )
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.encoder(x)
+
+    def decode(self, z: Tensor) -> Tensor:
+        return torch.sigmoid(self.decoder(z))
+
+
+# %% [markdown]
+# **Prediction.** At which code sizes n does the autoencoder beat PCA clearly: small ones, large ones,
+# or all? The next cell trains five models, one after the other, with your `train_step`.
+
+# %%
+code_sizes = [1, 2, 8, 32, 64]
+models, histories = {}, {}
+for n in code_sizes:
+    torch.manual_seed(seed)
+    models[n] = Autoencoder(n)
+    histories[f"n = {n}"] = train(models[n], X_train, epochs=epochs)
+
+# %%
+def reconstruct(x: Tensor, n: int) -> Tensor:
+    """(B, D) through the code of the trained autoencoder with n numbers."""
+    with torch.no_grad():
+        return models[n].decode(models[n].encode(x))
+
+
+def pca_on_test(x: Tensor, k: int) -> Tensor:
+    """(B, D) through k principal components of the training images."""
+    V = components[:, :k]
+    return (x - X.mean(0)) @ V @ V.T + X.mean(0)
+
+
+components = torch.linalg.eigh(torch.cov(X.T)).eigenvectors.flip(1)  # (D, D) columns downwards
+
+# %%
+ae_error = {n: mean_squared_error(lambda x: reconstruct(x, n), X_test) for n in code_sizes}
+pca_error = {k: mean_squared_error(lambda x: pca_on_test(x, k), X_test) for k in range(1, 65)}
+for n in code_sizes:
+    print(f"n = {n:2d}: autoencoder {ae_error[n]:5.1f}, PCA {pca_error[n]:5.1f} on test images")
