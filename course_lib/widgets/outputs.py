@@ -43,7 +43,7 @@ def to_images(output: Tensor, *, count: int, shape: tuple[int, ...], source: str
     """
     try:
         array = torch.as_tensor(output).detach().cpu().numpy()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise CourseError(f"{source} returned {type(output).__name__}, not a tensor") from error
     shape = tuple(shape) if len(shape) == 3 else (1, *shape)
     if array.ndim == 0 or len(array) != count or array.size != count * np.prod(shape):

@@ -59,7 +59,9 @@ class Chart:
         picture = self.picture.copy()
         draw = ImageDraw.Draw(picture)
         left, top, right, bottom = self.frame
-        centres = {colour: self.pixel(*point) for colour, point in points.items()}
+        pixels = {colour: self.pixel(*point) for colour, point in points.items()}
+        # The middle of Pillow's pixel i lies i + ½ from the edge.
+        centres = {c: (round(x - 0.5), round(y - 0.5)) for c, (x, y) in pixels.items()}
         for column, row in centres.values():
             draw.line([(column, top), (column, bottom)], fill=(0, 0, 0), width=1)
             if cross:
