@@ -34,14 +34,22 @@ class Layout:
     attribute_names: tuple[str, ...]
 
 
+def complete(folder: Path) -> bool:
+    """Whether a folder holds the two lists and the images, unpacked or not."""
+    images = (folder / IMAGES, folder / f"{IMAGES}.zip")
+    lists = (folder / ATTRIBUTES, folder / PARTITION)
+    return all(path.exists() for path in lists) and any(path.exists() for path in images)
+
+
 def from_origin(spec: Spec, size: int) -> Dataset | None:
     """Prepare a size that is not cached yet, from where the images are known to be."""
-    places = [cache_folder() / spec.folder]
+    downloaded = cache_folder() / spec.folder
+    if complete(downloaded):
+        return prepare(spec, downloaded, size)
     for path in sorted(cache_folder().glob(f"{spec.name}-*[0-9].safetensors")):
-        if found := store.read(path):
-            places.append(Path(found[1]["origin"].split("|")[0]))
-    for place in places:
-        if place.is_file() or all((place / name).exists() for name in (ATTRIBUTES, PARTITION)):
+        found = store.read(path)
+        place = Path(found[1]["origin"].split("|")[0]) if found else None
+        if place and place.exists():
             return prepare(spec, place, size)
     return None
 

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from course_lib.datasets import drive, store
 from course_lib.datasets.catalog import Spec, cache_file, cache_folder, data_folder, find, offline
 from course_lib.datasets.fetch import fetch, reachable
-from course_lib.datasets.folder import loader_class, present, read_folder
+from course_lib.datasets.folder import UNREADABLE, loader_class, present, read_folder
 from course_lib.datasets.splits import Dataset
 from course_lib.errors import CourseError
 
@@ -49,7 +49,7 @@ def download(spec: Spec, *, must_keep: bool = False) -> Dataset:
     path = cache_file(spec, spec.sizes[0])
     archives = _archives(spec)
     hosts = sorted({urlsplit(url).netloc for urls, _, _ in archives for url in urls})
-    if not any(reachable(url) for url in archives[0][0]):
+    if not reachable(*archives[0][0]):
         raise CourseError(f"no connection to {' or '.join(hosts)}")
     with _workplace(spec) as folder:
         if (found := store.read(path)) and found[1].get("official"):
@@ -101,10 +101,10 @@ def _unpack(spec: Spec, folder: Path, names: list[str]) -> Dataset:
         for name in names:
             shutil.copyfile(folder / name, place / name)
         loader_class(spec)(root, download=True)
-    except OSError as error:
-        raise store.disk_error(error, folder) from error
-    except RuntimeError as error:
-        raise CourseError(f"{spec.title}: the download cannot be unpacked ({error})") from error
+    except UNREADABLE as error:
+        if isinstance(error, OSError) and error.errno:
+            raise store.disk_error(error, folder) from error
+        raise CourseError(f"{spec.title}: the download cannot be unpacked ({error!r})") from error
     return read_folder(spec, root, source=f"{spec.title} (downloaded by torchvision)")
 
 

@@ -7,8 +7,10 @@ lies where they would put it, so this is all that has to be added.
 import hashlib
 import http.client
 import os
+import queue
 import ssl
 import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -29,27 +31,30 @@ NETWORK = (
 AGENT = {"User-Agent": "autoencoder-course"}
 
 
-def reachable(url: str) -> bool:
-    """Whether a server answers within PROBE_SECONDS, whatever it says.
+def reachable(*urls: str) -> bool:
+    """Whether one of the servers answers within PROBE_SECONDS, whatever it says.
 
-    In a thread of its own, because looking up a name cannot be given a time limit.
+    In threads of their own, because looking up a name cannot be given a time limit.
     """
-    answers: list[bool] = []
+    answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
-    def ask() -> None:
+    def ask(url: str) -> None:
         request = urllib.request.Request(url, headers=AGENT, method="HEAD")
         try:
             urllib.request.urlopen(request, timeout=PROBE_SECONDS).close()
+            answers.put(True)
         except urllib.error.HTTPError:
-            pass  # it spoke: the download itself will say what is wrong
+            answers.put(True)  # it spoke: the download itself will say what is wrong
         except (OSError, http.client.HTTPException):
-            return
-        answers.append(True)
+            answers.put(False)
 
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(PROBE_SECONDS)
-    return bool(answers)
+    for url in urls:
+        threading.Thread(target=ask, args=(url,), daemon=True).start()
+    end = time.monotonic() + PROBE_SECONDS
+    try:
+        return any(answers.get(timeout=max(0, end - time.monotonic())) for _ in urls)
+    except queue.Empty:
+        return False
 
 
 def fetch(url: str, path: Path, *, md5: str) -> None:

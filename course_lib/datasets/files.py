@@ -113,7 +113,7 @@ def decode(
             side = crop.side if crop else min(image.size)
             left, top = (image.width - side) // 2, (image.height - side) // 2
             box = (left, top, left + side, top + side)
-            image = image.resize((size, size), Image.Resampling.LANCZOS, box=box)
+            image = image.crop(box).resize((size, size), Image.Resampling.LANCZOS)
         array = np.asarray(image)
     return (array[None] if channels == 1 else array.transpose(2, 0, 1)), resized
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # What torchvision's readers raise on files that are missing, cut off or not what they should be.
 UNREADABLE = (
     RuntimeError, ValueError, AssertionError, IndexError, KeyError,
-    TypeError, EOFError, OSError, pickle.UnpicklingError,
+    TypeError, EOFError, OSError, pickle.UnpicklingError, CourseError,
 )  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """`load`: the named folder, the cache, a download, and last the stand-in."""
 
+from pathlib import Path
+
 from course_lib.datasets import celeba, digits, procedural, store
 from course_lib.datasets.catalog import (
     SPECS,
@@ -44,7 +46,8 @@ def load(name: str, *, size: int | None = None) -> Dataset:
     try:
         return from_network(spec)
     except CourseError as error:
-        return _announced(_drawn(spec, size), str(error))
+        why = str(error)
+    return _announced(_drawn(spec, size), why)
 
 
 def from_folder(spec: Spec, size: int) -> Dataset | None:
@@ -104,12 +107,13 @@ def at_hand() -> list[tuple[str, str | None]]:
     return [(spec.name, _where(spec, root)) for spec in SPECS.values()]
 
 
-def _where(spec: Spec, root: object) -> str | None:
+def _where(spec: Spec, root: Path | None) -> str | None:
     if spec.procedural:
         return "drawn by the course"
     if root is not None and present(spec, root):
         return str(root / spec.folder)
-    cached = [cache_file(spec, size) for size in spec.sizes]
-    if spec.name == "celeba":
-        cached.append(cache_folder() / spec.folder / celeba.PARTITION)
-    return next((str(path) for path in cached if path.exists()), None)
+    cached = (cache_file(spec, size) for size in spec.sizes)
+    place = next((path for path in cached if path.exists()), None)
+    if place is None and spec.name == "celeba" and celeba.complete(cache_folder() / spec.folder):
+        place = cache_folder() / spec.folder
+    return place and str(place)

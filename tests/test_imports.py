@@ -1,0 +1,219 @@
+"""`data import`: any folder or ZIP of images, in three layouts, or not at all."""
+
+import os
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from data_tools import cache, encoded, pixels, write_files  # noqa: F401
+
+from course_lib import datasets
+from course_lib.datasets import catalog, files, store
+from course_lib.errors import CourseError
+
+pytestmark = pytest.mark.usefixtures("cache")
+COLOURS = {"airplane": (255, 0, 0), "truck": (0, 0, 255), "cat": (0, 255, 0)}
+
+
+def plain(colour, size=32) -> bytes:
+    """A PNG of one colour."""
+    return encoded(np.full((size, size, 3), colour, dtype=np.uint8))
+
+
+def classes(*, n=3, prefix="", size=32) -> dict[str, bytes]:
+    """n images of each class, each class in its own colour."""
+    return {
+        f"{prefix}{name}/{i}.png": plain(colour, size)
+        for name, colour in COLOURS.items()
+        for i in range(n)
+    }
+
+
+def pack(path, members):
+    """A ZIP with these members."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def colours_fit(split, label_names) -> bool:
+    """Whether every image has the colour of its label."""
+    named = [COLOURS[label_names[label]] for label in split.labels.tolist()]
+    return split.images[:, :, 5, 7].tolist() == [list(colour) for colour in named]
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "zip with a top folder"])
+def test_train_and_test_folders(tmp_path, kind, capsys):
+    """Catches labels that do not belong to the images, classes renumbered, swapped splits."""
+    top = "cifar/" if "top" in kind else ""
+    members = {
+        **classes(prefix=f"{top}train/", n=4),
+        **classes(prefix=f"{top}test/", n=2),
+        f"{top}train/.DS_Store": b"",
+        f"__MACOSX/{top}train/airplane/._0.png": b"junk",
+        f"{top}README.txt": b"hello",
+    }
+    path = tmp_path / "pictures.zip"
+    path = pack(path, members) if "zip" in kind else write_files(tmp_path / "pictures", members)
+    line = datasets.import_images(path, "cifar10")
+    assert "12 train and 6 test" in line
+    data = datasets.load("cifar10")
+    assert (len(data.train), len(data.test), data.stand_in) == (12, 6, False)
+    assert data.label_names == catalog.THINGS  # the official numbers of these classes
+    assert colours_fit(data.train, data.label_names) and colours_fit(data.test, data.label_names)
+    assert data.source == f"CIFAR-10 (imported: {path.name})"
+    assert capsys.readouterr().out == ""
+
+
+def test_class_folders_alone(tmp_path, capsys):
+    """Catches a test set that overlaps the training set, and a split that nobody mentions."""
+    members = {f"my/{k}".replace("truck", "Zebra"): v for k, v in classes(n=8).items()}
+    datasets.import_images(pack(tmp_path / "pets.zip", members), "cifar10")
+    assert "4 held out" in capsys.readouterr().out
+    data = datasets.load("cifar10")
+    assert data.label_names == ("Zebra", "airplane", "cat")
+    assert (len(data.train), len(data.test)) == (20, 4)
+
+
+@pytest.mark.parametrize("prefix", ["", "album/", "album/summer/"])
+def test_flat(tmp_path, prefix):
+    """Catches a common folder taken for a class."""
+    members = {f"{prefix}{i}.png": encoded(pixels(32, 32, 3, seed=i)) for i in range(12)}
+    datasets.import_images(pack(tmp_path / "flat.zip", members), "cifar10")
+    data = datasets.load("cifar10")
+    assert data.train.labels is None and data.label_names == ()
+    assert (len(data.train), len(data.test)) == (10, 2)
+    seen = torch.cat([data.train.images, data.test.images]).flatten(1)
+    assert len(seen.unique(dim=0)) == 12
+
+
+def test_pixels_come_through(tmp_path):
+    """Catches a transposed image, swapped channels, resizing where none is needed."""
+    image = pixels(32, 32, 3)
+    members = {"train/a.png": encoded(image), "train/b.png": encoded(image), "test/c.png": plain(0)}
+    datasets.import_images(write_files(tmp_path / "x", members), "cifar10")
+    expected = torch.from_numpy(image).permute(2, 0, 1)
+    assert torch.equal(datasets.load("cifar10").train.images[0], expected)
+
+
+def test_other_sizes_are_cropped_and_said(tmp_path, capsys):
+    """Catches a squeezed image, one cut off-centre, and a change that nobody mentions."""
+    wide = np.zeros((64, 128, 3), dtype=np.uint8)
+    wide[:, 32:96] = 255  # the centre square is white
+    members = {f"train/{i}.png": plain(9) for i in range(3)} | {"test/wide.png": encoded(wide)}
+    datasets.import_images(write_files(tmp_path / "x", members), "cifar10")
+    assert "1 of 4 images were not 32×32" in capsys.readouterr().out
+    assert (datasets.load("cifar10").test.images == 255).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1", "I;16"])
+def test_any_kind_of_image(tmp_path, mode):
+    """Catches images with a palette, transparency or one channel that cannot be read."""
+    from PIL import Image
+
+    picture = Image.fromarray(pixels(40, 40)) if mode != "I;16" else Image.new("I;16", (40, 40))
+    folder = tmp_path / "x"
+    folder.mkdir()
+    for i in range(3):
+        (picture if mode == "I;16" else picture.convert(mode)).save(folder / f"{i}.tif")
+    for name, channels in (("cifar10", 3), ("mnist", 1)):
+        datasets.import_images(folder, name)
+        assert datasets.load(name).train.images.shape[1] == channels
+
+
+def test_photographs_stand_upright(tmp_path):
+    """Catches a photograph from a telephone that lies on its side."""
+    from PIL import Image
+
+    array = np.zeros((60, 60), dtype=np.uint8)
+    array[:, :30] = 255  # left half white; orientation 6 turns it to the top
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    folder = tmp_path / "x"
+    folder.mkdir()
+    for i in range(3):
+        Image.fromarray(array).save(folder / f"{i}.jpg", exif=exif)
+    datasets.import_images(folder, "mnist")
+    data = datasets.load("mnist")
+    assert (data.train.images[0, 0, 2] > 250).all() and (data.train.images[0, 0, -2] < 5).all()
+    assert "JPEG copy" in data.source
+
+
+@pytest.mark.parametrize("bad", [b"", b"no image", "cut", "bomb"])
+def test_unreadable_images_are_counted_and_named(tmp_path, bad, cache):  # noqa: F811
+    """Catches black images in place of damaged ones, and a half-finished import."""
+    image = encoded(pixels(64, 64, 3), "JPEG")
+    if bad == "bomb":  # a small file that would unpack to 30,000 × 30,000 pixels
+        bad = b"P4 30000 30000\n" + b"\0" * 100
+    members = classes(n=5) | {
+        "cat/7.jpg": image[: len(image) // 2] if bad == "cut" else bad,
+        "cat/8.jpg": b"",
+    }
+    old = datasets.import_images(pack(tmp_path / "good.zip", classes(prefix="train/")), "cifar10")
+    with pytest.raises(CourseError) as error:
+        datasets.import_images(pack(tmp_path / "bad.zip", members), "cifar10")
+    text = str(error.value)
+    assert "2 of 17" in text and "cat/7.jpg" in text and "\n" not in text
+    assert "good.zip" in datasets.load("cifar10").source and "good.zip" in old
+    assert [p.name for p in cache.iterdir()] == ["cifar10-32.safetensors"]
+
+
+def test_paths_in_a_zip_lead_nowhere(tmp_path):
+    """Catches a ZIP that writes outside: nothing of it is ever unpacked."""
+    members = {"../../evil.png": plain(1), "/abs/evil.png": plain(2), "ok.png": plain(3)}
+    before = {*tmp_path.parent.rglob("evil.png")}
+    datasets.import_images(pack(tmp_path / "evil.zip", members), "cifar10")
+    assert {*tmp_path.parent.rglob("evil.png")} == before
+    assert not os.path.exists("/abs/evil.png")
+
+
+def test_a_member_that_unpacks_to_gigabytes_is_refused(tmp_path, monkeypatch):
+    """Catches a ZIP bomb: 64 MiB and more are never unpacked."""
+    monkeypatch.setattr(files, "LARGEST", 10_000)
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.png", b"\0" * 10_001)
+    with pytest.raises(CourseError, match="larger than"):
+        datasets.import_images(path, "cifar10")
+
+
+@pytest.mark.parametrize("what", ["missing", "text", "cut", "empty folder", "empty zip", "one"])
+def test_what_cannot_be_imported_is_one_line(tmp_path, what):
+    """Catches a traceback for a wrong path, a cut ZIP, or a folder without images."""
+    path = tmp_path / "x"
+    if what == "text":
+        path.write_text("hello")
+    elif what == "cut":
+        pack(path, classes())
+        path.write_bytes(path.read_bytes()[:-30])
+    elif what == "empty folder":
+        path.mkdir()
+    elif what == "empty zip":
+        pack(path, {})
+    elif what == "one":
+        write_files(path, {"a.png": plain(1)})
+    with pytest.raises(CourseError) as error:
+        datasets.import_images(path, "cifar10")
+    assert "\n" not in str(error.value) and str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["sprites", "faces"])
+def test_drawn_sets_take_no_images(tmp_path, name):
+    """Catches an import that nothing ever reads."""
+    with pytest.raises(CourseError, match="drawn by the course"):
+        datasets.import_images(write_files(tmp_path / "x", classes()), name)
+
+
+def test_a_full_disk_stops_the_import(tmp_path, monkeypatch, cache):  # noqa: F811
+    """Catches an import that claims success, or leaves half a file."""
+    import errno
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store, "_write_blocks", full)
+    with pytest.raises(CourseError, match="disk is full"):
+        datasets.import_images(write_files(tmp_path / "x", classes()), "cifar10")
+    assert list(cache.iterdir()) == []
