@@ -1,0 +1,15 @@
+"""The commands of `python -m course_lib`: one module each, imported when it is called.
+
+A command module has `add_arguments(parser)`, `run(args) -> int` and, where it differs from these,
+`NEEDS_PACKAGES = True` (install before `run`) and `PASSES_ON = False` (keep unknown arguments in
+`args.rest`). Nothing outside the standard library is imported at the top of one.
+"""
+
+SUMMARIES = {
+    "lab": "open the course in JupyterLab",
+    "test": "run the tests; arguments go on to pytest",
+    "doctor": "show what is installed and what to do about each red line",
+    "data": "list, download or import data sets",
+    "build": "make the notebooks from their sources again",
+    "bench": "run the benchmarks",
+}

@@ -1,0 +1,105 @@
+"""From the arguments to a command and its exit code; every failure ends in one line."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+from course_lib import __version__
+from course_lib.commands import SUMMARIES, environment
+from course_lib.errors import CourseError
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = "python -m course_lib"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but an error is one line and an option is never guessed from its beginning."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        raise CourseError(f"{message} (see {self.prog} --help)")
+
+
+def main(argv: list[str]) -> int:
+    """Runs a command. Exit codes: its own; 2 bad input, 70 a bug, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a console that lacks a sign shows "?", no traceback
+            stream.reconfigure(errors="replace")
+    try:
+        return _dispatch(argv)
+    except CourseError as error:
+        return _fail(f"error: {_one_line(error)}", code=2)
+    except KeyboardInterrupt:
+        return _fail("interrupted", code=130)
+    except BrokenPipeError:  # `… | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        what = f"{type(error).__name__}: {_one_line(error)}"
+        return _fail(f"internal error: {what}; run with COURSE_DEBUG=1 for the traceback", code=70)
+
+
+def _dispatch(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0
+    if argv[0] == "--version":
+        print(__version__)
+        return 0
+    name, *rest = argv
+    if name not in SUMMARIES:
+        raise CourseError(f"unknown command {name!r}{_closest(name, SUMMARIES)}")
+    command = importlib.import_module(f"course_lib.commands.{name}")
+    args = _parse(command, name=name, argv=rest)
+    args.root = ROOT
+    if getattr(command, "NEEDS_PACKAGES", True):
+        environment.ensure(ROOT, torch=getattr(args, "torch", None), argv=argv)
+    return int(command.run(args) or 0)
+
+
+def _parse(command: ModuleType, *, name: str, argv: list[str]) -> argparse.Namespace:
+    parser = Parser(prog=f"{PROGRAM} {name}", description=command.__doc__)
+    command.add_arguments(parser)
+    args, rest = parser.parse_known_args(argv)
+    if getattr(command, "PASSES_ON", False):
+        args.rest = rest
+    elif rest:
+        kind = "option" if rest[0].startswith("-") else "argument"
+        known = parser._option_string_actions  # every option's spelling
+        raise CourseError(f"unknown {kind} {rest[0]!r} of {name}{_closest(rest[0], known)}")
+    return args
+
+
+def _overview() -> str:
+    lines = [f"  {name:8} {summary}" for name, summary in SUMMARIES.items()]
+    return "\n".join(
+        [f"usage: {PROGRAM} COMMAND …", "", *lines, "", f"{PROGRAM} COMMAND --help says more."]
+    )
+
+
+def _closest(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f": did you mean {close[0]}?" if close else f" (there are: {', '.join(known)})"
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:500]
+
+
+def _fail(line: str, *, code: int) -> int:
+    if os.environ.get("COURSE_DEBUG") == "1" and sys.exc_info()[0] is not KeyboardInterrupt:
+        traceback.print_exc()
+    sys.stdout.flush()
+    print(line, file=sys.stderr)
+    return code

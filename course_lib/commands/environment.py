@@ -1,0 +1,64 @@
+"""The Python a command runs in: the active one if it has everything, else the course's .venv."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from course_lib.commands import pins
+from course_lib.commands.installer import LOCK, install
+from course_lib.commands.lock import exclusive
+from course_lib.commands.process import WINDOWS, hand_over, python_of, say, settle_variables
+from course_lib.commands.stamp import FOLDER, is_complete, python_version, read_stamp
+from course_lib.errors import CourseError
+
+
+def ensure(root: Path, *, torch: str | None, argv: list[str]) -> None:
+    """Returns inside a Python that has what the course needs; else makes one and goes on there."""
+    settle_variables(root)
+    venv = root / FOLDER
+    inside = is_inside(venv)
+    if not (inside and read_stamp(venv)):  # somebody else's environment, which stays as it is
+        missing = pins.lacking(root)
+        if not missing:
+            note = "; --torch changes nothing there" if torch else ""
+            say(f"using {sys.prefix}, which has all that the course needs{note}")
+            return
+        if not inside and (sys.prefix != sys.base_prefix or "CONDA_DEFAULT_ENV" in os.environ):
+            say(f"{sys.prefix} lacks {', '.join(missing)}: using {FOLDER} instead")
+    if not is_complete(root, torch=torch):
+        _install_alone(root, torch=torch)
+    if not inside:
+        _go_on_inside(venv, argv=argv)
+
+
+def enter_if_there(root: Path, *, argv: list[str]) -> None:
+    """Goes on inside .venv where that can run at all; installs nothing (for `doctor`)."""
+    settle_variables(root)
+    venv = root / FOLDER
+    if not is_inside(venv) and pins.lacking(root) and python_version(venv):
+        _go_on_inside(venv, argv=argv)
+
+
+def is_inside(venv: Path) -> bool:
+    """Whether this process runs in `venv`."""
+    return Path(sys.prefix).resolve() == venv.resolve()
+
+
+def _install_alone(root: Path, *, torch: str | None) -> None:
+    venv = root / FOLDER
+    try:
+        venv.mkdir(exist_ok=True)
+        waiting = f"another start is installing into {FOLDER}: waiting for it"
+        with exclusive(venv / LOCK, on_wait=lambda: say(waiting)) as lock:
+            if not is_complete(root, torch=torch):  # the other start may have done it all
+                install(root, torch=torch or "auto", lock=lock)
+    except OSError as error:
+        raise CourseError(f"cannot install into {venv}: {error}") from error
+
+
+def _go_on_inside(venv: Path, *, argv: list[str]) -> None:
+    code = hand_over([str(python_of(venv)), "-m", "course_lib", *argv])
+    if WINDOWS:
+        sys.exit(code)

@@ -1,0 +1,156 @@
+"""Makes .venv and fills it; may be killed at any moment, the next start goes on from there."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from course_lib.commands import torch_source
+from course_lib.commands.process import WINDOWS, python_of, say
+from course_lib.commands.stamp import (
+    FOLDER,
+    fingerprint,
+    python_version,
+    read_stamp,
+    torch_pins,
+    write_stamp,
+)
+from course_lib.errors import CourseError
+
+NEWEST_PYTHON = (3, 14)  # the last one that the pinned PyTorch has wheels for
+LOCK = "course.lock"
+DOWNLOADS = "downloads"
+
+
+def install(root: Path, *, torch: str, lock: int) -> None:
+    """Makes or repairs .venv; pip holds `lock` too, so that a killed start leaves no second pip."""
+    venv = root / FOLDER
+    if torch_pins(root):
+        check_system()
+    _settle_venv(venv)
+    stamp = {**read_stamp(venv), "python": python_version(venv), "complete": False}
+    write_stamp(venv, stamp)
+    if source := _new_source(root, torch=torch):
+        say(f"[2/3] {source.line}")
+        write_stamp(venv, {**stamp, "torch": None})
+        _install_torch(root, source=source, lock=lock)
+        stamp |= {"torch": source.name, "torch_pins": torch_pins(root)}
+        write_stamp(venv, stamp)
+    say("[3/3] everything else in requirements.txt")
+    _pip(venv, "-r", str(root / "requirements.txt"), lock=lock)
+    remove_leftovers(venv)
+    write_stamp(venv, {**stamp, "requirements": fingerprint(root), "complete": True})
+    say("installed; from now on the course starts at once")
+
+
+def _new_source(root: Path, *, torch: str) -> torch_source.Source | None:
+    """Where PyTorch is to come from, or None if the one in .venv can stay."""
+    stamp, pins = read_stamp(root / FOLDER), torch_pins(root)
+    kept = stamp.get("torch") and torch_source.keeps(stamp["torch"], torch)
+    if not pins or (kept and stamp.get("torch_pins") == pins):
+        return None
+    source = torch_source.choose(torch)
+    check_space(root, gigabytes=source.gigabytes)
+    return source
+
+
+def _install_torch(root: Path, *, source: torch_source.Source, lock: int) -> None:
+    # Without dependencies: those are pinned, and come from the ordinary index in the next step.
+    # Forced: pip would take another source's wheels of the same version for these.
+    index = ["--index-url", source.index] if source.index else []
+    options = ["--no-deps", "--force-reinstall", *index]
+    _pip(root / FOLDER, *options, *torch_pins(root), lock=lock)
+
+
+def _settle_venv(venv: Path) -> None:
+    """An environment with a Python that runs and a whole pip, whatever was there before."""
+    stamped = read_stamp(venv).get("python")
+    version = python_version(venv)
+    activate = python_of(venv).with_name("activate")  # the last thing that venv writes
+    if version is None or version != (stamped or version) or not activate.exists():
+        say(f"[1/3] making {FOLDER} with Python {platform.python_version()}")
+        make_venv(venv)
+    remove_leftovers(venv)
+    if not any(next(packages.glob("pip-*.dist-info"), None) for packages in _packages(venv)):
+        say(f"[1/3] adding pip to {FOLDER}")
+        _run_quietly([str(python_of(venv)), "-I", "-m", "ensurepip", "--upgrade", "--default-pip"])
+
+
+def check_system() -> None:
+    """One clear line where PyTorch has no wheels at all."""
+    if sys.version_info[:2] > NEWEST_PYTHON:
+        newest = ".".join(map(str, NEWEST_PYTHON))
+        raise CourseError(
+            f"PyTorch has no wheels for Python {platform.python_version()} yet: "
+            f"start with a Python from 3.10 to {newest}"
+        )
+    if sys.platform == "darwin" and platform.machine() == "x86_64":
+        raise CourseError(
+            "PyTorch has no wheels for Macs with Intel processors (or a Python made for them): "
+            "use the notebooks in Colab, or a Python for Apple silicon"
+        )
+    if sys.maxsize < 2**32:
+        raise CourseError("PyTorch has no wheels for a 32-bit Python: install a 64-bit one")
+
+
+def check_space(root: Path, *, gigabytes: float) -> None:
+    """Refuses at once what would fail after minutes."""
+    free = shutil.disk_usage(root).free / 1e9
+    if free < gigabytes:
+        raise CourseError(
+            f"the installation needs {gigabytes:.1f} GB free in {root}, which has {free:.1f} GB"
+        )
+
+
+def make_venv(venv: Path) -> None:
+    """A fresh environment in place of whatever is there; the lock stays."""
+    if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
+        raise CourseError("this Python cannot make environments: sudo apt install python3-venv")
+    for entry in venv.iterdir():
+        if entry.name != LOCK:
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    # Not sys.executable: that may lie in an environment, even in the one being replaced.
+    python = getattr(sys, "_base_executable", None) or sys.executable
+    _run_quietly([python, "-m", "venv", str(venv)])
+
+
+def remove_leftovers(venv: Path) -> None:
+    """What a killed pip leaves: packages without a RECORD (written last), ~names, downloads."""
+    shutil.rmtree(venv / DOWNLOADS, ignore_errors=True)
+    for packages in _packages(venv):
+        for info in packages.glob("*.dist-info"):
+            if not (info / "RECORD").is_file():
+                shutil.rmtree(info)  # pip takes it for not installed and writes it anew
+        for uninstalled in packages.glob("~*"):
+            shutil.rmtree(uninstalled, ignore_errors=True)
+
+
+def _packages(venv: Path) -> Iterator[Path]:
+    return venv.glob("Lib/site-packages" if WINDOWS else "lib/python*/site-packages")
+
+
+def _run_quietly(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip()
+        raise CourseError(f"{' '.join(command)} failed: {said} (sudo apt install python3-venv?)")
+
+
+def _pip(venv: Path, *arguments: str, lock: int) -> None:
+    downloads = venv / DOWNLOADS  # beside the packages: /tmp is often too small for PyTorch
+    downloads.mkdir(exist_ok=True)
+    settings = {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    folders = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(downloads))
+    code = subprocess.call(
+        [str(python_of(venv)), "-I", "-m", "pip", "install", *arguments],
+        env={**os.environ, **settings, **folders},
+        pass_fds=() if WINDOWS else (lock,),
+    )
+    if code:
+        raise CourseError(f"pip stopped ({code}), see above; the next start goes on from there")

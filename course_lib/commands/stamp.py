@@ -1,0 +1,74 @@
+"""The note in .venv that says which installation it holds, and whether that went to its end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from course_lib.commands import torch_source
+from course_lib.commands.process import python_of
+from course_lib.errors import CourseError
+
+FOLDER = ".venv"
+STAMP = "course-stamp.json"
+TORCH_PIN = re.compile(r"^(?:torch|torchvision)==[\w.+]+", re.MULTILINE)
+WHICH_PYTHON = "import sys; print('%d.%d' % sys.version_info[:2])"
+
+
+def is_complete(root: Path, *, torch: str | None = None) -> bool:
+    """Whether .venv has what requirements.txt asks for now, from wheels that `--torch` allows."""
+    stamp = read_stamp(root / FOLDER)
+    return (
+        stamp.get("complete") is True
+        and stamp.get("requirements") == fingerprint(root)
+        and torch_source.keeps(stamp.get("torch"), torch)
+        and stamp.get("python") == python_version(root / FOLDER)
+    )
+
+
+def python_version(venv: Path) -> str | None:
+    """ "3.12" for an environment whose Python runs; None where it is missing or broken."""
+    command = [str(python_of(venv)), "-I", "-S", "-c", WHICH_PYTHON]
+    try:
+        reply = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return reply.stdout.strip() if reply.returncode == 0 else None
+
+
+def fingerprint(root: Path) -> str:
+    """Hash of requirements.txt, the same for both kinds of line ends."""
+    return hashlib.sha256(requirements(root).encode()).hexdigest()
+
+
+def torch_pins(root: Path) -> list[str]:
+    """torch==… and torchvision==… as requirements.txt has them."""
+    return TORCH_PIN.findall(requirements(root))
+
+
+def requirements(root: Path) -> str:
+    """The text of requirements.txt."""
+    try:
+        return (root / "requirements.txt").read_text(encoding="utf-8")
+    except OSError as error:
+        raise CourseError(f"no requirements.txt in {root}: clone the course again") from error
+
+
+def read_stamp(venv: Path) -> dict[str, object]:
+    """What the last installation noted; empty where there was none or it cannot be read."""
+    try:
+        stamp = json.loads((venv / STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def write_stamp(venv: Path, stamp: dict[str, object]) -> None:
+    """Whole or not at all: a reader never sees half a stamp."""
+    part = venv / f"{STAMP}.part"
+    part.write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+    os.replace(part, venv / STAMP)
