@@ -149,11 +149,10 @@ def _name_at(ax: Axes, at: np.ndarray, name: str, colour: str) -> None:
     ax.annotate(name, at, ha="center", va="center", fontsize=12, fontweight="bold", bbox=box)
 
 
-def heat(values: ArrayLike, ax: Axes, *, label: str, span: float | None = None) -> Axes:
-    """Signed values as a picture, zero in white, with a colour bar. values: (H, W)."""
+def signed_image(values: ArrayLike, ax: Axes) -> Axes:
+    """A picture of signed values, zero in white, on a scale of its own. values: (H, W)."""
     values = np.asarray(values)
-    span = float(np.abs(values).max()) if span is None else span
-    picture = ax.imshow(values, cmap="PuOr", vmin=-span, vmax=span)
-    ax.figure.colorbar(picture, ax=ax, label=label, shrink=0.8)
+    span = float(np.abs(values).max())
+    ax.imshow(values, cmap="PuOr", vmin=-span, vmax=span)
     ax.set_axis_off()
     return ax

@@ -552,3 +552,227 @@ ae_error = {n: mean_squared_error(lambda x: reconstruct(x, n), X_test) for n in 
 pca_error = {k: mean_squared_error(lambda x: pca_on_test(x, k), X_test) for k in range(1, 65)}
 for n in code_sizes:
     print(f"n = {n:2d}: autoencoder {ae_error[n]:5.1f}, PCA {pca_error[n]:5.1f} on test images")
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(10, 3.8))
+curve = {name: (range(1, epochs + 1), losses) for name, losses in histories.items()}
+plots.curves(curve, axes[0], x_label="epoch", y_label="training loss per image")
+errors = {"PCA": tuple(zip(*pca_error.items())), "autoencoder": tuple(zip(*ae_error.items()))}
+plots.curves(errors, axes[1], x_label="numbers per image", y_label="test error per image")
+axes[1].set_xscale("log", base=2)
+plt.show()
+
+# %% [markdown]
+# **Figure 6.** Left: squared error during training, one line per code size. Right: error on the test
+# images. Note how far the autoencoder is below PCA at equal code size up to 32: a curved surface
+# needs fewer coordinates than a flat one. At 64 the gap closes, because the training is short
+# and the hidden layers of 256 have become the narrow part.
+#
+# The slider below calls your `pca_reconstruct` and your trained autoencoders.
+
+# %%
+few = X_test[:8]
+slider = widgets.k_slider(
+    few,
+    {
+        "PCA": lambda k: pca_reconstruct(torch.cat([few, X[:5_000]]), k)[: len(few)],
+        "autoencoder": lambda k: reconstruct(few, k),
+    },
+    {"PCA": pca_error, "autoencoder": ae_error},
+    start=8,
+)
+slider
+
+# %% [markdown]
+# **Figure 7.** Move k. Note when the first digit becomes recognisable in each row, and that the
+# autoencoder with two numbers writes clean strokes of the *wrong* digit where PCA writes a grey
+# cloud. An error you can read is not always a smaller one.
+#
+# ## 1.6 · Too much room: the identity trap
+#
+# What if the code is larger than the image? An **overcomplete** code can copy: z = x does it. Then the
+# error vanishes and the code says nothing. We train 784–1024–784 for a few epochs.
+#
+# **Prediction.** Two models reconstruct something they have never seen: two digits laid over each
+# other. Which one does it better, n = 32 or the overcomplete one? Which of the two knows digits?
+
+# %%
+class Overcomplete(nn.Module):
+    """784 → 1024 → 784; while it trains, Gaussian noise of size `noise` is added to its input."""
+
+    def __init__(self, noise: float = 0.0) -> None:
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(784, 1024), nn.Linear(1024, 784)
+        self.noise = noise
+
+    def encode(self, x: Tensor) -> Tensor:
+        if self.training:
+            x = x + self.noise * torch.randn_like(x)
+        return F.relu(self.encoder(x))
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.decoder(z)
+
+
+# %%
+torch.manual_seed(seed)
+copying, denoising = Overcomplete(), Overcomplete(noise=0.4)
+train(copying, X_train, epochs=epochs // 2)
+train(denoising, X_train, epochs=epochs // 2)
+restorers = {"n = 32": models[32], "overcomplete": copying, "overcomplete, denoising": denoising}
+
+# %%
+inputs = {
+    "digits": X_test,
+    "two digits overlaid": torch.maximum(X_test, X_test.roll(1, 0)),
+    "noisy digits": (X_test + 0.4 * torch.randn_like(X_test)).clamp(0, 1),
+}
+target = {**inputs, "noisy digits": X_test}  # a noisy digit should come back clean
+
+# %%
+@torch.no_grad()
+def restore(model: nn.Module, x: Tensor) -> Tensor:
+    """decode(encode(x)) of a model that is not training: (B, D) to (B, D)."""
+    model.eval()
+    return model.decode(model.encode(x))
+
+
+for name, model in restorers.items():
+    error = {k: ((restore(model, x) - target[k]) ** 2).sum(1).mean() for k, x in inputs.items()}
+    print(f"{name:24s}", ", ".join(f"{k} {value:5.1f}" for k, value in error.items()))
+
+# %%
+fig, ax = plt.subplots(figsize=(10, 6.8))
+pictures = {}
+for kind in ["two digits overlaid", "noisy digits"]:
+    pictures[kind] = inputs[kind][:10]
+    for name, model in restorers.items():
+        pictures[f"{name} ({kind.split()[0]})"] = restore(model, inputs[kind][:10])
+plots.image_rows({name: x.view(-1, 28, 28) for name, x in pictures.items()}, ax)
+plt.show()
+
+# %% [markdown]
+# **Figure 8.** Two kinds of unseen input and what three models make of them. Note that the
+# overcomplete model returns overlaid digits and noise alike: it learned to copy. The code of 32
+# numbers forces overlaid digits towards one digit, since that is all it can express.
+#
+# The repair is not a smaller code alone. The third model is as large as the second, but during
+# training its input was noisy while the target stayed clean. It cannot copy, and it returns noisy
+# digits with a fraction of the error, as the numbers above show. Notebook 02 builds on this.
+
+# %% [markdown]
+# ## 1.7 · The code as a map
+#
+# With n = 2 the code is a point in a plane, so we can look at it. No label was used in training.
+#
+# **Prediction.** Will images of the same digit lie together? In which of the two maps below more so?
+
+# %%
+with torch.no_grad():
+    codes = {n: model.encode(X_test) for n, model in models.items()}
+    train_codes = {n: model.encode(X[:10_000]) for n, model in models.items()}
+pca_codes = (X_test - X.mean(0)) @ components  # (N, D), the first columns matter most
+pca_train_codes = (X[:10_000] - X.mean(0)) @ components
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(10, 5))
+names = [str(i) for i in range(10)]
+plots.code_map(pca_codes[:3000, :2], y_test[:3000], axes[0], names=names)
+plots.code_map(codes[2][:3000], y_test[:3000], axes[1], names=names)
+axes[0].set_title("PCA, k = 2")
+axes[1].set_title("autoencoder, n = 2")
+plt.show()
+
+# %% [markdown]
+# **Figure 9.** Three thousand test images as points in a plane, coloured by digit afterwards. Note
+# the rays of the autoencoder: it spreads similar images along curves and leaves empty space between
+# them. The axes have no scale of their own, and distances mean little from one end to the other.
+#
+# A picture can mislead, so we measure. Take each test code, look at its five nearest training codes,
+# and let them vote. The share of right votes is the **nearest-neighbour accuracy** of the code.
+
+# %%
+some, labels = slice(0, 2_000), y_train[:10_000]
+accuracy = {"PCA": {}, "autoencoder": {}}
+for n in code_sizes:
+    near = (train_codes[n], labels, codes[n][some], y_test[some])
+    accuracy["autoencoder"][n] = neighbour_accuracy(*near)
+    near = (pca_train_codes[:, :n], labels, pca_codes[some, :n], y_test[some])
+    accuracy["PCA"][n] = neighbour_accuracy(*near)
+pixels = neighbour_accuracy(X[:10_000], labels, X_test[some], y_test[some])
+print({n: f"{value:.1%}" for n, value in accuracy["autoencoder"].items()}, f"pixels {pixels:.1%}")
+
+# %%
+fig, ax = plt.subplots(figsize=(7, 3.8))
+lines = {name: tuple(zip(*values.items())) for name, values in accuracy.items()}
+plots.curves(lines, ax, x_label="numbers per image", y_label="neighbour accuracy")
+ax.axhline(pixels, color=plots.BLACK, linestyle=":", label="784 pixels")
+ax.set_xscale("log", base=2)
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# **Figure 10.** Nearest-neighbour accuracy against the size of the code; the dotted line is that of the
+# raw pixels. Note that very small codes of the autoencoder keep far more of the class than PCA does,
+# and that a few dozen numbers serve as well as all 784 pixels. From there on the two are alike: what
+# the loss asked for is pixels, not classes.
+
+# %% [markdown]
+# ## 1.8 · Holes: why this does not generate
+#
+# The decoder turns any code into an image. Does it turn any code into a *digit*? Walk through the
+# plane of your own autoencoder: the pad shows where you are and what the decoder says.
+
+# %%
+walk = widgets.pad(models[2].decode, codes=codes[2][:3000], labels=y_test[:3000], seed=seed)
+walk
+
+# %% [markdown]
+# **Figure 11.** Left: the codes of test images and your position. Right: its decoded image. Note what
+# appears between two clusters and outside of all of them. Nothing in the loss ever mentioned the
+# places where no training image lands.
+#
+# **Prediction.** Now n = 32. We draw codes from a box that holds all codes of the training images, each
+# number by itself. Will they decode to digits more or less often than with n = 2?
+
+# %%
+low, high = train_codes[32].min(0).values, train_codes[32].max(0).values
+anywhere = low + (high - low) * torch.rand(1_000, 32)  # (B, 32), uniform in the box
+with torch.no_grad():
+    drawn = models[32].decode(anywhere)
+to_nearest = torch.cdist(drawn, X).min(1).values ** 2
+of_test = torch.cdist(reconstruct(X_test[:1_000], 32), X).min(1).values ** 2
+print(f"to the nearest training image: drawn codes {to_nearest.median():.0f}")
+print(f"                  reconstructed test images {of_test.median():.0f}")
+
+# %%
+fig, ax = plt.subplots(figsize=(10, 2.6))
+nearest = X[torch.cdist(drawn[:12], X).argmin(1)]
+rows = {"drawn": drawn[:12], "nearest": nearest}
+plots.image_rows({name: x.view(-1, 28, 28) for name, x in rows.items()}, ax)
+plt.show()
+
+# %% [markdown]
+# **Figure 12.** Images decoded from random codes, and the training image nearest to each. Note that
+# they are made of strokes but are hardly ever digits, and that they lie many times further from the
+# training images than honest reconstructions do (numbers above, squared error per image).
+#
+# The decoder is not to blame: on codes of real images it works. What we lack is a **density**, a way
+# to know which codes are likely. Notebook 02 fits one afterwards; notebook 03 builds it into the
+# training, and that is the variational autoencoder.
+
+# %% [markdown]
+# ## 1.9 · What we have seen
+#
+# - A linear code is PCA. Its error is known in advance, and training finds the same span.
+# - A non-linear encoder bends: at equal size its error is far lower and its map far clearer.
+# - Squared error and cross-entropy both ask for the mean, are blind to shape, and have different
+#   floors. In this course every error is a sum over the pixels of one image.
+# - A small error proves nothing about a code: the identity has none.
+# - Between the codes there are holes, so an autoencoder is no generator yet.
+#
+# **To think about.** (1) Your boss measures a mean over pixels and you a sum. By which factor do your
+# numbers differ? (2) Which of the five models would you use to find duplicates among a million
+# images, and why? (3) Describe an image for which squared error and your eye disagree most.
+#
+# *Next:* **02 · Convolutional autoencoder**, which knows that neighbouring pixels belong together.

@@ -80,6 +80,22 @@ class TinyAutoencoder(nn.Module):
         return self.decode(self.encode(x))
 
 
+def trace(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[str]:
+    """A list that grows with every zero_grad, backward and step from now on."""
+    calls: list[str] = []
+    last = [*model.parameters()][-1]
+    last.register_post_accumulate_grad_hook(lambda _: calls.append("backward"))
+    optimizer.register_step_pre_hook(lambda *_: calls.append("step"))
+    zero_grad = optimizer.zero_grad
+
+    def traced(*args: object, **kwargs: object) -> None:
+        calls.append("zero_grad")
+        zero_grad(*args, **kwargs)
+
+    optimizer.zero_grad = traced
+    return calls
+
+
 def observe_training(candidate: Callable, case: Any) -> dict[str, Any]:
     """Weights and losses over three steps of Adam, which does not see the scale of a loss.
 
@@ -89,12 +105,13 @@ def observe_training(candidate: Callable, case: Any) -> dict[str, Any]:
     batches = case.args["x"]
     model = TinyAutoencoder(batches.shape[-1], 2)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.1, eps=1e-16)
+    calls = trace(model, optimizer)
     first_error = squared_error(batches[0], model(batches[0])).mean().item()
     kinds, losses, weights = [], [], []
     for x in batches:
         loss = candidate(model, x.clone(), optimizer)
         kinds.append(type(loss).__name__ if not isinstance(loss, float) else "float")
-        losses.append(float(loss) if loss is not None else float("nan"))
+        losses.append(float("nan") if loss is None else float(torch.as_tensor(loss).detach()))
         weights.append(nn.utils.parameters_to_vector(model.parameters()).detach().clone())
     relative = [loss / (losses[0] or float("nan")) for loss in losses]
     return {
@@ -102,4 +119,5 @@ def observe_training(candidate: Callable, case: Any) -> dict[str, Any]:
         "type of the loss": ", ".join(sorted(set(kinds))),
         "losses, relative to the first": relative,
         "_loss per squared error": losses[0] / first_error,
+        "_calls": " ".join(calls),
     }

@@ -56,28 +56,35 @@ def is_array(value: Any) -> bool:
     return isinstance(value, dict) and set(value) == {"shape", "numbers"}
 
 
-def same_value(a: Any, b: Any, *, rtol: float = 0.0, atol: float = 0.0) -> bool:
-    """Equal in structure and shape, and close in every number; NaN equals NaN."""
+def same_value(
+    a: Any, b: Any, *, rtol: float = 0.0, atol: float = 0.0, clues: bool = False
+) -> bool:
+    """Equal in structure and shape, and close in every number; NaN equals NaN.
+
+    Parts whose name begins with an underscore are clues: no part of being right, but they tell
+    one mistake from another. They count only with `clues`.
+    """
     if is_array(a) and is_array(b):
         if a["shape"] != b["shape"]:
             return False
         return bool(np.allclose(a["numbers"], b["numbers"], rtol=rtol, atol=atol, equal_nan=True))
     if isinstance(a, dict) and isinstance(b, dict):
-        keys = [key for key in {**a, **b} if not key.startswith("_")]
+        keys = [key for key in {**a, **b} if clues or not key.startswith("_")]
         return all(
-            key in a and key in b and same_value(a[key], b[key], rtol=rtol, atol=atol)
+            key in a and key in b and same_value(a[key], b[key], rtol=rtol, atol=atol, clues=clues)
             for key in keys
         )
     return type(a) is type(b) and a == b
 
 
-def same_record(a: Record, b: Record, *, rtol: float, atol: float) -> bool:
+def same_record(a: Record, b: Record, *, rtol: float, atol: float, clues: bool = False) -> bool:
     """Both the same value, or both the same kind of failure."""
     if a["outcome"] != b["outcome"]:
         return False
     if a["outcome"] == "value":
-        return same_value(a["value"], b["value"], rtol=rtol, atol=atol)
-    return all(a.get(key) == b.get(key) for key in ("type", "names"))
+        return same_value(a["value"], b["value"], rtol=rtol, atol=atol, clues=clues)
+    keys = ("type", "names", "message") if clues else ("type", "names")
+    return all(a.get(key) == b.get(key) for key in keys)
 
 
 def finite(array: dict) -> bool:

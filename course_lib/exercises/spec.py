@@ -92,7 +92,7 @@ class Exercise:
         ]
         if not wrong:
             return Verdict(self.name, "right", self.remark(records))
-        mistake = self._recognise(records, expected, wrong, seed)
+        mistake = self._recognise(records, wrong, seed)
         # A case with a value explains more than one that only raised.
         i = min(wrong, key=lambda i: records[i]["outcome"] != "value")
         obtained, wanted = first_difference(records[i], expected[i], rtol=self.rtol, atol=self.atol)
@@ -105,19 +105,19 @@ class Exercise:
         with torch.enable_grad():
             return self.judge(self.records(candidate, seed), seed)
 
-    def _same(self, a: Record, b: Record) -> bool:
-        return same_record(a, b, rtol=self.rtol, atol=self.atol)
+    def _same(self, a: Record, b: Record, *, clues: bool = False) -> bool:
+        return same_record(a, b, rtol=self.rtol, atol=self.atol, clues=clues)
 
-    def _recognise(
-        self, records: list[Record], expected: list[Record], wrong: list[int], seed: int
-    ) -> Mistake | None:
-        """The mistake with the same results on every case, else on every case that is wrong."""
-        also_there = None
+    def _recognise(self, records: list[Record], wrong: list[int], seed: int) -> Mistake | None:
+        """The mistake that agrees best: on all cases and clues, on all cases, on the wrong ones."""
+        best, best_rank = None, 0
+        solid = any(records[i]["outcome"] == "value" for i in wrong)
         for mistake in self.mistakes:
-            theirs = self.records(mistake.wrong, seed)
-            same = [self._same(a, b) for a, b in zip(records, theirs, strict=True)]
+            pairs = [*zip(records, self.records(mistake.wrong, seed), strict=True)]
+            same = [self._same(*pair) for pair in pairs]
+            rank = int(solid and all(same[i] for i in wrong))
             if all(same):
-                return mistake
-            if all(same[i] for i in wrong) and any(records[i]["outcome"] == "value" for i in wrong):
-                also_there = also_there or mistake
-        return also_there
+                rank = 3 if all(self._same(*pair, clues=True) for pair in pairs) else 2
+            if rank > best_rank:
+                best, best_rank = mistake, rank
+        return best

@@ -1,0 +1,213 @@
+"""Mutation tests over the whole registry, and the behaviour of `check` and its card."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from alternatives import ALTERNATIVES
+from torch import nn
+
+from course_lib.errors import CourseError
+from course_lib.exercises import EXERCISES, check, references, spec
+from course_lib.exercises.card import Card
+from course_lib.exercises.spec import PUBLIC_SEED, Case, Exercise, Mistake
+
+SEEDS = [PUBLIC_SEED, 1, 977]
+MISTAKES = [(e, m) for e in EXERCISES.values() for m in e.mistakes]
+OTHERS = [(EXERCISES[name], f) for name, answers in ALTERNATIVES.items() for f in answers]
+
+
+def test_the_registry_spells_the_names_of_the_curriculum():
+    """Catches an exercise that is missing, renamed, or registered under another name."""
+    first = ["pca_reconstruct", "LinearAutoencoder", "principal_angles", "bce_nats", "train_step"]
+    assert list(EXERCISES)[:5] == first
+    assert all(name == exercise.name for name, exercise in EXERCISES.items())
+
+
+@pytest.mark.parametrize(("exercise", "mistake"), MISTAKES, ids=lambda x: getattr(x, "name", ""))
+def test_every_mistake_is_rejected_with_its_own_hint(exercise, mistake):
+    """Catches a check that lets a known wrong answer through, or answers it with another's hint."""
+    for seed in SEEDS:
+        verdict = exercise.check(mistake.wrong, seed)
+        assert not verdict.passed
+        assert verdict.status == "wrong"
+        assert verdict.hint == mistake.hint
+        assert verdict.obtained
+        assert verdict.case is not None
+
+
+@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.name)
+def test_the_reference_is_accepted(exercise):
+    """Catches a case that the course's own solution fails, on any seed."""
+    for seed in [*SEEDS, *range(5)]:
+        assert exercise.check(exercise.reference, seed).passed
+
+
+@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.name)
+def test_every_exercise_has_an_independent_alternative(exercise):
+    """Catches an exercise whose check was only ever tried on its own reference."""
+    assert ALTERNATIVES[exercise.name]
+
+
+@pytest.mark.parametrize(("exercise", "answer"), OTHERS)
+def test_right_answers_written_otherwise_are_accepted(exercise, answer):
+    """Catches a check that insists on one way of writing the answer."""
+    for seed in SEEDS:
+        verdict = exercise.check(answer, seed)
+        assert verdict.passed, verdict
+
+
+@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.name)
+def test_judging_records_from_another_process_gives_the_same_verdict(exercise):
+    """Catches a judge that needs more of a candidate than its records as JSON."""
+    for candidate in [exercise.reference, *(m.wrong for m in exercise.mistakes)]:
+        records = json.loads(json.dumps(exercise.records(candidate, 5)))
+        assert exercise.judge(records, 5).status == exercise.check(candidate, 5).status
+
+
+def test_records_of_other_cases_do_not_pass():
+    """Catches a judge that accepts records made on another seed, or too few of them."""
+    exercise = EXERCISES["bce_nats"]
+    records = exercise.records(exercise.reference, 5)
+    assert not exercise.judge(records, 6).passed
+    assert not exercise.judge(records[:-1], 5).passed
+
+
+def raising(*args):
+    raise ValueError("mat1 and mat2 shapes cannot be multiplied (3x4 and 5x6)")
+
+
+def unfinished(*args):
+    raise NotImplementedError
+
+
+def in_place(x, logits):
+    x -= 0.5
+    return F.binary_cross_entropy_with_logits(logits, x + 0.5, reduction="none").sum(1)
+
+
+def column(x, logits):
+    return F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1, keepdim=True)
+
+
+def times_three(x, logits):
+    return 3 * F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "words"),
+    [
+        (raising, "shapes do not fit"),
+        (lambda x, logits: None, "return"),
+        (lambda x, logits: "text", "not a tensor"),
+        (lambda x, logits: {"a": 1}, "not a tensor"),
+        (lambda x: x, "arguments do not fit"),
+        (in_place, "changes its input x"),
+        (column, "shape (3, 1), expected (3,)"),
+        (times_three, "3 times"),
+        (lambda x, logits: x.sum(1) * math.nan, "NaN"),
+        (None, "TypeError"),
+    ],
+)
+def test_unknown_wrong_answers_get_a_telling_hint(candidate, words):
+    """Catches a diagnosis that has nothing to say, or says it about the wrong thing."""
+    verdict = EXERCISES["bce_nats"].check(candidate)
+    assert not verdict.passed
+    assert words in verdict.hint
+
+
+def test_results_as_numpy_arrays_and_floats_count():
+    """Catches a comparison that cares for the container instead of the numbers."""
+    right = EXERCISES["bce_nats"].reference
+    assert EXERCISES["bce_nats"].check(lambda x, logits: right(x, logits).numpy()).passed
+    assert EXERCISES["bce_nats"].check(lambda x, logits: right(x, logits).tolist()).passed
+    assert not EXERCISES["bce_nats"].check(lambda x, logits: np.full(3, np.nan)).passed
+
+
+def test_check_returns_the_students_own_function_only_if_right(capsys):
+    """Catches a notebook that goes on with the course's code although the student's is right."""
+    own = lambda x, logits: EXERCISES["bce_nats"].reference(x, logits)  # noqa: E731
+    assert check("bce_nats", own) is own
+    assert check("bce_nats", unfinished) is EXERCISES["bce_nats"].reference
+    assert check("bce_nats", column) is EXERCISES["bce_nats"].reference
+    shown = capsys.readouterr().out
+    assert "✓ bce_nats" in shown
+    assert "○ bce_nats: not attempted" in shown
+    assert "✗ bce_nats" in shown
+
+
+def test_check_of_an_unknown_name_says_which_there_are():
+    """Catches a typing error in a check cell that ends in a KeyError."""
+    with pytest.raises(CourseError, match="no exercise 'bce'; there are pca_reconstruct"):
+        check("bce", unfinished)
+
+
+def test_a_candidate_does_not_move_the_random_numbers_of_the_notebook():
+    """Catches a check after which every later training gives other weights."""
+    torch.manual_seed(0)
+    EXERCISES["LinearAutoencoder"].check(EXERCISES["LinearAutoencoder"].reference)
+    after = torch.rand(3)
+    torch.manual_seed(0)
+    assert torch.equal(after, torch.rand(3))
+
+
+def test_cards_show_the_case_and_escape_html():
+    """Catches a card without input, value and hint, or one that renders what a student returns."""
+    verdict = EXERCISES["bce_nats"].check(lambda x, logits: "<script>alert(1)</script>")
+    page, text = Card(verdict)._repr_html_(), repr(Card(verdict))
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    for word in ("Hint", "Input", "Yours", "Expected", "logits"):
+        assert word in page
+        assert word in text
+
+
+def test_a_right_step_with_another_loss_scale_is_told_so():
+    """Catches a student who compares a mean over pixels with the sums of the course unaware."""
+
+    def mean_step(model, x, optimizer):
+        loss = F.mse_loss(model.decode(model.encode(x)), x)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    verdict = EXERCISES["train_step"].check(mean_step)
+    assert verdict.passed
+    assert "0.1667 times" in verdict.hint
+
+
+def test_a_mistake_on_an_edge_case_only_is_still_recognised(monkeypatch):
+    """Catches a recognition that needs the wrong answer to be wrong everywhere."""
+    cases = lambda seed: [Case("a", {"n": 3}), Case("zero", {"n": 0})]  # noqa: E731
+    slips = (Mistake("zero", lambda n: n + (n == 0), "Zero is special."),)
+    monkeypatch.setattr(spec, "reference", lambda name: lambda n: n)
+    verdict = Exercise("identity", 1, cases, slips).check(lambda n: n if n else 1)
+    assert verdict.hint == "Zero is special."
+
+
+def test_missing_solutions_are_one_clear_line(monkeypatch, tmp_path):
+    """Catches a KeyError in a course folder that has lost its solutions."""
+    monkeypatch.setattr(references, "SOLUTIONS", tmp_path)
+    with pytest.raises(CourseError, match="no solution of 'bce_nats'"):
+        _ = EXERCISES["bce_nats"].reference
+
+
+def test_modules_that_are_not_modules_are_told_so():
+    """Catches an observer that fails on a plain class instead of naming what is missing."""
+
+    class Plain:
+        def __init__(self, D, k):
+            self.W = torch.randn(D, k)
+
+    verdict = EXERCISES["LinearAutoencoder"].check(Plain)
+    assert "nn.Module" in verdict.obtained
+
+    class NoSuper(nn.Module):
+        def __init__(self, D, k):
+            self.encoder = nn.Linear(D, k)
+
+    assert "super().__init__()" in EXERCISES["LinearAutoencoder"].check(NoSuper).hint
