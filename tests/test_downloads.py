@@ -81,7 +81,7 @@ def server(monkeypatch):
     server.url = f"http://127.0.0.1:{server.server_port}/"
     server.files, server.mode, server.seen = {NAME: DATA}, "", []
     server.release = threading.Event()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
     server.release.set()
     server.shutdown()

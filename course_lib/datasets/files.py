@@ -27,7 +27,9 @@ class Files(Protocol):
     path: Path
     names: list[str]
 
-    def read(self, name: str) -> bytes: ...
+    def read(self, name: str) -> bytes:
+        """The bytes of one file."""
+        ...
 
 
 class Folder:
