@@ -31,18 +31,22 @@ def _require_sound_cell(cell: Cell) -> None:
     if not cell.exercise and student_source(cell) != cell.source:
         raise cell.error("solution markers belong in an exercise cell")
     if cell.kind == "code":
-        for source in (cell.source, student_source(cell)):
-            _require_python(cell, source)
+        _require_python(
+            cell, cell.source, "not plain Python; magics such as !pip have no place here"
+        )
+        if cell.exercise:
+            _require_python(cell, student_source(cell), "not Python once the solution is taken out")
 
 
-def _require_python(cell: Cell, source: str) -> None:
+def _require_python(cell: Cell, source: str, message: str) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # an invalid "\m" in a label
             ast.parse(source)
     except SyntaxError as error:
-        message = f"not plain Python ({error.msg}); magics such as !pip have no place here"
-        raise cell.error(message, offset=error.lineno or 0) from error
+        # Lines move when a solution is taken out: then the cell's own line has to do.
+        offset = (error.lineno or 0) if source == cell.source else 0
+        raise cell.error(f"{message} ({error.msg})", offset=offset) from error
 
 
 def _require_badge(cells: list[Cell]) -> None:
