@@ -67,8 +67,8 @@ class Chart:
             if cross:
                 draw.line([(left, row), (right, row)], fill=(0, 0, 0), width=1)
         for colour, centre in centres.items():
-            draw.circle(centre, 12, fill=(255, 255, 255), outline=(0, 0, 0), width=2)
-            draw.circle(centre, 8, fill=colour)
+            draw.circle(centre, 14, outline=(255, 255, 255), width=8)
+            draw.circle(centre, 12, outline=colour, width=4)
         return picture
 
 
