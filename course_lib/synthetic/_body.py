@@ -67,5 +67,5 @@ def draw_head(canvas: Canvas, people: People) -> None:
     dark = 0.75 * side * part.cover(-distance - 0.04, blur=0.16)
     color = people.skin + (people.shade - people.skin) * dark[:, None]
     cheek = part.cover(ellipse(part.s.abs() - 0.245, part.v - 0.2, 0.1, 0.075), blur=0.1)
-    replace(part, image=color).paint(palette.ROSE, cheek * (0.45 * people.f["blush"]))
+    replace(part, image=color).paint(palette.ROSE, cheek * (0.65 * people.f["blush"]))
     part.paint(color, part.cover(distance))

@@ -66,8 +66,11 @@ def sample_factors(n: int, *, seed: int) -> Tensor:
     columns = []
     for factor, u in zip(FACTORS, uniform.unbind(dim=1), strict=True):
         discrete = factor.kind == "discrete"
-        columns.append((u * len(factor.levels)).floor() if discrete
-                       else factor.low + (factor.high - factor.low) * u)
+        columns.append(
+            (u * len(factor.levels)).floor()
+            if discrete
+            else factor.low + (factor.high - factor.low) * u
+        )
     return torch.stack(columns, dim=1)
 
 
@@ -75,6 +78,11 @@ def check_factors(factors: object) -> Tensor:
     """The table as float32 (n, F), or a CourseError naming the first column that is off."""
     table = as_table(factors, names=FACTOR_NAMES).to(torch.float32)
     for factor, column in zip(FACTORS, table.unbind(dim=1), strict=True):
-        require_range(column, name=factor.name, low=factor.low, high=factor.high,
-                      whole=factor.kind == "discrete")
+        require_range(
+            column,
+            name=factor.name,
+            low=factor.low,
+            high=factor.high,
+            whole=factor.kind == "discrete",
+        )
     return table

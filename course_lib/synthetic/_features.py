@@ -53,13 +53,13 @@ def draw_iris(
 
 
 def draw_brows(canvas: Canvas, people: People) -> None:
-    """A tapered stroke over each eye; stern brows sink and slope inwards, raised ones arch."""
+    """A tapered stroke over each eye; stern ones sink at the nose, raised ones rise there."""
     part = canvas.crop((-0.6, 0.6, -0.42, 0.12))
     mood = people.f["brows"]
     a = part.s.abs() - EYE - 0.005
     bow, slope = arc(a, 0.13, -0.03)
-    tip = -0.12 - 0.035 * mood + 0.22 * mood * -a.clamp(max=0.13) * 0.5
-    distance = (part.v - tip - bow).abs() / (1 + (slope - 0.11 * mood) ** 2).sqrt()
+    tip = -0.12 - 0.04 * mood + 0.24 * mood * a
+    distance = (part.v - tip - bow).abs() / (1 + (slope + 0.24 * mood) ** 2).sqrt()
     thick = 0.022 - 0.05 * a.abs() - 1.1 * (a + 0.02) ** 2
     stroke = torch.maximum(distance - thick, a.abs() - 0.13)
     part.paint(people.hair * 0.8, part.cover(stroke))

@@ -35,7 +35,7 @@ def people(factors: Tensor) -> People:
         shade=palette.shaded(skin),
         hair=hair,
         hair_dark=hair * 0.78,
-        width=0.37 + 0.065 * f["width"],
+        width=0.36 + 0.08 * f["width"],
         turn=f["turn"] * math.radians(15),
         tilt=f["tilt"] * math.radians(9),
     )

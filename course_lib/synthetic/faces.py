@@ -17,6 +17,7 @@ from course_lib.synthetic._factors import (
 )
 from course_lib.synthetic._person import people as read_people
 
+Columns = dict[str, Tensor]  # name of a factor -> (n,)
 __all__ = ["FACTORS", "FACTOR_NAMES", "attributes", "render", "sample_factors"]
 _CHUNK_PIXELS = 2**17  # small enough for the processor's own cache, large enough for its threads
 
@@ -45,7 +46,13 @@ def _draw(factors: Tensor, *, style: int, size: int) -> Tensor:
 
 
 def render(factors: object, *, size: int = 64) -> Tensor:
-    """Draw one face per row of factors; uint8 (n, 3, size, size)."""
+    """Draw one face per row of factors.
+
+    factors: real numbers (n, F), columns as FACTOR_NAMES, ranges as FACTORS.
+    size: pixels along a side, 32 to 256; the same drawing at every size, anti-aliased.
+    Returns uint8 (n, 3, size, size), red, green and blue. One face does not depend on the others.
+    Raises CourseError for a size, a shape or a value out of range.
+    """
     if not isinstance(size, int) or isinstance(size, bool) or not 32 <= size <= 256:
         raise CourseError(f"size must be a whole number from 32 to 256, got {size!r}")
     table = check_factors(factors)
@@ -81,5 +88,34 @@ def _spread(work: Callable[[object], None], parts: list) -> None:
         torch.set_num_threads(threads)
 
 
-def attributes(factors):
-    raise NotImplementedError
+_ATTRIBUTES: dict[str, Callable[[Columns], Tensor]] = {
+    "5_o_Clock_Shadow": lambda f: f["beard"] == 1,
+    "Arched_Eyebrows": lambda f: f["brows"] > 0.3,
+    "Bald": lambda f: f["hair_style"] == 0,
+    "Bangs": lambda f: f["hair_style"] == 5,
+    "Black_Hair": lambda f: (f["hair_style"] > 0) & (f["hair_color"] == 0),
+    "Blond_Hair": lambda f: (f["hair_style"] > 0) & (f["hair_color"] == 4),
+    "Brown_Hair": lambda f: (f["hair_style"] > 0) & ((f["hair_color"] - 1.5).abs() < 1),
+    "Chubby": lambda f: f["width"] > 0.75,
+    "Eyeglasses": lambda f: f["glasses"] > 0,
+    "Gray_Hair": lambda f: (f["hair_style"] > 0) & (f["hair_color"] == 5),
+    "Mouth_Slightly_Open": lambda f: f["mouth"] > 0.3,
+    "Mustache": lambda f: f["beard"] >= 2,
+    "Narrow_Eyes": lambda f: f["eyes"] < 0.35,
+    "No_Beard": lambda f: f["beard"] == 0,
+    "Pale_Skin": lambda f: f["skin"] > 0.85,
+    "Rosy_Cheeks": lambda f: f["blush"] > 0.6,
+    "Smiling": lambda f: f["smile"] > 0.2,
+}
+
+
+def attributes(factors: object) -> tuple[Tensor, tuple[str, ...]]:
+    """What CelebA's annotators would tick, read off the factors.
+
+    factors: (n, F) as for `render`. Returns bool (n, A) and the A names, spelled as in CelebA.
+    Brown hair is brown or auburn; a bald head has no hair colour. Names from Z. Liu et al.,
+    "Deep learning face attributes in the wild", 2015, as far as the drawing shows them.
+    """
+    columns = dict(zip(FACTOR_NAMES, check_factors(factors).unbind(dim=1), strict=True))
+    table = [rule(columns) for rule in _ATTRIBUTES.values()]
+    return torch.stack(table, dim=1), tuple(_ATTRIBUTES)
