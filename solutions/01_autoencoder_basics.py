@@ -50,7 +50,7 @@ from course_lib.training import best_device, to_float
 
 plots.use_course_style()
 torch.manual_seed(seed)
-n_train, epochs = shortened((n_train, epochs), (6_000, 2))
+n_train, epochs = shortened((n_train, epochs), (12_000, 5))
 
 # %% [markdown]
 # ## 1.1 · What is in a digit?
@@ -233,6 +233,8 @@ LinearAutoencoder = check("LinearAutoencoder", LinearAutoencoder)
 #
 # **Prediction.** What happens to the weights if the gradients of earlier steps are never cleared?
 #
+# ✎ *Double-click here and write your answer:*
+#
 # <details><summary>Hint 1</summary>
 #
 # The reconstruction is `model.decode(model.encode(x))`, and its target is `x` itself.
@@ -354,6 +356,8 @@ print(f"best possible, 17 directions of noise: {17 * truth.sigma**2:.3f}")
 # digits.
 #
 # **Prediction.** Will the columns of the decoder look like the principal components?
+#
+# ✎ *Double-click here and write your answer:*
 
 # %%
 linear = LinearAutoencoder(D, 6)
@@ -361,7 +365,7 @@ linear_history = train(linear, X_train, epochs=epochs, lr=2e-3)
 
 # %%
 V = torch.linalg.eigh(torch.cov(X.T)).eigenvectors.flip(1)[:, :6]  # (D, 6)
-W = (linear.decode(torch.eye(6)) - linear.decode(torch.zeros(6, D)[:, :6])).T.detach()  # (D, 6)
+W = (linear.decode(torch.eye(6)) - linear.decode(torch.zeros(6, 6))).T.detach()  # (D, 6)
 linear_error = mean_squared_error(lambda x: linear.decode(linear.encode(x)), X)
 print("principal angles in degrees:", [round(a, 1) for a in principal_angles(W, V).tolist()])
 print(f"error {linear_error:.2f} against {eckart_young(eigenvalues, 6):.2f} of PCA")
@@ -433,6 +437,8 @@ bce_nats = check("bce_nats", bce_nats)
 # %% [markdown]
 # **Prediction.** A pixel is exactly half grey, x = 0.5, and the reconstruction is perfect, x̂ = 0.5.
 # What does cross-entropy say: 0, or something else?
+#
+# ✎ *Double-click here and write your answer:*
 
 # %%
 x_hat = torch.linspace(0.002, 0.998, 499)[:, None]  # one pixel, many reconstructions
@@ -471,14 +477,16 @@ print(f"always x̂ = 0.5       {grey:6.1f} = 784 log 2 = {784 * math.log(2):.1f}
 # **mean**: not at the likeliest value, and not at any sharp one. This is where blur comes from.
 #
 # **Prediction.** Order these three damages by squared error, smallest first: the digit shifted by one
-# pixel, the lower half of the digit missing, and the digit under grey noise (σ = 0.25).
+# pixel to the right and down, its lower half missing, and the digit under grey noise (σ = 0.25).
+#
+# ✎ *Double-click here and write your answer:*
 
 # %%
 image = X_test[:500].view(-1, 28, 28)
 masked = image.clone()
 masked[:, 14:] = 0
 noisy = (image + 0.25 * torch.randn_like(image)).clamp(0, 1)
-damaged = {"shifted": image.roll(1, dims=2), "half missing": masked, "noisy": noisy}
+damaged = {"shifted": image.roll((1, 1), dims=(1, 2)), "half missing": masked, "noisy": noisy}
 errors = {name: ((x - image) ** 2).sum((1, 2)) for name, x in damaged.items()}
 for name, error in errors.items():
     print(f"{name:13s} squared error {error.mean():5.1f} ± {error.std() / len(error) ** 0.5:.1f}")
@@ -489,9 +497,9 @@ plots.image_rows({"original": image[:10], **{n: x[:10] for n, x in damaged.items
 plt.show()
 
 # %% [markdown]
-# **Figure 5.** Three damages of the same digits. A shift that nobody notices costs about as much as
-# losing half of the digit. Squared error compares pixel i with pixel i and knows nothing of strokes
-# or shapes. A number for an error is only as wise as the loss behind it.
+# **Figure 5.** Three damages of the same digits. Note that the shift, which nobody notices, costs more
+# than noise that everybody sees, and about as much as losing half of the digit. Squared error compares
+# pixel i with pixel i and knows nothing of strokes. An error is only as wise as its loss.
 
 # %% [markdown]
 # ## 1.5 · Bending the code: a non-linear autoencoder
@@ -523,6 +531,8 @@ class Autoencoder(nn.Module):
 # %% [markdown]
 # **Prediction.** At which code sizes n does the autoencoder beat PCA clearly: small ones, large ones,
 # or all? The next cell trains five models, one after the other, with your `train_step`.
+#
+# ✎ *Double-click here and write your answer:*
 
 # %%
 code_sizes = [1, 2, 8, 32, 64]
@@ -564,9 +574,9 @@ plt.show()
 
 # %% [markdown]
 # **Figure 6.** Left: squared error during training, one line per code size. Right: error on the test
-# images. Note how far the autoencoder is below PCA at equal code size up to 32: a curved surface
-# needs fewer coordinates than a flat one. At 64 the gap closes, because the training is short
-# and the hidden layers of 256 have become the narrow part.
+# images. Note how far the autoencoder is below PCA while the code is small: a curved surface needs
+# fewer coordinates than a flat one. With 64 numbers PCA catches up: a flat surface of 64 dimensions
+# holds nearly every digit, and the autoencoder's training is short.
 #
 # The slider below calls your `pca_reconstruct` and your trained autoencoders.
 
@@ -595,6 +605,8 @@ slider
 #
 # **Prediction.** Two models reconstruct something they have never seen: two digits laid over each
 # other. Which one does it better, n = 32 or the overcomplete one? Which of the two knows digits?
+#
+# ✎ *Double-click here and write your answer:*
 
 # %%
 class Overcomplete(nn.Module):
@@ -619,7 +631,7 @@ torch.manual_seed(seed)
 copying, denoising = Overcomplete(), Overcomplete(noise=0.4)
 train(copying, X_train, epochs=epochs // 2)
 train(denoising, X_train, epochs=epochs // 2)
-restorers = {"n = 32": models[32], "overcomplete": copying, "overcomplete, denoising": denoising}
+restorers = {"n = 32": models[32], "overcomplete": copying, "denoising": denoising}
 
 # %%
 inputs = {
@@ -639,22 +651,22 @@ def restore(model: nn.Module, x: Tensor) -> Tensor:
 
 for name, model in restorers.items():
     error = {k: ((restore(model, x) - target[k]) ** 2).sum(1).mean() for k, x in inputs.items()}
-    print(f"{name:24s}", ", ".join(f"{k} {value:5.1f}" for k, value in error.items()))
+    print(f"{name:13s}", ", ".join(f"{k} {value:5.1f}" for k, value in error.items()))
 
 # %%
-fig, ax = plt.subplots(figsize=(10, 6.8))
-pictures = {}
-for kind in ["two digits overlaid", "noisy digits"]:
-    pictures[kind] = inputs[kind][:10]
-    for name, model in restorers.items():
-        pictures[f"{name} ({kind.split()[0]})"] = restore(model, inputs[kind][:10])
-plots.image_rows({name: x.view(-1, 28, 28) for name, x in pictures.items()}, ax)
+fig, axes = plt.subplots(1, 2, figsize=(11, 3.6))
+for ax, kind in zip(axes, ["two digits overlaid", "noisy digits"]):
+    some = inputs[kind][:6]
+    pictures = {"input": some, **{name: restore(m, some) for name, m in restorers.items()}}
+    plots.image_rows({name: x.view(-1, 28, 28) for name, x in pictures.items()}, ax)
+    ax.set_title(kind)
+axes[1].set_yticks([])
 plt.show()
 
 # %% [markdown]
 # **Figure 8.** Two kinds of unseen input and what three models make of them. Note that the
 # overcomplete model returns overlaid digits and noise alike: it learned to copy. The code of 32
-# numbers forces overlaid digits towards one digit, since that is all it can express.
+# numbers bends overlaid digits towards a single shape, since that is all it can express.
 #
 # The repair is not a smaller code alone. The third model is as large as the second, but during
 # training its input was noisy while the target stayed clean. It cannot copy, and it returns noisy
@@ -666,6 +678,8 @@ plt.show()
 # With n = 2 the code is a point in a plane, so we can look at it. No label was used in training.
 #
 # **Prediction.** Will images of the same digit lie together? In which of the two maps below more so?
+#
+# ✎ *Double-click here and write your answer:*
 
 # %%
 with torch.no_grad():
@@ -734,6 +748,8 @@ walk
 #
 # **Prediction.** Now n = 32. We draw codes from a box that holds all codes of the training images, each
 # number by itself. Will they decode to digits more or less often than with n = 2?
+#
+# ✎ *Double-click here and write your answer:*
 
 # %%
 low, high = train_codes[32].min(0).values, train_codes[32].max(0).values
