@@ -1,0 +1,104 @@
+"""Identities of Gaussians and of the linear-Gaussian model, whose evidence is known."""
+
+import pytest
+import torch
+from torch.distributions import MultivariateNormal, Normal, kl_divergence
+
+from course_lib.distributions import gaussian, kl_full_normal, kl_normal, log_normal
+from course_lib.exact import LinearGaussian, eckart_young
+
+
+@pytest.fixture
+def model():
+    """Five pixels, two latents, float64."""
+    g = torch.Generator().manual_seed(4)
+    W = torch.randn(5, 2, generator=g, dtype=torch.float64)
+    return LinearGaussian(W, torch.randn(5, generator=g, dtype=torch.float64), 0.7)
+
+
+@pytest.fixture
+def x(model):
+    return model.sample(6, generator=torch.Generator().manual_seed(5))[1]
+
+
+def random_gaussian(seed, d=3):
+    g = torch.Generator().manual_seed(seed)
+    return torch.randn(2, 7, d, generator=g, dtype=torch.float64)
+
+
+def test_kl_of_diagonal_gaussians_is_torchs():
+    """Catches a sign, a missing ½, log σ in place of log σ², a swapped direction."""
+    (mu_q, log_var_q), (mu_p, log_var_p) = random_gaussian(1), random_gaussian(2)
+    ours = kl_normal(mu_q, log_var_q, mu_p, log_var_p)
+    q, p = gaussian(mu_q, log_var_q), gaussian(mu_p, log_var_p)
+    torch.testing.assert_close(ours, kl_divergence(q, p).sum(-1))
+
+
+def test_kl_agrees_with_sampling_within_its_standard_error():
+    """Catches a closed form that is not the expectation of log q − log p."""
+    (mu, log_var), zero = random_gaussian(1), torch.zeros(7, 3, dtype=torch.float64)
+    torch.manual_seed(0)
+    q = gaussian(mu, log_var)
+    z = q.sample((20_000,))
+    ratio = q.log_prob(z).sum(-1) - log_normal(z, zero, zero)  # (S, B)
+    error = ratio.std(0) / len(z) ** 0.5
+    assert ((ratio.mean(0) - kl_normal(mu, log_var, zero, zero)).abs() < 4.5 * error).all()
+
+
+def test_kl_of_full_gaussians_contains_the_diagonal_one():
+    """Catches a trace, determinant or dimension that only fits one covariance."""
+    (mu_q, log_var_q), (mu_p, log_var_p) = random_gaussian(1), random_gaussian(2)
+    full = kl_full_normal(
+        mu_q, torch.diag_embed(log_var_q.exp()), mu_p, torch.diag_embed(log_var_p.exp())
+    )
+    torch.testing.assert_close(full, kl_normal(mu_q, log_var_q, mu_p, log_var_p))
+    mix = torch.randn(2, 3, 3, generator=torch.Generator().manual_seed(8), dtype=torch.float64)
+    cov = mix @ mix.mT + torch.eye(3, dtype=torch.float64)
+    theirs = kl_divergence(MultivariateNormal(mu_q[0], cov[0]), MultivariateNormal(mu_p[0], cov[1]))
+    torch.testing.assert_close(kl_full_normal(mu_q[0], cov[0], mu_p[0], cov[1]), theirs)
+
+
+def test_log_normal_is_torchs():
+    """Catches a constant left out."""
+    mu, log_var = random_gaussian(3)
+    x = mu + 0.3
+    theirs = Normal(mu, torch.exp(0.5 * log_var)).log_prob(x).sum(-1)
+    torch.testing.assert_close(log_normal(x, mu, log_var), theirs)
+
+
+def test_evidence_is_the_integral_over_z(model, x):
+    """Catches a covariance that is not that of the samples: Monte Carlo over the prior."""
+    z = torch.randn(400_000, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    p_x = Normal(z @ model.W.T + model.b, model.sigma)
+    for one in x[:3]:
+        weights = p_x.log_prob(one).sum(-1).exp()
+        estimate, error = weights.mean(), weights.std() / len(z) ** 0.5
+        assert abs(estimate - model.log_evidence(one).exp()) < 4.5 * error
+
+
+def test_the_gap_of_the_elbo_is_the_kl_to_the_posterior(model, x):
+    """Catches any term of ELBO, evidence or posterior that is off, for any q."""
+    mean, cov = model.posterior(x)
+    for mu, sigma in [(mean, cov), (mean + 0.4, cov), (mean * 0, torch.eye(2).double())]:
+        gap = model.log_evidence(x) - model.elbo(x, mu, sigma)
+        torch.testing.assert_close(gap, kl_full_normal(mu, sigma, mean, cov), atol=1e-9, rtol=1e-9)
+        assert (gap > -1e-9).all()
+    assert (model.log_evidence(x) - model.elbo(x, mean, cov)).abs().max() < 1e-9
+
+
+def test_samples_have_the_models_mean_and_covariance(model):
+    """Catches noise of the wrong size, or a bias left out."""
+    _, x = model.sample(200_000, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(x.mean(0), model.b, atol=0.03, rtol=0)
+    torch.testing.assert_close(torch.cov(x.T), model.covariance(), atol=0.05, rtol=0.02)
+
+
+def test_eckart_young_is_the_error_of_the_truncated_svd():
+    """Catches the wrong eigenvalues summed, whatever their order."""
+    X = torch.randn(50, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    centred = X - X.mean(0)
+    U, S, Vh = torch.linalg.svd(centred, full_matrices=False)
+    for k in (0, 2, 6):
+        error = ((centred - U[:, :k] * S[:k] @ Vh[:k]) ** 2).sum(1).mean()
+        eigenvalues = torch.linalg.eigvalsh(torch.cov(X.T, correction=0))
+        torch.testing.assert_close(eckart_young(eigenvalues, k), error)

@@ -1,0 +1,85 @@
+"""Pictures: values to bytes, tiles in place, and colours that can be told apart."""
+
+import io
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+
+from course_lib import plots
+
+
+def decode(png):
+    return np.asarray(Image.open(io.BytesIO(png)))
+
+
+def test_png_has_the_values_of_the_image_enlarged():
+    """Catches a swapped axis, a wrong scale, or values that wrap around outside [0, 1]."""
+    image = torch.tensor([[0.0, 1.0, 2.0], [0.5, -1.0, float("nan")]])
+    shown = decode(plots.to_png(image, scale=3))
+    assert shown.shape == (6, 9)
+    assert shown[::3, ::3].tolist() == [[0, 255, 255], [128, 0, 0]]
+    colour = torch.zeros(3, 2, 4)
+    colour[0, 0, 3] = 1
+    assert decode(plots.to_png(colour))[0, 3].tolist() == [255, 0, 0]
+    grey = torch.full((1, 2, 4), 7, dtype=torch.uint8)
+    assert decode(plots.to_png(grey)).tolist() == [[7] * 4] * 2
+
+
+def test_tiles_stand_row_by_row_with_a_gap():
+    """Catches images out of order, or overlapping."""
+    images = torch.arange(5, dtype=torch.uint8)[:, None, None].expand(5, 2, 2)
+    sheet = plots.tile(images, columns=3)
+    assert sheet.shape == (5, 8)
+    assert sheet[0].tolist() == [0, 0, 255, 1, 1, 255, 2, 2]
+    assert sheet[3].tolist() == [3, 3, 255, 4, 4, 255, 255, 255]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda ax: plots.image_grid(torch.rand(6, 1, 4, 4), ax, columns=3, title="six"),
+        lambda ax: plots.image_rows({"a": torch.rand(3, 4, 4), "b": torch.rand(3, 4, 4)}, ax),
+        lambda ax: plots.curves({"a": ([1, 2], [3, 4])}, ax, x_label="x", y_label="y"),
+        lambda ax: plots.code_map(torch.rand(9, 2), torch.arange(9) % 3, ax, names="abc"),
+        lambda ax: plots.signed_image(torch.randn(4, 4), ax),
+    ],
+)
+def test_every_plot_draws_on_the_axes_it_is_given_and_returns_them(draw, monkeypatch):
+    """Catches a plot that opens a figure of its own, shows it, or returns something else."""
+    monkeypatch.setattr(plt, "show", lambda: pytest.fail("plt.show() inside a plot"))
+    fig, ax = plt.subplots()
+    before = plt.get_fignums()
+    assert draw(ax) is ax
+    assert plt.get_fignums() == before
+    assert ax.has_data()
+    plt.close(fig)
+
+
+def linear(colour):
+    value = np.array(mpl.colors.to_rgb(colour))
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+# Viénot, Brettel & Mollon (1999): what a dichromat sees of a linear RGB colour.
+PROTAN = np.array([[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]])
+DEUTAN = np.array([[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]])
+
+
+@pytest.mark.parametrize("vision", [np.eye(3), PROTAN, DEUTAN], ids=["all", "protan", "deutan"])
+def test_the_colours_of_the_palette_differ_for_every_eye(vision):
+    """Catches a new colour that some readers cannot tell from another one."""
+    seen = [vision @ linear(colour) for colour in plots.PALETTE]
+    gaps = [np.abs(a - b).max() for i, a in enumerate(seen) for b in seen[:i]]
+    assert min(gaps) > 0.04
+
+
+def test_classes_differ_by_marker_as_well_as_by_colour():
+    """Catches two classes that a black-and-white print cannot tell apart."""
+    assert len(set(plots.CLASS_MARKERS)) == len(set(plots.CLASS_COLOURS)) == 10

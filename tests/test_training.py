@@ -1,0 +1,222 @@
+"""Losses in nats per image, the training loop, and the metrics."""
+
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Bernoulli, Normal
+
+from course_lib import losses, metrics
+from course_lib.distributions import gaussian
+from course_lib.errors import CourseError
+from course_lib.exact import LinearGaussian
+from course_lib.models import MLPVAE, MLPAutoencoder
+from course_lib.training import evaluate, fit
+
+
+@pytest.fixture
+def images():
+    """300 byte images of 6 × 6 pixels, bright on the left or on the right."""
+    g = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 60, (300, 1, 6, 6), generator=g)
+    side = torch.randint(0, 2, (300,), generator=g)
+    images[side == 0, :, :, :3] += 180
+    images[side == 1, :, :, 3:] += 180
+    return images.to(torch.uint8)
+
+
+def small(kind=MLPAutoencoder, seed=0):
+    torch.manual_seed(seed)
+    return kind(2, data_dim=36, hidden=16)
+
+
+def weights(model):
+    return nn.utils.parameters_to_vector(model.parameters()).detach()
+
+
+class ExactVAE(nn.Module):
+    """The linear-Gaussian model with its exact posterior, if that is diagonal."""
+
+    def __init__(self, exact):
+        super().__init__()
+        self.exact = exact
+
+    def encode(self, x):
+        mean, cov = self.exact.posterior(x)
+        return gaussian(mean, cov.diagonal().log().expand_as(mean))
+
+    def decode(self, z):
+        return Normal(z @ self.exact.W.T + self.exact.b, self.exact.sigma)
+
+
+def test_elbo_terms_reach_the_evidence_at_the_exact_posterior():
+    """Catches a term that is averaged, doubled or of the wrong sign: the sum is log p(x)."""
+    W = torch.diag(torch.tensor([2.0, 0.5], dtype=torch.float64))[[0, 1, 0], :]
+    W[2] = 0
+    exact = LinearGaussian(W, torch.ones(3, dtype=torch.float64), 0.6)
+    _, x = exact.sample(5, generator=torch.Generator().manual_seed(2))
+    torch.manual_seed(0)
+    draws = torch.stack([losses.elbo(losses.elbo_terms(ExactVAE(exact), x)) for _ in range(4000)])
+    error = draws.std(0) / len(draws) ** 0.5
+    assert ((draws.mean(0) - exact.log_evidence(x)).abs() < 4.5 * error).all()
+
+
+def test_elbo_terms_are_sums_over_pixels_and_latents(images):
+    """Catches a mean in place of a sum: twice the pixels are twice the nats."""
+    x = images.float() / 255
+    terms = losses.elbo_terms(small(MLPVAE), x)
+    assert terms.log_lik.shape == terms.kl.shape == (300,)
+    assert (terms.kl >= 0).all()
+
+    class Twice(nn.Module):
+        def __init__(self, vae):
+            super().__init__()
+            self.vae = vae
+
+        def encode(self, x):
+            return self.vae.encode(x[..., :6])
+
+        def decode(self, z):
+            logits = self.vae.decode(z).logits.view(-1, 6, 6)
+            return Bernoulli(logits=torch.cat([logits, logits], 2).flatten(1), validate_args=False)
+
+    vae = small(MLPVAE)
+    torch.manual_seed(1)
+    once = losses.elbo_terms(vae, x)
+    torch.manual_seed(1)
+    twice = losses.elbo_terms(Twice(vae), torch.cat([x, x], 3))
+    torch.testing.assert_close(twice.log_lik, 2 * once.log_lik)
+    torch.testing.assert_close(twice.kl, once.kl)
+
+
+def test_beta_acts_on_the_kl_alone_and_the_loss_goes_down_as_the_elbo_goes_up():
+    """Catches a β in the wrong place, a flipped sign, a sum over the batch."""
+    terms = losses.ElboTerms(torch.tensor([-3.0, -5.0]), torch.tensor([1.0, 2.0]))
+    assert losses.beta_vae_loss(terms) == -losses.elbo(terms).mean() == 5.5
+    assert losses.beta_vae_loss(terms, 4.0) == 10.0
+
+
+def test_squared_error_sums_over_pixels_of_any_layout():
+    """Catches a mean over pixels, or a mixture of images."""
+    x, x_hat = torch.zeros(2, 1, 3, 4), torch.ones(2, 12)
+    x_hat[1] = 2
+    assert losses.squared_error(x, x_hat).tolist() == [12, 48]
+
+
+@pytest.mark.parametrize(
+    ("kind", "objective"),
+    [(MLPAutoencoder, losses.autoencoder_objective), (MLPVAE, losses.vae_objective)],
+)
+def test_training_lowers_the_loss_on_images_it_has_not_seen(images, kind, objective):
+    """Catches a loop that does not learn, or learns only its training images."""
+    model = small(kind)
+    train, valid = images[:200], images[200:]
+    before = evaluate(model, objective, valid)["loss"]
+    records = list(fit(model, objective, train, epochs=30, batch_size=50, lr=1e-2, valid=valid))
+    assert records[-1].valid["loss"] < 0.9 * before
+    assert len(records) == 30 * 4
+    assert [r.epoch for r in records if r.valid] == list(range(1, 31))
+    assert [r.step for r in records] == list(range(1, 121))
+
+
+def test_every_image_is_visited_once_an_epoch():
+    """Catches a shuffle that drops the last batch or draws with replacement."""
+    seen = []
+
+    def objective(model, x):
+        seen.append((255 * x).round().long().flatten())
+        value = model.encode(x).square().mean() * 0
+        return value, losses.ErrorTerms(torch.zeros(len(x)))
+
+    bytes_ = torch.arange(70, dtype=torch.uint8)[:, None].expand(70, 36)
+    list(fit(small(), objective, bytes_, epochs=1, batch_size=32))
+    assert sorted(torch.cat(seen).view(-1, 36)[:, 0].tolist()) == list(range(70))
+
+
+def test_the_same_seed_gives_the_same_weights_whatever_the_caller_draws(images):
+    """Catches training that depends on the caller's random numbers, or ignores its seed."""
+    runs = {}
+    for name, seed, disturb in [("a", 1, False), ("b", 1, True), ("c", 2, False)]:
+        model = small(MLPVAE)
+        for _ in fit(model, losses.vae_objective, images, epochs=2, batch_size=64, seed=seed):
+            if disturb:
+                torch.rand(7)
+        runs[name] = weights(model)
+    assert torch.equal(runs["a"], runs["b"])
+    assert not torch.equal(runs["a"], runs["c"])
+
+
+def test_training_leaves_the_callers_random_numbers_alone(images):
+    """Catches a fit that reseeds the notebook."""
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    model = small(MLPVAE)
+    torch.manual_seed(3)
+    list(fit(model, losses.vae_objective, images, epochs=1))
+    assert torch.equal(torch.rand(4), expected)
+
+
+def test_early_stopping_ends_training_and_keeps_the_best_weights(images):
+    """Catches a patience that never ends, or a model left with its last instead of best weights."""
+    model = small()
+    records = fit(
+        model,
+        losses.autoencoder_objective,
+        images[:20],
+        epochs=400,
+        batch_size=20,
+        lr=3e-2,
+        valid=images[200:],
+        patience=5,
+    )
+    history = [r.valid["loss"] for r in records if r.valid]
+    assert len(history) < 400
+    assert min(history) == pytest.approx(history[-6])
+    best = evaluate(model, losses.autoencoder_objective, images[200:])["loss"]
+    assert best == pytest.approx(min(history), rel=1e-5)
+
+
+def test_evaluation_does_not_depend_on_the_batch_size(images):
+    """Catches a mean of batch means where the last batch is smaller."""
+    model = small()
+    sums = [
+        evaluate(model, losses.autoencoder_objective, images, batch_size=b)["loss"]
+        for b in (300, 77)
+    ]
+    assert sums[0] == pytest.approx(sums[1], rel=1e-6)
+    error = metrics.mean_squared_error(
+        lambda x: model.decode(model.encode(x)), images.float() / 255, batch_size=64
+    )
+    assert error == pytest.approx(sums[0], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "words"),
+    [
+        (torch.zeros(3, 36), {}, "uint8"),
+        (torch.zeros(0, 36, dtype=torch.uint8), {}, "no images"),
+        (torch.zeros(3, 36, dtype=torch.uint8), {"patience": 2}, "valid"),
+    ],
+)
+def test_bad_input_is_refused_before_training(data, options, words):
+    """Catches floats trained as bytes, an empty set, a patience without validation images."""
+    with pytest.raises(CourseError, match=words):
+        next(fit(small(), losses.autoencoder_objective, data, epochs=1, **options))
+
+
+def test_neighbour_accuracy_of_separated_classes_is_one_and_of_noise_is_chance():
+    """Catches swapped arguments or a vote that ignores the codes."""
+    g = torch.Generator().manual_seed(0)
+    y = torch.arange(400) % 4
+    z = torch.randn(400, 2, generator=g)
+    assert metrics.neighbour_accuracy(z + 20 * y[:, None], y, z + 20 * y[:, None], y) == 1
+    noise = metrics.neighbour_accuracy(z[:300], y[:300], z[300:], y[300:])
+    assert noise < 0.45
+
+
+def test_models_take_images_flat_or_in_their_shape(images):
+    """Catches an encoder that accepts one layout only, or a decoder outside [0, 1]."""
+    x = images.float() / 255
+    model = small()
+    torch.testing.assert_close(model.encode(x), model.encode(x.flatten(1)))
+    assert 0 <= model(x).min() <= model(x).max() <= 1
+    assert small(MLPVAE).decode(torch.zeros(3, 2)).mean.shape == (3, 36)
