@@ -127,7 +127,8 @@ def run_notebook(browser, lab, *, name, timeout):
         run.then(ok => { window.ran = ok });
     }""")
     page.wait_for_function("() => window.ran !== null", timeout=timeout * 1000)
-    assert page.evaluate("window.ran") is True, page.locator(".jp-OutputArea").all_inner_texts()
+    errors = page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
+    assert page.evaluate("window.ran") is True, errors
     return page
 
 
@@ -245,7 +246,7 @@ def test_keys_move_the_sliders_of_notebook_01(browser, lab):
         pytest.skip("notebook 01 is not built yet")
     ARTEFACTS.mkdir(exist_ok=True)
     shutil.copy(source, lab[1])
-    page = run_notebook(browser, lab, name=source.name, timeout=180)
+    page = run_notebook(browser, lab, name=source.name, timeout=240)
     assert len(panels(page)) == 2
     press_every_slider(page, panels(page), name="notebook_01")
     page.close()

@@ -175,7 +175,7 @@ def test_an_error_while_sliding_is_shown_kept_and_raised(model):
     with pytest.raises(ValueError, match="expected <3> numbers"):
         panel.controls["z₁"].value = 2.0
     assert isinstance(panel.error, ValueError) and panel.images["decode(z)"].value == before
-    assert "ValueError: expected &lt;3&gt; numbers" in panel.message.value
+    assert "<b>ValueError: expected &lt;3&gt; numbers</b>" in panel.message.value
     assert "raise ValueError" in panel.message.value  # the student's own line
     panel.controls["z₁"].value = -1.0
     assert panel.error is None and panel.message.value == ""

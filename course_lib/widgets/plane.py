@@ -36,6 +36,7 @@ class Plane:
         ax.scatter(*codes[labels < 0].T, s=6, c=plots.BLUE, linewidths=0)
         plots.code_map(codes, labels, ax, names=self.names, size=8)
         ax.set(xlim=self.extent[:2], ylim=self.extent[2:], xlabel=AXES[0], ylabel=AXES[1])
+        ax.locator_params(nbins=6)
 
     def range(self, axis: str) -> tuple[float, float]:
         """The slider's ends on this axis."""
