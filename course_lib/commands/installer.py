@@ -76,6 +76,8 @@ def _settle_venv(venv: Path) -> None:
     if version is None or version != (stamped or version) or not activate.exists():
         say(f"[1/3] making {FOLDER} with Python {platform.python_version()}")
         make_venv(venv)
+    if python_version(venv) is None:
+        raise CourseError(f"the Python in {venv} does not run: delete that folder and start again")
     remove_leftovers(venv)
     if not any(next(packages.glob("pip-*.dist-info"), None) for packages in _packages(venv)):
         say(f"[1/3] adding pip to {FOLDER}")
@@ -112,6 +114,8 @@ def make_venv(venv: Path) -> None:
     """A fresh environment in place of whatever is there; the lock stays."""
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         raise CourseError("this Python cannot make environments: sudo apt install python3-venv")
+    # pyvenv.cfg first: without it .venv counts as broken, however far the rest of this comes.
+    (venv / "pyvenv.cfg").unlink(missing_ok=True)
     for entry in venv.iterdir():
         if entry.name != LOCK:
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
@@ -146,6 +150,7 @@ def _pip(venv: Path, *arguments: str, lock: int) -> None:
     downloads = venv / DOWNLOADS  # beside the packages: /tmp is often too small for PyTorch
     downloads.mkdir(exist_ok=True)
     settings = {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    settings["PIP_REQUIRE_VIRTUALENV"] = "1"  # never into the user's own Python, whatever happens
     folders = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(downloads))
     code = subprocess.call(
         [str(python_of(venv)), "-I", "-m", "pip", "install", *arguments],

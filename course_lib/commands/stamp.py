@@ -16,7 +16,7 @@ from course_lib.errors import CourseError
 FOLDER = ".venv"
 STAMP = "course-stamp.json"
 TORCH_PIN = re.compile(r"^(?:torch|torchvision)==[\w.+]+", re.MULTILINE)
-WHICH_PYTHON = "import sys; print('%d.%d' % sys.version_info[:2])"
+WHICH_PYTHON = "import sys; print('%d.%d' % sys.version_info[:2], sys.prefix)"
 
 
 def is_complete(root: Path, *, torch: str | None = None) -> bool:
@@ -32,12 +32,15 @@ def is_complete(root: Path, *, torch: str | None = None) -> bool:
 
 def python_version(venv: Path) -> str | None:
     """ "3.12" for an environment whose Python runs; None where it is missing or broken."""
-    command = [str(python_of(venv)), "-I", "-S", "-c", WHICH_PYTHON]
+    command = [str(python_of(venv)), "-I", "-c", WHICH_PYTHON]
     try:
         reply = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return reply.stdout.strip() if reply.returncode == 0 else None
+    version, _, prefix = reply.stdout.strip().partition(" ")
+    # Without its pyvenv.cfg it would run, but as the Python that it was made from.
+    whole = reply.returncode == 0 and Path(prefix).resolve() == venv.resolve()
+    return version if whole else None
 
 
 def fingerprint(root: Path) -> str:

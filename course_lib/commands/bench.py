@@ -1,0 +1,35 @@
+"""Run the benchmarks: each measures the course beside a peer, in one run on one machine."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+from pathlib import Path
+
+from course_lib.errors import CourseError
+
+# Name of a benchmark to what it measures; each is a module of `course_lib.benchmarks`.
+BENCHMARKS = {"train": "seconds per epoch of an MLP VAE: from memory against a DataLoader loop"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`bench [NAME] [--json FILE]`."""
+    names = ", ".join(BENCHMARKS)
+    parser.add_argument("name", nargs="?", help=f"one of: {names}; all of them when left out")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print a table per benchmark; figures are medians, comparisons are ratios within one run."""
+    if args.name is not None and args.name not in BENCHMARKS:
+        raise CourseError(f"unknown benchmark {args.name!r}; there are: {', '.join(BENCHMARKS)}")
+    if args.json is not None and not args.json.parent.is_dir():
+        raise CourseError(f"no folder {args.json.parent} to write {args.json.name} into")
+    figures = {}
+    for name in [args.name] if args.name else BENCHMARKS:
+        print(f"bench {name}: {BENCHMARKS[name]}", flush=True)
+        figures[name] = importlib.import_module(f"course_lib.benchmarks.{name}").run()
+    if args.json is not None:
+        args.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return 0
