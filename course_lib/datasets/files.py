@@ -84,7 +84,7 @@ def image_names(files: Files) -> list[str]:
         name
         for name in files.names
         if name.lower().endswith(SUFFIXES)
-        and not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+        and not any(part.startswith(".") for part in name.split("/"))
     )
 
 
