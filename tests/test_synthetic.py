@@ -257,6 +257,13 @@ def test_attributes_follow_from_the_factors():
     assert share.min() > 0.03 and share.max() < 0.97
 
 
+@pytest.mark.parametrize("n", [-1, 2.5, "many", True])
+def test_sampling_refuses_what_is_not_a_count(n):
+    """Catches torch's own error about negative dimensions reaching a student."""
+    with pytest.raises(CourseError, match="whole number of faces"):
+        faces.sample_factors(n, seed=0)
+
+
 @pytest.mark.parametrize("size", [31, 257, 0, 64.0, "64", True, None])
 def test_faces_refuse_other_sizes(size):
     """Catches a size that would be drawn blank or crash inside torch."""

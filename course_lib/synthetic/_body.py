@@ -1,4 +1,4 @@
-"""What carries the face: background, shirt, neck, ears the head itself and its cheeks."""
+"""What carries the face: background, shirt, neck, ears, the head itself and its cheeks."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ HEIGHT = 0.48  # half height of the head
 
 
 def head(canvas: Canvas, people: People, *, grow: float = 0.0) -> Tensor:
-    """Signed distance of an egg, wider above than below: half width W (1 − v/6H) at height v."""
+    """Signed distance of an egg, wider above than below: half width W (1 − 0.17 v/H) at v."""
     a = canvas.u / (people.width * (1 - canvas.v * (0.17 / HEIGHT)) + grow)
     b = canvas.v / (HEIGHT + grow)
     return (torch.hypot(a, b) - 1) * people.width

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from course_lib.errors import CourseError
 from course_lib.synthetic._checks import as_table, require_range
 
 
@@ -60,8 +61,10 @@ def sample_factors(n: int, *, seed: int) -> Tensor:
     """Draw n faces: every factor uniform on its range, independent of all others.
 
     continuous: low + (high − low) U,  discrete: ⌊k U⌋,  U ~ Uniform[0, 1)
-    Returns float32 (n, F); the same seed gives the same table.
+    Returns float32 (n, F); the same seed gives the same table. CourseError if n is not a count.
     """
+    if not isinstance(n, int) or isinstance(n, bool) or n < 0:
+        raise CourseError(f"n must be a whole number of faces, 0 or more, got {n!r}")
     uniform = torch.rand(n, len(FACTORS), generator=torch.Generator().manual_seed(seed))
     columns = []
     for factor, u in zip(FACTORS, uniform.unbind(dim=1), strict=True):

@@ -18,7 +18,7 @@ def arc(a: Tensor, half: float | Tensor, depth: float | Tensor) -> tuple[Tensor,
 
 
 def draw_eyes(canvas: Canvas, people: People) -> None:
-    """White between two lids, iris, pupil and a glint; then the lash line and a crease above.
+    """White between two lids, iris, pupil and a glint; then the lash line above.
 
     Both lids are parabolas; the upper one travels from the lower one (closed) to its arch (open).
     """
@@ -66,7 +66,7 @@ def draw_brows(canvas: Canvas, people: People) -> None:
 
 
 def draw_nose(canvas: Canvas, people: People) -> None:
-    """A shadow beside the bridge and under the tip; it stands out and so moves further."""
+    """A shadow under the tip; the nose stands out and so moves further than the face."""
     part = canvas.crop((-0.35, 0.35, -0.15, 0.36))
     s = part.s - 0.1 * people.turn
     tip = ellipse(s, part.v - 0.165, 0.062, 0.045)

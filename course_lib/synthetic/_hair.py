@@ -102,7 +102,7 @@ def afro(canvas: Canvas, people: People) -> None:
     part = canvas.crop((-0.6, 0.6, -0.75, 0.2))
     u = part.u - 0.16 * people.turn
     line = -0.27 + 0.018 * torch.cos(u * 34).abs() + 1.9 * u**2 * (u.abs() + 0.3)
-    lay(part, people, both(part.v - line, head(part, people, grow=0.02), part.v - 0.0))
+    lay(part, people, both(part.v - line, head(part, people, grow=0.02), part.v))
 
 
 def curtain(u: Tensor, v: Tensor, *, half: Tensor, end: float) -> Tensor:

@@ -19,7 +19,7 @@ def draw_beard(canvas: Canvas, people: People) -> None:
     grown = part.cover(torch.maximum(torch.maximum(jaw, -cheek), 0.03 - part.v), blur=0.012)
     part.paint(people.hair_dark, grown * (full + 0.28 * stubble))
     side = part.s - 0.05 * people.turn
-    wing = ellipse(side.abs() - 0.06, part.v - 0.245 - 0.25 * side.abs() ** 1.0, 0.085, 0.03)
+    wing = ellipse(side.abs() - 0.06, part.v - 0.245 - 0.25 * side.abs(), 0.085, 0.03)
     part.paint(people.hair_dark * 0.95, part.cover(wing) * (moustache | full))
 
 
