@@ -17,7 +17,7 @@ FLOORS = [
     "metrics",
     "training checkpoints",
     "exercises widgets",
-    "authoring grading",
+    "authoring grading benchmarks",
     "commands",
     "__main__",
 ]
