@@ -1,5 +1,7 @@
 """CelebA, on files in its own layout: folder or ZIP, attributes, partition, sizes, damage."""
 
+# ruff: noqa: F811  (a fixture is imported by its name)
+
 import zipfile
 from types import SimpleNamespace
 
@@ -102,13 +104,13 @@ def test_import_and_other_sizes_later(tmp_path, kind):
     check(datasets.load("celeba", size=128), 128)
 
 
-def test_what_get_brought_is_found(cache):  # noqa: F811
+def test_what_get_brought_is_found(cache):
     """Catches a download that `load` does not find."""
     write_files(cache / "celeba", packed(celeba_files(), nested=True))
     check(datasets.load("celeba"), 64)
 
 
-def test_a_download_that_is_half_there_is_no_data_set(cache, monkeypatch, capsys):  # noqa: F811
+def test_a_download_that_is_half_there_is_no_data_set(cache, monkeypatch, capsys):
     """Catches a class stopped by an interrupted `data get celeba`."""
     members = packed(celeba_files(), nested=True)
     del members["img_align_celeba.zip"]
@@ -128,7 +130,7 @@ def test_large_sets_go_to_disk_in_blocks(folder, monkeypatch):
     check(datasets.load("celeba"), 64)
 
 
-def test_a_disk_too_small_is_said_before_the_work(folder, monkeypatch, cache):  # noqa: F811
+def test_a_disk_too_small_is_said_before_the_work(folder, monkeypatch, cache):
     """Catches an hour of decoding that ends at a full disk."""
     monkeypatch.setattr(store, "IN_MEMORY", 1)
     monkeypatch.setattr(celeba.shutil, "disk_usage", lambda path: SimpleNamespace(free=1))
@@ -162,7 +164,7 @@ def edit(folder, name, old, new):
         ("zip cut", "cut off"),
     ],
 )
-def test_damage_is_one_line(folder, cache, damage, words):  # noqa: F811
+def test_damage_is_one_line(folder, cache, damage, words):
     """Catches a traceback, or images and attributes that silently no longer belong together."""
     attributes, partition = "list_attr_celeba.txt", "list_eval_partition.txt"
     image = folder / "img_align_celeba" / "000002.jpg"

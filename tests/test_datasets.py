@@ -1,4 +1,4 @@
-"""`load`: every name, the order of the sources, stand-ins, and what bad input says."""
+"""`load`: the order of the sources, what bad input says, and the splits."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import torch
 from data_tools import cache, mnist_files, pixels, shrink, tiny, write_files  # noqa: F401
 
 from course_lib import datasets
-from course_lib.datasets import catalog, digits, folder, loading, procedural, store
+from course_lib.datasets import catalog, folder, loading, store
 from course_lib.errors import CourseError
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -23,12 +23,6 @@ def mnist_folder(tmp_path, monkeypatch):
     shrink(monkeypatch, "mnist", (7, 3))
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
     return write_files(tmp_path / "data" / "MNIST" / "raw", mnist_files())
-
-
-@pytest.fixture
-def few_faces(monkeypatch):
-    """Draw 20 and 10 faces instead of thousands."""
-    monkeypatch.setattr(procedural, "COUNTS", dict.fromkeys((32, 64, 128, 256), (20, 10)))
 
 
 def one_line(error) -> str:
@@ -147,114 +141,6 @@ def test_unknown_sizes_name_the_choices(size):
         datasets.load("celeba", size=size)
     with pytest.raises(CourseError, match="28"):
         datasets.load("mnist", size=size)
-
-
-# --- stand-ins -------------------------------------------------------------------------------
-
-
-def test_stand_in_is_announced_in_one_line_and_cached(monkeypatch, capsys):
-    """Catches a silent stand-in, and one that is drawn again at every start."""
-    first = datasets.load("mnist")
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 1 and "python -m course_lib data get mnist" in lines[0]
-    assert "digits" in lines[0] and first.stand_in
-    monkeypatch.setitem(loading.DRAW, "mnist", None)
-    again = datasets.load("mnist")
-    assert len(capsys.readouterr().out.splitlines()) == 1
-    assert torch.equal(first.train.images, again.train.images)
-    assert torch.equal(first.test.labels, again.test.labels) and again.stand_in
-
-
-def test_fashion_stand_in_says_that_it_shows_digits(capsys):
-    """Catches digits labelled as clothes."""
-    data = datasets.load("fashion_mnist")
-    assert "digits" in capsys.readouterr().out and data.label_names == tuple("0123456789")
-
-
-@pytest.fixture(scope="module")
-def digits_set():
-    """The stand-in for MNIST, drawn once."""
-    return digits.draw_digits(catalog.SPECS["mnist"], 28)
-
-
-def test_digits_look_like_mnist(digits_set):
-    """Catches digits that fill the frame, are grey on black, inverted or without contrast."""
-    images = digits_set.train.images
-    assert images.shape == (12_000, 1, 28, 28) and digits_set.test.images.shape[0] == 2_000
-    assert (images.amax(dim=(1, 2, 3)) == 255).all() and (images.amin(dim=(1, 2, 3)) == 0).all()
-    border = images.float()
-    border[:, :, 3:25, 3:25] = 0
-    assert border.mean() < 2  # MNIST: 0.3
-    assert 0.10 < images.float().mean() / 255 < 0.17  # MNIST: 0.131
-    counts = digits_set.train.labels.bincount()
-    assert counts.min() > 1000 and counts.max() < 1400
-
-
-def test_digits_can_be_told_apart(digits_set):
-    """Catches blobs and mixed-up labels: the nearest training image mostly has the same label."""
-    train = digits_set.train.images[:4000].flatten(1).float()
-    test = digits_set.test.images[:500].flatten(1).float()
-    nearest = torch.cdist(test, train).argmin(dim=1)
-    hits = digits_set.train.labels[nearest] == digits_set.test.labels[:500]
-    assert hits.float().mean() > 0.93
-
-
-def test_no_original_is_behind_both_splits(monkeypatch):
-    """Catches leakage: a warped copy of a training digit among the test digits."""
-    seen = []
-    vary = digits._vary
-    monkeypatch.setattr(
-        digits, "_vary", lambda x, y, **k: seen.append(x) or vary(x, y, **{**k, "n": 20})
-    )
-    digits.draw_digits(catalog.SPECS["mnist"], 28)
-    train, test = ({bytes(x.numpy().tobytes()) for x in originals} for originals in seen)
-    assert len(train) > 1500 and len(test) > 200 and not train & test
-
-
-def test_digits_are_the_same_every_time(digits_set):
-    """Catches warps that depend on the global random state."""
-    torch.manual_seed(1)
-    again = digits.draw_digits(catalog.SPECS["mnist"], 28)
-    assert torch.equal(again.test.images, digits_set.test.images)
-
-
-def test_cifar10_stand_in_has_ten_equal_classes(few_faces, capsys):
-    """Catches labels that do not belong to the picture's factors, or classes left empty."""
-    data = datasets.load("cifar10")
-    assert data.train.images.shape == (20, 3, 32, 32) and data.stand_in
-    assert data.train.labels.bincount().tolist() == [2] * 10 and len(data.label_names) == 10
-    assert "data get cifar10" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("size", [None, 64, 128])
-def test_celeba_stand_in_has_attributes(few_faces, size, capsys):
-    """Catches a stand-in without what the notebooks need of CelebA: attributes, three splits."""
-    data = datasets.load("celeba", size=size)
-    side = size or 64
-    assert data.valid.images.shape == (10, 3, side, side)
-    assert data.train.factors.shape == (20, len(data.factor_names))
-    assert set(data.train.factors.unique().tolist()) == {0, 1}
-    assert not torch.equal(data.test.images, data.valid.images)
-    assert "on request" in capsys.readouterr().out
-
-
-def test_faces_keep_their_factors(few_faces, capsys):
-    """Catches factors that do not belong to the images: drawing them again gives the images."""
-    for size in (None, 32):
-        data = datasets.load("faces", size=size)
-        again = procedural.faces.render(data.test.factors, size=size or 64)
-        assert torch.equal(again, data.test.images) and not data.stand_in
-    assert capsys.readouterr().out == ""
-
-
-def test_sprites_are_the_whole_grid_split_in_two():
-    """Catches a sprite in both splits, a lost one, or factors in another order than the images."""
-    data = datasets.load("sprites")
-    factors = torch.cat([data.train.factors, data.test.factors])
-    assert len(factors.unique(dim=0)) == len(factors) == 61_440
-    assert len(data.test) == 6_144 and data.train.images.shape[1:] == (1, 32, 32)
-    again = procedural.sprites.render(data.test.factors[:50])
-    assert torch.equal(again, data.test.images[:50])
 
 
 # --- splits ----------------------------------------------------------------------------------

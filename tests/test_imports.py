@@ -1,5 +1,7 @@
 """`data import`: any folder or ZIP of images, in three layouts, or not at all."""
 
+# ruff: noqa: F811  (a fixture is imported by its name)
+
 import os
 import zipfile
 
@@ -142,7 +144,7 @@ def test_photographs_stand_upright(tmp_path):
 
 
 @pytest.mark.parametrize("bad", [b"", b"no image", "cut", "bomb"])
-def test_unreadable_images_are_counted_and_named(tmp_path, bad, cache):  # noqa: F811
+def test_unreadable_images_are_counted_and_named(tmp_path, bad, cache):
     """Catches black images in place of damaged ones, and a half-finished import."""
     image = encoded(pixels(64, 64, 3), "JPEG")
     if bad == "bomb":  # a small file that would unpack to 30,000 × 30,000 pixels
@@ -206,7 +208,7 @@ def test_drawn_sets_take_no_images(tmp_path, name):
         datasets.import_images(write_files(tmp_path / "x", classes()), name)
 
 
-def test_a_full_disk_stops_the_import(tmp_path, monkeypatch, cache):  # noqa: F811
+def test_a_full_disk_stops_the_import(tmp_path, monkeypatch, cache):
     """Catches an import that claims success, or leaves half a file."""
     import errno
 

@@ -1,5 +1,7 @@
 """The cache: whole files only, damage noticed, full and unwritable disks, two processes at once."""
 
+# ruff: noqa: F811  (a fixture is imported by its name)
+
 import errno
 import os
 import subprocess
@@ -18,7 +20,7 @@ from course_lib.errors import CourseError
 
 
 @pytest.fixture
-def path(cache):  # noqa: F811
+def path(cache):
     """Where the tests write."""
     return cache / "set.safetensors"
 
@@ -84,7 +86,7 @@ def test_damage_is_noticed_said_and_removed(path, capsys, damage):
     assert len(capsys.readouterr().out.splitlines()) == 1 and not path.exists()
 
 
-def test_a_damaged_stand_in_is_drawn_again(cache, capsys):  # noqa: F811
+def test_a_damaged_stand_in_is_drawn_again(cache, capsys):
     """Catches a class that stands still because of one bad file in the cache."""
     first = datasets.load("mnist")
     file = catalog.cache_file(catalog.SPECS["mnist"], 28, stand_in=True)
@@ -95,7 +97,7 @@ def test_a_damaged_stand_in_is_drawn_again(cache, capsys):  # noqa: F811
     assert same(datasets.load("mnist"), first)
 
 
-def test_new_drawing_code_draws_again(cache, monkeypatch):  # noqa: F811
+def test_new_drawing_code_draws_again(cache, monkeypatch):
     """Catches pictures of an older version of the course that stay in the cache."""
     datasets.load("mnist")
     monkeypatch.setitem(loading.DRAW, "mnist", lambda spec, size: tiny("mnist", stand_in=True))
@@ -157,7 +159,7 @@ def test_too_few_bytes_are_no_cache_file(path):
     assert list(path.parent.iterdir()) == []
 
 
-def test_load_goes_on_when_the_disk_is_full(cache, monkeypatch, capsys):  # noqa: F811
+def test_load_goes_on_when_the_disk_is_full(cache, monkeypatch, capsys):
     """Catches a notebook that stops because a stand-in cannot be cached."""
 
     def full(*args):
@@ -202,7 +204,7 @@ def test_small_sets_are_not_mapped(path):
     assert held
 
 
-def test_two_processes_at_once(cache):  # noqa: F811
+def test_two_processes_at_once(cache):
     """Catches processes that tread on each other's unfinished files."""
     code = "from course_lib.datasets import load; print(load('mnist').train.images.sum().item())"
     runs = [

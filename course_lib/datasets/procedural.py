@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from course_lib.datasets.catalog import Spec
 from course_lib.datasets.splits import Dataset, Split
@@ -32,7 +33,7 @@ def draw_faces(spec: Spec, size: int) -> Dataset:
 
     def split(key: str, n: int) -> Split:
         factors = faces.sample_factors(n, seed=SEEDS[key])
-        return Split(faces.render(factors, size=size), factors=factors)
+        return Split(render(factors, size=size), factors=factors)
 
     n_train, n_test = COUNTS[size]
     names = tuple(faces.FACTOR_NAMES)
@@ -49,7 +50,7 @@ def faces_for_cifar10(spec: Spec, size: int) -> Dataset:
         factors, labels = faces.sample_factors(n, seed=SEEDS[key]), torch.arange(n) % 10
         _set(factors, "hair_style", labels // 2, _code("hair_style", *TEN_STYLES))
         _set(factors, "glasses", labels % 2, _code("glasses", "none", "square"))
-        return Split(faces.render(factors, size=size), labels)
+        return Split(render(factors, size=size), labels)
 
     n_train, n_test = COUNTS[size]
     names = [f"{style}{glasses}" for style in TEN_STYLES for glasses in ("", " with glasses")]
@@ -62,7 +63,7 @@ def faces_for_celeba(spec: Spec, size: int) -> Dataset:
     def split(key: str, n: int) -> Split:
         factors = faces.sample_factors(n, seed=SEEDS[key])
         flags = torch.as_tensor(faces.attributes(factors)[0]).to(torch.int64)
-        return Split(faces.render(factors, size=size), factors=flags)
+        return Split(render(factors, size=size), factors=flags)
 
     n_train, n_test = COUNTS[size]
     names = tuple(faces.attributes(faces.sample_factors(1, seed=0))[1])
@@ -73,6 +74,19 @@ def faces_for_celeba(spec: Spec, size: int) -> Dataset:
         valid=split("valid", n_test),
         factor_names=names,
     )
+
+
+def render(factors: Tensor, *, size: int) -> Tensor:
+    """Draw faces uint8 (N, 3, size, size) with a progress bar."""
+    bar = tqdm(
+        total=len(factors), desc="drawing faces", unit=" faces", leave=False, mininterval=0.5
+    )
+    images = []
+    with bar:
+        for some in factors.split(1000):
+            images.append(faces.render(some, size=size))
+            bar.update(len(some))
+    return torch.cat(images)
 
 
 def _code(name: str, *levels: str) -> Tensor:
