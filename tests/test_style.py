@@ -45,7 +45,7 @@ def test_opening_says_what_it_takes(source):
     """Catches an opening without 3 to 5 objectives, minutes, difficulty or what comes before."""
     text = opening(read_source(source))
     assert re.search(r"^# \S", text, re.MULTILINE), "no title"
-    goals = re.search(r"(?:able to|you can)\b.*?\n+((?:[-*\d].*\n(?:  .*\n)*)+)", text + "\n")
+    goals = re.search(r"(?:able to|you can)\b.*?\n+((?:[-*\d].*\n(?:  .*\n)*)+)", text + "\n", re.I)
     assert goals, 'no list after "you can" or "you will be able to"'
     assert 3 <= len(re.findall(r"^[-*\d]", goals[1], re.MULTILINE)) <= 5
     for word in (r"\d+ minutes", r"difficulty", r"\bneed\b"):
