@@ -120,10 +120,10 @@ def test_at_hand_names_the_place(mnist_folder, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("mnits", "mnist"),
-        ("CIFAR-10", "cifar10"),
-        ("fashion-mnist", "fashion_mnist"),
-        ("x", "celeba"),
+        ("mnits", "mean mnist"),
+        ("CIFAR-10", "mean cifar10"),
+        ("fashion-mnist", "mean fashion_mnist"),
+        ("x", "cifar10, celeba"),
     ],
 )
 def test_unknown_names_get_a_hint(name, hint):
