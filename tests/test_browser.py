@@ -75,6 +75,7 @@ def lab(tmp_path_factory):
     env = {f"JUPYTER_{name}": str(home / folder) for name, folder in folders.items()}
     env |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "COURSE_FAST": "1"}
     env |= {"JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"), "PYTHONPATH": str(ROOT)}
+    env |= {"OMP_NUM_THREADS": "1"}  # the browser needs the other cores
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -158,7 +159,8 @@ class Shown:
 
 
 def panels(page):
-    outputs = page.locator(".jp-OutputArea-output").filter(has=page.locator("[role=status]"))
+    text = page.locator(".jupyter-widgets [role=status]")
+    outputs = page.locator(".jp-OutputArea-output").filter(has=text)
     outputs.first.wait_for()
     return [Shown(output) for output in outputs.all()]
 
