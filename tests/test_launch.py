@@ -1,5 +1,6 @@
 """The launcher, on a small course: a real environment, a real pip, no network."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -36,6 +37,15 @@ def until(condition, *, seconds=60):
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)
     return found
+
+
+def child(parent, word):
+    """The child process with `word` in its command line."""
+    for process in psutil.Process(parent).children():
+        with contextlib.suppress(psutil.Error):  # one that has just ended
+            if word in process.cmdline():
+                return process
+    return None
 
 
 # ---------------------------------------------------------------- first and second start
@@ -185,9 +195,7 @@ def test_orphaned_pip_keeps_the_lock(small):
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, never answers
         index = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         first = small.launch("test", PIP_NO_INDEX="0", PIP_INDEX_URL=index)
-        pip = until(
-            lambda: [c for c in psutil.Process(first.pid).children() if "install" in c.cmdline()]
-        )[0]
+        pip = until(lambda: child(first.pid, "install"))
         silent.accept()
         first.kill()
         first.wait()

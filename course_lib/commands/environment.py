@@ -13,6 +13,8 @@ from course_lib.commands.process import WINDOWS, hand_over, python_of, say, sett
 from course_lib.commands.stamp import FOLDER, is_complete, python_version, read_stamp
 from course_lib.errors import CourseError
 
+ENTERED = "COURSE_ENTERED"
+
 
 def ensure(root: Path, *, torch: str | None, argv: list[str]) -> None:
     """Returns inside a Python that has what the course needs; else makes one and goes on there."""
@@ -43,7 +45,10 @@ def enter_if_there(root: Path, *, argv: list[str]) -> None:
 
 def is_inside(venv: Path) -> bool:
     """Whether this process runs in `venv`."""
-    return Path(sys.prefix).resolve() == venv.resolve()
+    inside = Path(sys.prefix).resolve() == venv.resolve()
+    if inside:
+        os.environ.pop(ENTERED, None)  # has served; children start afresh
+    return inside
 
 
 def _install_alone(root: Path, *, torch: str | None) -> None:
@@ -59,6 +64,9 @@ def _install_alone(root: Path, *, torch: str | None) -> None:
 
 
 def _go_on_inside(venv: Path, *, argv: list[str]) -> None:
+    if os.environ.get(ENTERED) == str(venv):  # came from here, and arrived elsewhere: no circles
+        raise CourseError(f"the Python in {venv} is not its own: delete that folder, start again")
+    os.environ[ENTERED] = str(venv)
     code = hand_over([str(python_of(venv)), "-m", "course_lib", *argv])
     if WINDOWS:
         sys.exit(code)

@@ -52,7 +52,10 @@ def at_least(version: str | None, least: str) -> bool:
 
 def _release(version: str) -> tuple[int, ...]:
     leading = re.match(r"\d+(?:\.\d+)*", version)
-    return tuple(int(part) for part in leading[0].split(".")) if leading else ()
+    parts = [int(part) for part in leading[0].split(".")] if leading else []
+    while parts and parts[-1] == 0:  # 8 and 8.0 are the same
+        parts.pop()
+    return tuple(parts)
 
 
 def _text(path: Path) -> str:
