@@ -41,10 +41,10 @@ def until(condition, *, seconds=60):
 
 def child(parent, word):
     """The child process with `word` in its command line."""
-    for process in psutil.Process(parent).children():
+    for each in psutil.Process(parent).children():
         with contextlib.suppress(psutil.Error):  # one that has just ended
-            if word in process.cmdline():
-                return process
+            if word in each.cmdline():
+                return each
     return None
 
 
