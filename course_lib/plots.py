@@ -135,18 +135,35 @@ def code_map(
     codes: (N, 2); labels: (N,) integers into `names`.
     """
     codes, labels = np.asarray(codes), np.asarray(labels)
+    middles = {}
     for i, name in enumerate(names):
         points = codes[labels == i]
         ax.scatter(*points.T, s=size, c=CLASS_COLOURS[i], marker=CLASS_MARKERS[i], linewidths=0)
         if len(points):
-            _name_at(ax, np.median(points, axis=0), name, CLASS_COLOURS[i])
+            middles[name] = np.median(points, axis=0)
+    spots = _apart(np.array([*middles.values()]), span=np.ptp(codes, axis=0) + 1e-9)
+    for (name, middle), spot in zip(middles.items(), spots, strict=True):
+        _name_at(ax, name, middle=middle, spot=spot, colour=CLASS_COLOURS[list(names).index(name)])
     ax.set(xlabel="z₁", ylabel="z₂")
     return ax
 
 
-def _name_at(ax: Axes, at: np.ndarray, name: str, colour: str) -> None:
-    box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": colour, "alpha": 0.9}
-    ax.annotate(name, at, ha="center", va="center", fontsize=12, fontweight="bold", bbox=box)
+def _apart(spots: np.ndarray, *, span: np.ndarray, gap: float = 0.075) -> np.ndarray:
+    """Push points apart until all are `gap` of the axes' span from each other, (n, 2)."""
+    spots = spots / span
+    for _ in range(200):
+        delta = spots[:, None] - spots[None]
+        distance = np.linalg.norm(delta, axis=-1, keepdims=True) + 1e-9
+        push = np.where(distance < gap, (gap - distance) * delta / distance, 0).sum(1)
+        spots = spots + 0.5 * push
+    return spots * span
+
+
+def _name_at(ax: Axes, name: str, *, middle: np.ndarray, spot: np.ndarray, colour: str) -> None:
+    box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": colour, "alpha": 0.9}
+    line = {"arrowstyle": "-", "color": colour}
+    style = {"ha": "center", "va": "center", "fontsize": 12, "fontweight": "bold"}
+    ax.annotate(name, middle, xytext=spot, bbox=box, arrowprops=line, **style)
 
 
 def signed_image(values: ArrayLike, ax: Axes) -> Axes:

@@ -57,13 +57,15 @@ n_train, epochs = shortened((n_train, epochs), (12_000, 5))
 #
 # Our images are handwritten digits of 28 × 28 = 784 pixels, each between 0 (black) and 1 (white).
 # We keep them in memory as bytes and turn a batch into floats when we need it. The training images
-# teach the model. The test images judge it, and no model ever learns from them.
+# teach the model. The test images judge it, and no model ever learns from them. For eigenvalues we keep
+# some training images in double precision.
 
 # %%
 digits = datasets.load("mnist")
 X_train = digits.train.images[:n_train].flatten(1)  # (N, D) bytes
 y_train = digits.train.labels[:n_train]  # (N,)
 X = to_float(X_train)  # (N, D) in [0, 1]
+X_pca = X[:20_000].double()  # enough for eigenvalues, which want double precision
 X_test, y_test = to_float(digits.test.images.flatten(1)), digits.test.labels
 N, D = X.shape
 print(f"{digits.source}: {N:,} training and {len(X_test):,} test images of {D} pixels")
@@ -145,9 +147,9 @@ pca_reconstruct = check("pca_reconstruct", pca_reconstruct)
 # We compare the formula with your reconstructions.
 
 # %%
-eigenvalues = torch.linalg.eigvalsh(torch.cov(X.T, correction=0)).flip(0)  # (D,) downwards
+eigenvalues = torch.linalg.eigvalsh(torch.cov(X_pca.T, correction=0)).flip(0)  # (D,) downwards
 for k in [1, 8, 64]:
-    error = ((X - pca_reconstruct(X, k)) ** 2).sum(1).mean()
+    error = ((X_pca - pca_reconstruct(X_pca, k)) ** 2).sum(1).mean()
     print(f"k = {k:2d}: measured {error:7.3f}, from eigenvalues {eckart_young(eigenvalues, k):7.3f}")
 
 # %%
@@ -159,7 +161,7 @@ print(f"Nine tenths of the squared error are gone with k = {needed}. Your guess:
 shown = X_test[[1, 2, 3, 18, 4, 8, 11, 0, 61, 7]]
 rows = {"original": shown}
 for k in [1, 8, 32, 64]:
-    with_training = torch.cat([shown, X[:10_000]])  # components come from many images
+    with_training = torch.cat([shown, X_pca])  # components come from many images
     rows[f"k = {k}"] = pca_reconstruct(with_training, k)[: len(shown)]
 
 # %%
@@ -361,12 +363,13 @@ print(f"best possible, 17 directions of noise: {17 * truth.sigma**2:.3f}")
 
 # %%
 linear = LinearAutoencoder(D, 6)
-linear_history = train(linear, X_train, epochs=epochs, lr=2e-3)
+linear_history = train(linear, X_train, epochs=epochs, lr=5e-3)
 
 # %%
-V = torch.linalg.eigh(torch.cov(X.T)).eigenvectors.flip(1)[:, :6]  # (D, 6)
+components = torch.linalg.eigh(torch.cov(X_pca.T)).eigenvectors.flip(1).float()  # (D, D) columns
+V = components[:, :6]  # (D, 6)
 W = (linear.decode(torch.eye(6)) - linear.decode(torch.zeros(6, 6))).T.detach()  # (D, 6)
-linear_error = mean_squared_error(lambda x: linear.decode(linear.encode(x)), X)
+linear_error = mean_squared_error(lambda x: linear.decode(linear.encode(x)), X[:20_000])
 print("principal angles in degrees:", [round(a, 1) for a in principal_angles(W, V).tolist()])
 print(f"error {linear_error:.2f} against {eckart_young(eigenvalues, 6):.2f} of PCA")
 
@@ -549,13 +552,14 @@ def reconstruct(x: Tensor, n: int) -> Tensor:
         return models[n].decode(models[n].encode(x))
 
 
+mean = X_pca.mean(0).float()  # (D,)
+
+
 def pca_on_test(x: Tensor, k: int) -> Tensor:
-    """(B, D) through k principal components of the training images."""
+    """(B, D) through the first k principal components of the training images."""
     V = components[:, :k]
-    return (x - X.mean(0)) @ V @ V.T + X.mean(0)
+    return (x - mean) @ V @ V.T + mean
 
-
-components = torch.linalg.eigh(torch.cov(X.T)).eigenvectors.flip(1)  # (D, D) columns downwards
 
 # %%
 ae_error = {n: mean_squared_error(lambda x: reconstruct(x, n), X_test) for n in code_sizes}
@@ -585,7 +589,7 @@ few = X_test[:8]
 slider = widgets.k_slider(
     few,
     {
-        "PCA": lambda k: pca_reconstruct(torch.cat([few, X[:5_000]]), k)[: len(few)],
+        "PCA": lambda k: pca_reconstruct(torch.cat([few, X_pca[:5_000]]), k)[: len(few)],
         "autoencoder": lambda k: reconstruct(few, k),
     },
     {"PCA": pca_error, "autoencoder": ae_error},
@@ -685,8 +689,8 @@ plt.show()
 with torch.no_grad():
     codes = {n: model.encode(X_test) for n, model in models.items()}
     train_codes = {n: model.encode(X[:10_000]) for n, model in models.items()}
-pca_codes = (X_test - X.mean(0)) @ components  # (N, D), the first columns matter most
-pca_train_codes = (X[:10_000] - X.mean(0)) @ components
+pca_codes = (X_test - mean) @ components  # (N, D), the first columns matter most
+pca_train_codes = (X[:10_000] - mean) @ components
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(10, 5))
@@ -770,8 +774,8 @@ plt.show()
 
 # %% [markdown]
 # **Figure 12.** Images decoded from random codes, and the training image nearest to each. Note that
-# they are made of strokes but are hardly ever digits, and that they lie many times further from the
-# training images than honest reconstructions do (numbers above, squared error per image).
+# they are made of strokes but are hardly ever digits, and that they lie much further from the training
+# images than reconstructions of test images do (numbers above, squared error per image).
 #
 # The decoder is not to blame: on codes of real images it works. What we lack is a **density**, a way
 # to know which codes are likely. Notebook 02 fits one afterwards; notebook 03 builds it into the
