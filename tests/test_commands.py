@@ -289,7 +289,7 @@ def test_test_hands_everything_to_pytest(here, monkeypatch, root):
     calls = []
     monkeypatch.setattr(test_command, "hand_over", lambda command: calls.append(command) or 5)
     monkeypatch.setattr(os, "chdir", lambda path: calls.append(path))
-    monkeypatch.setenv("COURSE_FAST", "0")
+    monkeypatch.setenv("COURSE_FAST", "0")  # also restores it
     arguments = ["-m", "not notebook", "-x", "tests/test_a.py::test_b", "--co", "--torch", "cpu"]
     assert here(["test", *arguments]) == 5
     assert calls == [root, [sys.executable, "-m", "pytest", *arguments[:-2]]]
@@ -330,6 +330,7 @@ def test_doctor_on_a_bare_python(root, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(environment, "enter_if_there", lambda *_, **__: None)
     monkeypatch.setattr(pins, "installed", lambda name: None)
     monkeypatch.setattr(checks, "is_complete", lambda root: False)
+    monkeypatch.setattr(checks, "is_inside", lambda venv: False)
     monkeypatch.setattr(checks, "read_stamp", lambda venv: {})
     assert doctor.run(argparse.Namespace(root=root)) == 1
     output = capsys.readouterr().out

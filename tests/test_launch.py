@@ -271,6 +271,16 @@ def test_systems_without_pytorch_are_told(monkeypatch, version, system, machine,
 # ---------------------------------------------------------------- the active environment
 
 
+@pytest.fixture
+def own_variables():
+    """What a start sets for its children must not reach the tests that follow."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.usefixtures("own_variables")
 def test_active_environment_that_has_everything_is_used(root, monkeypatch, capsys):
     """Catches a second installation for those who use conda and environment.yml."""
     monkeypatch.setattr(environment, "_install_alone", lambda *_, **__: pytest.fail("installs"))
@@ -281,6 +291,7 @@ def test_active_environment_that_has_everything_is_used(root, monkeypatch, capsy
     assert capsys.readouterr().out.count("\n") == 1
 
 
+@pytest.mark.usefixtures("own_variables")
 def test_own_environment_named_venv_is_not_touched(small, monkeypatch):
     """Catches a pip run in a .venv that the user has made and filled without the launcher."""
     monkeypatch.setattr(sys, "prefix", str(small.venv))
