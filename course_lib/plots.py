@@ -123,7 +123,15 @@ def curves(
         style = LINE_STYLES[i % len(LINE_STYLES)]
         ax.plot(x, y, color=PALETTE[i], linestyle=style, marker=marker, label=name)
     ax.set(xlabel=x_label, ylabel=y_label)
-    ax.legend()
+    beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(series) > 3 else {}
+    ax.legend(**beside)
+    return ax
+
+
+def doubling_axis(ax: Axes, values: Sequence[int]) -> Axes:
+    """Sizes on a logarithmic x axis, written as plain numbers: 1, 2, 8, 32."""
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(values, [str(value) for value in values])
     return ax
 
 

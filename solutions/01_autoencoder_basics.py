@@ -170,9 +170,9 @@ plots.image_rows({name: images.view(-1, 28, 28) for name, images in rows.items()
 plt.show()
 
 # %% [markdown]
-# **Figure 2.** The same ten digits from fewer and fewer components. Note that with k = 8 you can
-# name most digits, and that all reconstructions are blurred sums of the same few patterns: PCA adds
-# and subtracts whole images, it cannot bend a stroke.
+# **Figure 2.** The same ten digits from more and more components. Note how late the last digit becomes
+# readable, and that every reconstruction is a blurred sum of the same few patterns: PCA adds and
+# subtracts whole images, it cannot bend a stroke.
 
 # %% [markdown]
 # ## 1.3 · A linear autoencoder finds the same span
@@ -278,14 +278,16 @@ train_step = check("train_step", train_step)
 # learns through it.
 
 # %%
-def train(model: nn.Module, images: Tensor, *, epochs: int, lr: float = 1e-3) -> list[float]:
+def train(model: nn.Module, images: Tensor, *, epochs: int, lr: float = 2e-3) -> list[float]:
     """Train on bytes (N, D) in batches of 256; returns the mean loss of each epoch."""
     device = best_device()
     optimizer = torch.optim.Adam(model.to(device).parameters(), lr=lr)
+    slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)  # finer steps at the end
     history = []
     for _ in trange(epochs, leave=False):
         batches = torch.randperm(len(images)).split(256)
         losses = [train_step(model, to_float(images[b], device), optimizer) for b in batches]
+        slower.step()
         history.append(sum(losses) / len(losses))
     model.cpu()
     return history
@@ -363,7 +365,7 @@ print(f"best possible, 17 directions of noise: {17 * truth.sigma**2:.3f}")
 
 # %%
 linear = LinearAutoencoder(D, 6)
-linear_history = train(linear, X_train, epochs=epochs, lr=5e-3)
+linear_history = train(linear, X_train, epochs=epochs, lr=1e-2)
 
 # %%
 components = torch.linalg.eigh(torch.cov(X_pca.T)).eigenvectors.flip(1).float()  # (D, D) columns
@@ -501,7 +503,7 @@ plt.show()
 
 # %% [markdown]
 # **Figure 5.** Three damages of the same digits. Note that the shift, which nobody notices, costs more
-# than noise that everybody sees, and about as much as losing half of the digit. Squared error compares
+# than noise that everybody sees and at least as much as losing half of the digit. Squared error compares
 # pixel i with pixel i and knows nothing of strokes. An error is only as wise as its loss.
 
 # %% [markdown]
@@ -573,7 +575,7 @@ curve = {name: (range(1, epochs + 1), losses) for name, losses in histories.item
 plots.curves(curve, axes[0], x_label="epoch", y_label="training loss per image")
 errors = {"PCA": tuple(zip(*pca_error.items())), "autoencoder": tuple(zip(*ae_error.items()))}
 plots.curves(errors, axes[1], x_label="numbers per image", y_label="test error per image")
-axes[1].set_xscale("log", base=2)
+plots.doubling_axis(axes[1], code_sizes)
 plt.show()
 
 # %% [markdown]
@@ -600,7 +602,7 @@ slider
 # %% [markdown]
 # **Figure 7.** Move k. Note when the first digit becomes recognisable in each row, and that the
 # autoencoder with two numbers writes clean strokes of the *wrong* digit where PCA writes a grey
-# cloud. An error you can read is not always a smaller one.
+# cloud. Sharp is not the same as right.
 #
 # ## 1.6 · Too much room: the identity trap
 #
@@ -725,7 +727,7 @@ fig, ax = plt.subplots(figsize=(7, 3.8))
 lines = {name: tuple(zip(*values.items())) for name, values in accuracy.items()}
 plots.curves(lines, ax, x_label="numbers per image", y_label="neighbour accuracy")
 ax.axhline(pixels, color=plots.BLACK, linestyle=":", label="784 pixels")
-ax.set_xscale("log", base=2)
+plots.doubling_axis(ax, code_sizes)
 ax.legend()
 plt.show()
 

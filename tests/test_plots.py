@@ -49,6 +49,9 @@ def test_tiles_stand_row_by_row_with_a_gap():
         lambda ax: plots.curves({"a": ([1, 2], [3, 4])}, ax, x_label="x", y_label="y"),
         lambda ax: plots.code_map(torch.rand(9, 2), torch.arange(9) % 3, ax, names="abc"),
         lambda ax: plots.signed_image(torch.randn(4, 4), ax),
+        lambda ax: plots.doubling_axis(
+            plots.curves({"a": ([1, 8], [3, 4])}, ax, x_label="", y_label=""), [1, 8]
+        ),
     ],
 )
 def test_every_plot_draws_on_the_axes_it_is_given_and_returns_them(draw, monkeypatch):
@@ -83,3 +86,17 @@ def test_the_colours_of_the_palette_differ_for_every_eye(vision):
 def test_classes_differ_by_marker_as_well_as_by_colour():
     """Catches two classes that a black-and-white print cannot tell apart."""
     assert len(set(plots.CLASS_MARKERS)) == len(set(plots.CLASS_COLOURS)) == 10
+
+
+def test_class_names_do_not_cover_each_other():
+    """Catches names of classes written over one another where their codes overlap."""
+    codes = torch.randn(300, 2, generator=torch.Generator().manual_seed(0))
+    fig, ax = plt.subplots(figsize=(5, 5))
+    plots.code_map(codes, torch.arange(300) % 10, ax, names=[str(i) for i in range(10)])
+    fig.canvas.draw()
+    boxes = [text.get_bbox_patch().get_window_extent() for text in ax.texts]
+    spots = [((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2) for box in boxes]
+    gaps = [np.hypot(*np.subtract(a, b)) for i, a in enumerate(spots) for b in spots[:i]]
+    assert len(boxes) == 10
+    assert min(gaps) > 15
+    plt.close(fig)
