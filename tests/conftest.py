@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from course_lib.commands import cli
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -32,3 +34,10 @@ def course():
         )
 
     return run
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Runs main() in this process, which counts as installed."""
+    monkeypatch.setattr(cli.environment, "ensure", lambda *_, **__: None)
+    return cli.main

@@ -1,4 +1,4 @@
-"""The launcher, on a small course: a real environment, a real pip, no network."""
+"""The launcher on a small course: a real environment, a real pip, kill -9, no network."""
 
 import contextlib
 import json
@@ -6,18 +6,14 @@ import os
 import shutil
 import signal
 import socket
-import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psutil
 import pytest
 from small_course import PACKAGE, SmallCourse
 
-from course_lib.commands import environment, installer, process, torch_source
+from course_lib.commands import environment, installer, process
 from course_lib.commands.lock import exclusive
-from course_lib.errors import CourseError
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 
@@ -46,9 +42,6 @@ def child(parent, word):
             if word in each.cmdline():
                 return each
     return None
-
-
-# ---------------------------------------------------------------- first and second start
 
 
 def test_first_start_installs_and_goes_on_inside(small):
@@ -88,9 +81,6 @@ def test_changed_requirements_are_installed(small):
     assert said["version"] == "2.0", output
     assert "[1/3]" not in output  # the environment itself stays
     assert "/3]" not in small.start()[1]
-
-
-# ---------------------------------------------------------------- what an interruption leaves
 
 
 def harm_stamp(small):
@@ -224,9 +214,6 @@ def test_lock_is_free_again(tmp_path):
             pass
 
 
-# ---------------------------------------------------------------- refusals in one line
-
-
 def test_failing_pip_is_one_line(small):
     """Catches a traceback where pip finds no package."""
     (small.root / "requirements.txt").write_text("course_absent==1.0\n")
@@ -236,186 +223,3 @@ def test_failing_pip_is_one_line(small):
         small.require("1.0")
     assert code == 2 and "Traceback" not in output
     assert output.splitlines()[-1].startswith("error: pip stopped (1)")
-
-
-def test_full_disk_is_refused_before_the_download(tmp_path, monkeypatch):
-    """Catches a download of minutes onto a disk that cannot take it."""
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 8, 10**9))
-    with pytest.raises(CourseError, match=r"needs 2\.5 GB free in .* has 1\.0 GB"):
-        installer.check_space(tmp_path, gigabytes=2.5)
-
-
-def test_python_without_ensurepip_is_told_what_to_install(tmp_path, monkeypatch):
-    """Catches Debian's bare python3, where venv exists and cannot work."""
-    monkeypatch.setattr(installer.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(CourseError, match="apt install python3-venv"):
-        installer.make_venv(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("version", "system", "machine", "words"),
-    [
-        ((3, 15, 0), "linux", "x86_64", "from 3.10 to 3.14"),
-        ((3, 12, 0), "darwin", "x86_64", "Intel"),
-    ],
-)
-def test_systems_without_pytorch_are_told(monkeypatch, version, system, machine, words):
-    """Catches pip's "no matching distribution" as the only answer there."""
-    monkeypatch.setattr(sys, "version_info", version)
-    monkeypatch.setattr(sys, "platform", system)
-    monkeypatch.setattr(installer.platform, "machine", lambda: machine)
-    with pytest.raises(CourseError, match=words):
-        installer.check_system()
-
-
-# ---------------------------------------------------------------- the active environment
-
-
-@pytest.fixture
-def own_variables():
-    """What a start sets for its children must not reach the tests that follow."""
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
-
-
-@pytest.mark.usefixtures("own_variables")
-def test_active_environment_that_has_everything_is_used(root, monkeypatch, capsys):
-    """Catches a second installation for those who use conda and environment.yml."""
-    monkeypatch.setattr(environment, "_install_alone", lambda *_, **__: pytest.fail("installs"))
-    monkeypatch.setattr(environment, "_go_on_inside", lambda *_, **__: pytest.fail("leaves"))
-    monkeypatch.setattr(environment.pins, "lacking", lambda root: [])
-    monkeypatch.setattr(environment, "read_stamp", lambda venv: {})
-    environment.ensure(root, torch=None, argv=["lab"])
-    assert capsys.readouterr().out.count("\n") == 1
-
-
-@pytest.mark.usefixtures("own_variables")
-def test_own_environment_named_venv_is_not_touched(small, monkeypatch):
-    """Catches a pip run in a .venv that the user has made and filled without the launcher."""
-    monkeypatch.setattr(sys, "prefix", str(small.venv))
-    monkeypatch.setattr(environment, "read_stamp", lambda venv: {})
-    monkeypatch.setattr(environment.pins, "lacking", lambda root: [])
-    monkeypatch.setattr(environment, "_install_alone", lambda *_, **__: pytest.fail("installs"))
-    environment.ensure(small.root, torch=None, argv=["lab"])
-
-
-# ---------------------------------------------------------------- which PyTorch
-
-
-class Answers(BaseHTTPRequestHandler):
-    """200 for torch's page, 404 for all else."""
-
-    def do_GET(self):
-        self.send_response(200 if self.path == "/torch/" else 404)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def index():
-    """Address of an index that answers."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-@pytest.mark.parametrize(
-    ("wanted", "nvidia", "name", "why"),
-    [
-        ("auto", False, "cpu-index", "no NVIDIA driver"),
-        ("auto", True, "ordinary", "an NVIDIA driver is here"),
-        ("cpu", True, "cpu-index", "--torch cpu"),
-        ("cuda", False, "ordinary", "--torch cuda"),
-    ],
-)
-def test_choice_on_linux(index, wanted, nvidia, name, why):
-    """Catches 5 GB of CUDA for a laptop without a GPU, and a GPU left idle."""
-    source = torch_source.choose(wanted, platform="linux", cpu_index=index, nvidia=nvidia)
-    assert source.name == name and why in source.line and "\n" not in source.line
-    assert source.index == (index if name == "cpu-index" else None)
-
-
-def test_silent_index_costs_three_seconds(monkeypatch):
-    """Catches a start that hangs on a network which swallows packets."""
-    monkeypatch.setattr(torch_source, "PATIENCE", 0.5)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        begin = time.monotonic()
-        assert not torch_source.answers(url, patience=0.5)
-        assert time.monotonic() - begin < 1.5
-
-
-def test_dead_index_leads_to_the_ordinary_wheels():
-    """Catches an installation that fails where only PyTorch's own index is blocked."""
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    dead = {"platform": "linux", "cpu_index": f"http://127.0.0.1:{port}", "nvidia": False}
-    source = torch_source.choose("auto", **dead)
-    assert source.name == "ordinary" and "does not answer" in source.line
-    with pytest.raises(CourseError, match="did not answer"):
-        torch_source.choose("cpu", **dead)
-
-
-def test_missing_page_is_no_index(index):
-    """Catches a proxy's error page taken for an index."""
-    source = torch_source.choose("auto", platform="linux", cpu_index=index + "/no", nvidia=False)
-    assert source.name == "ordinary"
-
-
-@pytest.mark.parametrize("platform", ["darwin", "win32"])
-def test_other_systems_take_the_ordinary_wheels(platform):
-    """Catches a probe of the network, or Linux's CPU index, on a Mac or Windows."""
-    for wanted in ("auto", "cpu"):
-        assert torch_source.choose(wanted, platform=platform, cpu_index="-").index is None
-
-
-def test_cuda_elsewhere():
-    """Catches --torch cuda that silently brings a PyTorch without CUDA."""
-    with pytest.raises(CourseError, match="Mac"):
-        torch_source.choose("cuda", platform="darwin")
-    assert torch_source.choose("cuda", platform="win32").index == torch_source.CUDA_INDEX
-
-
-@pytest.mark.parametrize(
-    ("stamped", "wanted", "kept"),
-    [
-        ("ordinary", None, True),
-        ("cpu-index", None, True),
-        ("cpu-index", "auto", True),
-        ("cpu-index", "cpu", True),
-        ("cpu-index", "cuda", False),
-        ("ordinary", "cpu", False),
-        ("ordinary", "cuda", True),
-    ],
-)
-def test_installed_pytorch_stays_unless_another_is_asked_for(stamped, wanted, kept, monkeypatch):
-    """Catches a --torch that does nothing on a second start, and a start that reinstalls."""
-    monkeypatch.setattr(sys, "platform", "linux")
-    assert torch_source.keeps(stamped, wanted) == kept
-
-
-def test_pytorch_comes_first_and_alone(tmp_path, monkeypatch):
-    """Catches dependencies from PyTorch's index, and the other source's wheels left in place."""
-    calls = []
-    (tmp_path / ".venv").mkdir()
-    (tmp_path / "requirements.txt").write_text("numpy==2.0\ntorch==2.14.1\ntorchvision==0.29.2\n")
-    monkeypatch.setattr(installer, "_settle_venv", lambda venv: None)
-    monkeypatch.setattr(installer, "_pip", lambda venv, *arguments, lock: calls.append(arguments))
-    for name in ("cpu-index", "ordinary"):
-        index = "https://index.example" if name == "cpu-index" else None
-        source = torch_source.Source(name, index, 0.0, "")
-        monkeypatch.setattr(torch_source, "choose", lambda wanted, source=source: source)
-        installer.install(tmp_path, torch="cpu" if index else "cuda", lock=-1)
-    pair = ("torch==2.14.1", "torchvision==0.29.2")
-    alone = ("--no-deps", "--force-reinstall")
-    rest = ("-r", str(tmp_path / "requirements.txt"))
-    from_index = (*alone, "--index-url", "https://index.example", *pair)
-    assert calls == [from_index, rest, (*alone, *pair), rest]
-    calls.clear()
-    installer.install(tmp_path, torch="auto", lock=-1)
-    assert calls == [rest]  # the pair that is there stays

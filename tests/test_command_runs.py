@@ -1,0 +1,120 @@
+"""What lab, test, build and data start, and with what."""
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+import time
+
+from course_lib import authoring, datasets
+from course_lib.commands import data, lab
+from course_lib.commands import test as test_command
+
+HEAVY = ("torch", "numpy", "matplotlib", "ipywidgets", "jupyterlab", "pytest", "urllib.request")
+
+
+def lab_options(root, **given):
+    """What lab gives to JupyterLab."""
+    given = {"no_browser": False, "port": None, **given}
+    return lab.options(argparse.Namespace(root=root, **given))
+
+
+def test_lab_opens_the_first_notebook(tmp_path):
+    """Catches a start in an empty file browser, or in the last notebook."""
+    (tmp_path / "notebooks").mkdir()
+    for name in ("02_b.ipynb", "01_a.ipynb", "about.ipynb"):
+        (tmp_path / "notebooks" / name).write_text("{}")
+    chosen = lab_options(tmp_path, no_browser=True, port=8899)
+    assert "--LabApp.default_url=/lab/tree/01_a.ipynb" in chosen
+    assert f"--ServerApp.root_dir={tmp_path / 'notebooks'}" in chosen
+    assert {"--ServerApp.port=8899", "--ServerApp.port_retries=0"} <= set(chosen)
+    assert "--ServerApp.open_browser=False" in chosen
+
+
+def test_lab_without_notebooks_still_opens(tmp_path):
+    """Catches a crash before the first build."""
+    chosen = lab_options(tmp_path)
+    assert "--LabApp.default_url=/lab" in chosen
+    assert not [option for option in chosen if "port" in option or "browser" in option]
+
+
+def test_lab_answers(course, root, tmp_path):
+    """Catches options that this JupyterLab does not know, its news window, a slow start."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    code = f"""if True:
+        import argparse, time, urllib.request
+        from pathlib import Path
+        from course_lib.commands import environment, lab
+        environment.settle_variables(Path({str(root)!r}))
+        lab.run(argparse.Namespace(root=Path({str(root)!r}), no_browser=True, port={port}))"""
+    variables = {**os.environ, "JUPYTER_TOKEN": "t", "JUPYTER_RUNTIME_DIR": str(tmp_path)}
+    begin = time.monotonic()
+    log = tmp_path / "log"
+    with (
+        log.open("w") as out,
+        subprocess.Popen(
+            [sys.executable, "-c", code], cwd=root, env=variables, stdout=out, stderr=out
+        ) as server,
+    ):
+        try:
+            page = read_page(f"http://127.0.0.1:{port}/lab?token=t", server)
+            seconds = time.monotonic() - begin
+        finally:
+            server.terminate()
+    assert "@jupyterlab/apputils-extension:announcements" in page, log.read_text()
+    assert seconds < 60  # 2 s on an idle machine
+    assert "Traceback" not in log.read_text() and "Unrecognized" not in log.read_text()
+
+
+def read_page(url, server):
+    """Text of a page as soon as the server gives it."""
+    import urllib.request
+
+    end = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=60) as reply:
+                return reply.read().decode()
+        except OSError:
+            assert server.poll() is None and time.monotonic() < end
+            time.sleep(0.1)
+
+
+def test_test_hands_everything_to_pytest(here, monkeypatch, root):
+    """Catches pytest arguments that the launcher takes for its own."""
+    calls = []
+    monkeypatch.setattr(test_command, "hand_over", lambda command: calls.append(command) or 5)
+    monkeypatch.setattr(os, "chdir", lambda path: calls.append(path))
+    monkeypatch.setenv("COURSE_FAST", "0")  # also restores it
+    arguments = ["-m", "not notebook", "-x", "tests/test_a.py::test_b", "--co", "--torch", "cpu"]
+    assert here(["test", *arguments]) == 5
+    assert calls == [root, [sys.executable, "-m", "pytest", *arguments[:-2]]]
+    assert os.environ["COURSE_FAST"] == "0"
+
+
+def test_build_check_fails_on_a_difference(here, monkeypatch, capsys):
+    """Catches a CI that stays green while notebooks and sources differ."""
+    for differing, code in ((["notebooks/01_a.ipynb"], 1), ([], 0)):
+        monkeypatch.setattr(authoring, "build", lambda root, check, found=differing: found)
+        assert here(["build", "--check"]) == code
+        assert here(["build"]) == 0
+    assert "notebooks/01_a.ipynb" in capsys.readouterr().err
+
+
+def test_data_lists_gets_and_imports(here, monkeypatch, capsys, tmp_path):
+    """Catches arguments in the wrong order, and a data set that the list leaves out."""
+    monkeypatch.setattr(datasets, "at_hand", lambda: [("mnist", None), ("faces", "drawn")])
+    monkeypatch.setattr(datasets, "get", lambda name: f"got {name}")
+    monkeypatch.setattr(
+        datasets, "import_images", lambda path, name, size: f"{path.name} {name} {size}"
+    )
+    for arguments in ([], ["list"]):
+        assert here(["data", *arguments]) == 0
+        assert "data get mnist" in capsys.readouterr().out
+    assert here(["data", "get", "mnist"]) == 0
+    assert capsys.readouterr().out == "got mnist\n"
+    assert here(["data", "import", str(tmp_path), "celeba", "--size", "128"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path.name} celeba 128\n"
+    assert data.existing("~").is_dir()

@@ -1,0 +1,70 @@
+"""When the launcher refuses, and when it leaves the active environment as it is."""
+
+import os
+import shutil
+import sys
+
+import pytest
+
+from course_lib.commands import environment, installer
+from course_lib.errors import CourseError
+
+
+def test_full_disk_is_refused_before_the_download(tmp_path, monkeypatch):
+    """Catches a download of minutes onto a disk that cannot take it."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 8, 10**9))
+    with pytest.raises(CourseError, match=r"needs 2\.5 GB free in .* has 1\.0 GB"):
+        installer.check_space(tmp_path, gigabytes=2.5)
+
+
+def test_python_without_ensurepip_is_told_what_to_install(tmp_path, monkeypatch):
+    """Catches Debian's bare python3, where venv exists and cannot work."""
+    monkeypatch.setattr(installer.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(CourseError, match="apt install python3-venv"):
+        installer.make_venv(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("version", "system", "machine", "words"),
+    [
+        ((3, 15, 0), "linux", "x86_64", "from 3.10 to 3.14"),
+        ((3, 12, 0), "darwin", "x86_64", "Intel"),
+    ],
+)
+def test_systems_without_pytorch_are_told(monkeypatch, version, system, machine, words):
+    """Catches pip's "no matching distribution" as the only answer there."""
+    monkeypatch.setattr(sys, "version_info", version)
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(installer.platform, "machine", lambda: machine)
+    with pytest.raises(CourseError, match=words):
+        installer.check_system()
+
+
+@pytest.fixture
+def own_variables():
+    """What a start sets for its children must not reach the tests that follow."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.usefixtures("own_variables")
+def test_active_environment_that_has_everything_is_used(root, monkeypatch, capsys):
+    """Catches a second installation for those who use conda and environment.yml."""
+    monkeypatch.setattr(environment, "_install_alone", lambda *_, **__: pytest.fail("installs"))
+    monkeypatch.setattr(environment, "_go_on_inside", lambda *_, **__: pytest.fail("leaves"))
+    monkeypatch.setattr(environment.pins, "lacking", lambda root: [])
+    monkeypatch.setattr(environment, "read_stamp", lambda venv: {})
+    environment.ensure(root, torch=None, argv=["lab"])
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+@pytest.mark.usefixtures("own_variables")
+def test_own_environment_named_venv_is_not_touched(tmp_path, monkeypatch):
+    """Catches a pip run in a .venv that the user has made and filled without the launcher."""
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    monkeypatch.setattr(environment, "read_stamp", lambda venv: {})
+    monkeypatch.setattr(environment.pins, "lacking", lambda root: [])
+    monkeypatch.setattr(environment, "_install_alone", lambda *_, **__: pytest.fail("installs"))
+    environment.ensure(tmp_path, torch=None, argv=["lab"])
