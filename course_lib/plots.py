@@ -158,7 +158,7 @@ def code_map(
 
 def _apart(spots: np.ndarray, *, span: np.ndarray, gap: float = 0.075) -> np.ndarray:
     """Push points apart until all are `gap` of the axes' span from each other, (n, 2)."""
-    spots = spots / span
+    spots = spots.reshape(-1, 2) / span
     for _ in range(200):
         delta = spots[:, None] - spots[None]
         distance = np.linalg.norm(delta, axis=-1, keepdims=True) + 1e-9

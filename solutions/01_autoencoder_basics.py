@@ -30,7 +30,7 @@
 # %% tags=["parameters"]
 seed = 0
 n_train = 60_000
-epochs = 8
+steps = 2_000
 
 # %%
 import math
@@ -39,7 +39,7 @@ import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm.auto import trange
+from tqdm.auto import tqdm
 
 from course_lib import datasets, plots, widgets
 from course_lib.exact import LinearGaussian, eckart_young
@@ -50,7 +50,7 @@ from course_lib.training import best_device, to_float
 
 plots.use_course_style()
 torch.manual_seed(seed)
-n_train, epochs = shortened((n_train, epochs), (12_000, 5))
+n_train, steps = shortened((n_train, steps), (12_000, 300))
 
 # %% [markdown]
 # ## 1.1 · What is in a digit?
@@ -273,24 +273,22 @@ def train_step(model: nn.Module, x: Tensor, optimizer: torch.optim.Optimizer) ->
 train_step = check("train_step", train_step)
 
 # %% [markdown]
-# Training is many such steps: every epoch visits each image once, in a new order. The loop below
-# calls *your* `train_step` and keeps the mean loss of each epoch. Every model of this notebook
-# learns through it.
+# Training is many such steps, each on a **batch** of images drawn at random; as many images as the set
+# has make one **epoch**. The loop below calls *your* `train_step` and keeps every loss. The steps get
+# smaller towards the end, so that training settles. Every model of this notebook learns through it.
 
 # %%
-def train(model: nn.Module, images: Tensor, *, epochs: int, lr: float = 2e-3) -> list[float]:
-    """Train on bytes (N, D) in batches of 256; returns the mean loss of each epoch."""
+def train(model: nn.Module, images: Tensor, *, steps: int, lr: float = 2e-3) -> list[float]:
+    """Train on bytes (N, D) in batches of 256; returns the loss of each step."""
     device = best_device()
     optimizer = torch.optim.Adam(model.to(device).parameters(), lr=lr)
-    slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)  # finer steps at the end
-    history = []
-    for _ in trange(epochs, leave=False):
-        batches = torch.randperm(len(images)).split(256)
-        losses = [train_step(model, to_float(images[b], device), optimizer) for b in batches]
-        slower.step()
-        history.append(sum(losses) / len(losses))
+    smaller = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    losses = []
+    for batch in tqdm(torch.randint(len(images), (steps, 256)), leave=False):
+        losses.append(train_step(model, to_float(images[batch], device), optimizer))
+        smaller.step()
     model.cpu()
-    return history
+    return losses
 
 
 # %% [markdown]
@@ -365,7 +363,7 @@ print(f"best possible, 17 directions of noise: {17 * truth.sigma**2:.3f}")
 
 # %%
 linear = LinearAutoencoder(D, 6)
-linear_history = train(linear, X_train, epochs=epochs, lr=1e-2)
+linear_losses = train(linear, X_train, steps=steps, lr=1e-2)
 
 # %%
 components = torch.linalg.eigh(torch.cov(X_pca.T)).eigenvectors.flip(1).float()  # (D, D) columns
@@ -503,7 +501,7 @@ plt.show()
 
 # %% [markdown]
 # **Figure 5.** Three damages of the same digits. Note that the shift, which nobody notices, costs more
-# than noise that everybody sees and at least as much as losing half of the digit. Squared error compares
+# than noise that everybody sees, and is not far from losing half of the digit. Squared error compares
 # pixel i with pixel i and knows nothing of strokes. An error is only as wise as its loss.
 
 # %% [markdown]
@@ -541,11 +539,11 @@ class Autoencoder(nn.Module):
 
 # %%
 code_sizes = [1, 2, 8, 32, 64]
-models, histories = {}, {}
+models, losses = {}, {}
 for n in code_sizes:
     torch.manual_seed(seed)
     models[n] = Autoencoder(n)
-    histories[f"n = {n}"] = train(models[n], X_train, epochs=epochs)
+    losses[f"n = {n}"] = torch.tensor(train(models[n], X_train, steps=steps))
 
 # %%
 def reconstruct(x: Tensor, n: int) -> Tensor:
@@ -571,8 +569,9 @@ for n in code_sizes:
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(10, 3.8))
-curve = {name: (range(1, epochs + 1), losses) for name, losses in histories.items()}
-plots.curves(curve, axes[0], x_label="epoch", y_label="training loss per image")
+smooth = {name: loss.view(-1, 50).mean(1) for name, loss in losses.items()}  # of 50 steps
+course = {name: (range(50, steps + 1, 50), loss) for name, loss in smooth.items()}
+plots.curves(course, axes[0], x_label="step", y_label="training loss per image")
 errors = {"PCA": tuple(zip(*pca_error.items())), "autoencoder": tuple(zip(*ae_error.items()))}
 plots.curves(errors, axes[1], x_label="numbers per image", y_label="test error per image")
 plots.doubling_axis(axes[1], code_sizes)
@@ -607,7 +606,7 @@ slider
 # ## 1.6 · Too much room: the identity trap
 #
 # What if the code is larger than the image? An **overcomplete** code can copy: z = x does it. Then the
-# error vanishes and the code says nothing. We train 784–1024–784 for a few epochs.
+# error vanishes and the code says nothing. We train 784–1024–784.
 #
 # **Prediction.** Two models reconstruct something they have never seen: two digits laid over each
 # other. Which one does it better, n = 32 or the overcomplete one? Which of the two knows digits?
@@ -635,8 +634,8 @@ class Overcomplete(nn.Module):
 # %%
 torch.manual_seed(seed)
 copying, denoising = Overcomplete(), Overcomplete(noise=0.4)
-train(copying, X_train, epochs=epochs // 2)
-train(denoising, X_train, epochs=epochs // 2)
+train(copying, X_train, steps=steps // 2)
+train(denoising, X_train, steps=steps // 2)
 restorers = {"n = 32": models[32], "overcomplete": copying, "denoising": denoising}
 
 # %%
