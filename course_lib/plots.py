@@ -148,30 +148,36 @@ def code_map(
         points = codes[labels == i]
         ax.scatter(*points.T, s=size, c=CLASS_COLOURS[i], marker=CLASS_MARKERS[i], linewidths=0)
         if len(points):
-            middles[name] = np.median(points, axis=0)
-    spots = _apart(np.array([*middles.values()]), span=np.ptp(codes, axis=0) + 1e-9)
-    for (name, middle), spot in zip(middles.items(), spots, strict=True):
-        _name_at(ax, name, middle=middle, spot=spot, colour=CLASS_COLOURS[list(names).index(name)])
+            middles[i] = (name, np.median(points, axis=0))
     ax.set(xlabel="z₁", ylabel="z₂")
+    if middles:
+        _name_classes(ax, middles, span=np.ptp(codes, axis=0) + 1e-9)
     return ax
+
+
+def _name_classes(
+    ax: Axes, middles: dict[int, tuple[str, np.ndarray]], *, span: np.ndarray
+) -> None:
+    """A name at each class's middle, or beside it with a line where names would overlap."""
+    box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.9}
+    style = {"ha": "center", "va": "center", "fontsize": 12, "fontweight": "bold"}
+    spots = _apart(np.array([middle for _, middle in middles.values()]), span=span)
+    for (i, (name, middle)), spot in zip(middles.items(), spots, strict=True):
+        colour = CLASS_COLOURS[i]
+        line = {"arrowstyle": "-", "color": colour}
+        patch = {**box, "edgecolor": colour}
+        ax.annotate(name, middle, xytext=spot, bbox=patch, arrowprops=line, **style)
 
 
 def _apart(spots: np.ndarray, *, span: np.ndarray, gap: float = 0.075) -> np.ndarray:
     """Push points apart until all are `gap` of the axes' span from each other, (n, 2)."""
-    spots = spots.reshape(-1, 2) / span
+    spots = spots / span
     for _ in range(200):
         delta = spots[:, None] - spots[None]
         distance = np.linalg.norm(delta, axis=-1, keepdims=True) + 1e-9
         push = np.where(distance < gap, (gap - distance) * delta / distance, 0).sum(1)
         spots = spots + 0.5 * push
     return spots * span
-
-
-def _name_at(ax: Axes, name: str, *, middle: np.ndarray, spot: np.ndarray, colour: str) -> None:
-    box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": colour, "alpha": 0.9}
-    line = {"arrowstyle": "-", "color": colour}
-    style = {"ha": "center", "va": "center", "fontsize": 12, "fontweight": "bold"}
-    ax.annotate(name, middle, xytext=spot, bbox=box, arrowprops=line, **style)
 
 
 def signed_image(values: ArrayLike, ax: Axes) -> Axes:

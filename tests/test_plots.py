@@ -48,6 +48,7 @@ def test_tiles_stand_row_by_row_with_a_gap():
         lambda ax: plots.image_rows({"a": torch.rand(3, 4, 4), "b": torch.rand(3, 4, 4)}, ax),
         lambda ax: plots.curves({"a": ([1, 2], [3, 4])}, ax, x_label="x", y_label="y"),
         lambda ax: plots.code_map(torch.rand(9, 2), torch.arange(9) % 3, ax, names="abc"),
+        lambda ax: plots.code_map(torch.zeros(0, 2), torch.zeros(0), ax, names="abc"),
         lambda ax: plots.signed_image(torch.randn(4, 4), ax),
         lambda ax: plots.doubling_axis(
             plots.curves({"a": ([1, 8], [3, 4])}, ax, x_label="", y_label=""), [1, 8]
