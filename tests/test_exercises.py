@@ -180,13 +180,31 @@ def test_a_right_step_with_another_loss_scale_is_told_so():
     assert "0.1667 times" in verdict.hint
 
 
-def test_a_mistake_on_an_edge_case_only_is_still_recognised(monkeypatch):
-    """Catches a recognition that needs the wrong answer to be wrong everywhere."""
+def test_the_mistake_that_agrees_where_the_answer_is_wrong_is_recognised(monkeypatch):
+    """Catches a recognition that needs the same results on the cases that are right as well."""
     cases = lambda seed: [Case("a", {"n": 3}), Case("zero", {"n": 0})]  # noqa: E731
-    slips = (Mistake("zero", lambda n: n + (n == 0), "Zero is special."),)
+    slips = (
+        Mistake("minus", lambda n: -n - 1, "The sign."),
+        Mistake("one more", lambda n: n + 1, "One too many."),
+    )
     monkeypatch.setattr(spec, "reference", lambda name: lambda n: n)
-    verdict = Exercise("identity", 1, cases, slips).check(lambda n: n if n else 1)
-    assert verdict.hint == "Zero is special."
+    exercise = Exercise("identity", 1, cases, slips)
+    assert exercise.check(lambda n: n if n else 1).hint == "One too many."
+    assert exercise.check(lambda n: n + 1).hint == "One too many."
+
+
+def test_a_code_that_is_bypassed_is_rejected():
+    """Catches a linear autoencoder that hands the image to its decoder behind the code's back."""
+
+    class Bypass(EXERCISES["LinearAutoencoder"].reference):
+        def encode(self, x):
+            self.x = x
+            return super().encode(x)
+
+        def decode(self, z):
+            return super().decode(z) + self.x[: len(z)]
+
+    assert not EXERCISES["LinearAutoencoder"].check(Bypass).passed
 
 
 def test_missing_solutions_are_one_clear_line(monkeypatch, tmp_path):

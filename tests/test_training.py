@@ -145,6 +145,16 @@ def test_the_same_seed_gives_the_same_weights_whatever_the_caller_draws(images):
     assert not torch.equal(runs["a"], runs["c"])
 
 
+def test_another_seed_takes_the_images_in_another_order(images):
+    """Catches a shuffle that is the same whatever the seed: here nothing else is random."""
+    runs = []
+    for seed in (1, 2):
+        model = small()
+        list(fit(model, losses.autoencoder_objective, images, epochs=1, batch_size=64, seed=seed))
+        runs.append(weights(model))
+    assert not torch.equal(*runs)
+
+
 def test_training_leaves_the_callers_random_numbers_alone(images):
     """Catches a fit that reseeds the notebook."""
     torch.manual_seed(3)
