@@ -222,6 +222,10 @@ class LinearAutoencoder(nn.Module):
         return self.decoder(z)
         ### END SOLUTION
 
+    def forward(self, x: Tensor) -> Tensor:
+        """x̂ = decode(encode(x)), so that model(x) reconstructs."""
+        return self.decode(self.encode(x))
+
 
 # %% check="LinearAutoencoder"
 LinearAutoencoder = check("LinearAutoencoder", LinearAutoencoder)
@@ -530,6 +534,9 @@ class Autoencoder(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         return torch.sigmoid(self.decoder(z))
 
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decode(self.encode(x))
+
 
 # %% [markdown]
 # **Prediction.** At which code sizes n does the autoencoder beat PCA clearly: small ones, large ones,
@@ -629,6 +636,9 @@ class Overcomplete(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         return self.decoder(z)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decode(self.encode(x))
 
 
 # %%
