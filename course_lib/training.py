@@ -57,10 +57,11 @@ def fit(
     """Minimise the objective with Adam and a one-cycle learning rate; yield a record a step.
 
     images, valid: uint8 (N, …), in memory. With `patience`, training ends when the validation loss
-    has not improved for that many epochs, and the model ends with its best weights.
+    has not improved for that many epochs, and the model ends with its best weights (not where the
+    caller stops earlier: then it keeps its last).
     The same seed gives the same weights on the same machine, whatever the caller draws in between.
     """
-    _refuse_bad_input(images, valid=valid, patience=patience)
+    _refuse_bad_input(images, valid, patience=patience, sizes=(epochs, batch_size))
     device = device or best_device()
     model.to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=device.type != "mps")
@@ -114,7 +115,7 @@ def _means(terms: tuple) -> dict[str, float]:
 
 @contextlib.contextmanager
 def _own_noise(seed: int, step: int, device: torch.device) -> Iterator[None]:
-    """This step's random numbers from (seed, step) alone; the caller's stream stays as it was."""
+    """Random numbers from (seed, step) alone; the caller's stream on CPU and CUDA stays as it was."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed * 1_000_003 + step)
@@ -142,10 +143,16 @@ class _Best:
             model.load_state_dict(self.weights)
 
 
-def _refuse_bad_input(images: Tensor, *, valid: Tensor | None, patience: int | None) -> None:
-    if images.dtype != torch.uint8:
-        raise CourseError(f"fit wants uint8 images, got {images.dtype}: pass the data as loaded")
-    if len(images) == 0:
-        raise CourseError("fit got no images")
+def _refuse_bad_input(
+    images: Tensor, valid: Tensor | None, *, patience: int | None, sizes: tuple[int, int]
+) -> None:
+    for name, data in {"images": images, "valid": images if valid is None else valid}.items():
+        if data.dtype != torch.uint8:
+            raise CourseError(f"{name}: fit wants uint8, got {data.dtype}: pass the data as loaded")
+        if len(data) == 0:
+            raise CourseError(f"{name}: fit got no images")
+    epochs, batch_size = sizes
+    if epochs < 0 or batch_size < 1:
+        raise CourseError(f"epochs={epochs}, batch_size={batch_size}: at least 0 and 1")
     if patience is not None and valid is None:
         raise CourseError("patience needs validation images: pass valid=…")

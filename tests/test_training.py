@@ -205,12 +205,14 @@ def test_evaluation_does_not_depend_on_the_batch_size(images):
         (torch.zeros(3, 36), {}, "uint8"),
         (torch.zeros(0, 36, dtype=torch.uint8), {}, "no images"),
         (torch.zeros(3, 36, dtype=torch.uint8), {"patience": 2}, "valid"),
+        (torch.zeros(3, 36, dtype=torch.uint8), {"valid": torch.zeros(2, 36)}, "valid.*uint8"),
+        (torch.zeros(3, 36, dtype=torch.uint8), {"batch_size": 0}, "batch_size=0"),
     ],
 )
 def test_bad_input_is_refused_before_training(data, options, words):
     """Catches floats trained as bytes, an empty set, a patience without validation images."""
     with pytest.raises(CourseError, match=words):
-        next(fit(small(), losses.autoencoder_objective, data, epochs=1, **options))
+        next(fit(small(), losses.autoencoder_objective, data, **{"epochs": 1, **options}))
 
 
 def test_neighbour_accuracy_of_separated_classes_is_one_and_of_noise_is_chance():
