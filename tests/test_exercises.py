@@ -109,6 +109,8 @@ def times_three(x, logits):
         (column, "shape (3, 1), expected (3,)"),
         (times_three, "3 times"),
         (lambda x, logits: x.sum(1) * math.nan, "NaN"),
+        (lambda x, logits: x.sum(1) * 1j, "not a tensor"),
+        (lambda x, logits: exit(), "SystemExit"),
         (None, "TypeError"),
     ],
 )

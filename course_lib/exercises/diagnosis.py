@@ -22,17 +22,17 @@ ERROR_HINTS = (
 )
 
 
-def generic_hint(obtained: Record, expected: Record) -> str:
+def generic_hint(obtained: Record, expected: Record, *, rtol: float, atol: float) -> str:
     """The most telling difference between two records, in one sentence."""
     if obtained["outcome"] == "error":
         return _error_hint(obtained)
     if obtained["outcome"] == "changed":
         return f"Your code changes its input {', '.join(obtained['names'])}: work on a copy."
-    got, want = _differing_part(obtained["value"], expected["value"])
+    _, got, want = _differing_part(obtained["value"], expected["value"], rtol=rtol, atol=atol)
     if got is None:
         return "Your function returns nothing (`None`): is there a `return`?"
     if is_array(want):
-        return _array_hint(got, want)
+        return _array_hint(got, want, rtol=rtol, atol=atol)
     return "The values differ; compare the two lines."
 
 
@@ -44,14 +44,9 @@ def first_difference(
         return f"{obtained['type']}: {obtained['message']}", ""
     if obtained["outcome"] == "changed":
         return f"input {', '.join(obtained['names'])} changed", "inputs unchanged"
-    got, want = obtained["value"], expected["value"]
-    if isinstance(want, dict) and isinstance(got, dict) and not is_array(want):
-        for key in want:
-            if key.startswith("_"):
-                continue
-            if key not in got or not same_value(got[key], want[key], rtol=rtol, atol=atol):
-                return f"{key}: {short(got.get(key))}", f"{key}: {short(want[key])}"
-    return short(got), short(want)
+    key, got, want = _differing_part(obtained["value"], expected["value"], rtol=rtol, atol=atol)
+    label = f"{key}: " if key else ""
+    return f"{label}{short(got)}", f"{label}{short(want)}"
 
 
 def short(value: Any, *, most: int = 6) -> str:
@@ -61,20 +56,20 @@ def short(value: Any, *, most: int = 6) -> str:
     numbers, shape = value["numbers"], tuple(value["shape"])
     text = ", ".join(f"{number:.4g}" for number in numbers[:most])
     more = ", …" if len(numbers) > most else ""
-    return f"{text}" if not shape else f"[{text}{more}]  shape {shape}"
+    return text if not shape else f"[{text}{more}]  shape {shape}"
 
 
-def _differing_part(got: Any, want: Any) -> tuple[Any, Any]:
+def _differing_part(got: Any, want: Any, *, rtol: float, atol: float) -> tuple[str, Any, Any]:
+    """Name, obtained and expected value of the first part that differs; the whole has no name."""
     if isinstance(want, dict) and not is_array(want) and isinstance(got, dict):
         for key in want:
-            if not key.startswith("_") and not same_value(
-                got.get(key), want[key], rtol=1e-5, atol=1e-8
-            ):
-                return got.get(key, {"type": "missing"}), want[key]
-    return got, want
+            same = key in got and same_value(got[key], want[key], rtol=rtol, atol=atol)
+            if not key.startswith("_") and not same:
+                return key, got.get(key, {"type": "missing"}), want[key]
+    return "", got, want
 
 
-def _array_hint(got: Any, want: dict) -> str:
+def _array_hint(got: Any, want: dict, *, rtol: float, atol: float) -> str:
     if not is_array(got):
         kind = got.get("type", "dict") if isinstance(got, dict) else type(got).__name__
         return f"Your result is a {kind}, not a tensor of numbers."
@@ -88,7 +83,7 @@ def _array_hint(got: Any, want: dict) -> str:
         ratio = a[solid] / b[solid]
         if np.allclose(ratio, ratio[0], rtol=1e-4) and not np.isclose(ratio[0], 1):
             return f"Everywhere your result is {ratio[0]:.4g} times the expected one."
-    where = int(np.argmax(~np.isclose(a, b, rtol=1e-5)))
+    where = int(np.argmax(~np.isclose(a, b, rtol=rtol, atol=atol)))
     index = tuple(int(i) for i in np.unravel_index(where, tuple(want["shape"]) or (1,)))
     return f"The shape is right; the first number that differs is at index {index}."
 

@@ -25,7 +25,7 @@ def take_record(observe: Callable, candidate: Callable, case: Any, *, seed: int)
             value = plain(observe(candidate, own))
         except NotImplementedError:
             return {"outcome": "open"}
-        except Exception as error:  # whatever a student's code raises is a result
+        except (Exception, SystemExit) as error:  # whatever a student's code raises is a result
             return {"outcome": "error", "type": type(error).__name__, "message": str(error)[:300]}
     before, after = plain(case.args), plain(own.args)
     changed = [name for name in case.args if not same_value(before[name], after[name])]
@@ -42,6 +42,8 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Tensor):
         value = value.detach().cpu().numpy()
+    if np.iscomplexobj(value):
+        return {"type": "complex number"}
     if isinstance(value, numbers.Number | np.ndarray | np.generic | list | tuple):
         try:
             array = np.asarray(value, dtype=np.float64)

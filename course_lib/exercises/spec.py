@@ -95,8 +95,9 @@ class Exercise:
         mistake = self._recognise(records, wrong, seed)
         # A case with a value explains more than one that only raised.
         i = min(wrong, key=lambda i: records[i]["outcome"] != "value")
-        obtained, wanted = first_difference(records[i], expected[i], rtol=self.rtol, atol=self.atol)
-        hint = mistake.hint if mistake else generic_hint(records[i], expected[i])
+        pair, close = (records[i], expected[i]), {"rtol": self.rtol, "atol": self.atol}
+        obtained, wanted = first_difference(*pair, **close)
+        hint = mistake.hint if mistake else generic_hint(*pair, **close)
         name = mistake.name if mistake else None
         return Verdict(self.name, "wrong", hint, name, self.cases(seed)[i], obtained, wanted)
 

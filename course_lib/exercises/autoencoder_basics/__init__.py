@@ -10,5 +10,11 @@ from course_lib.exercises.autoencoder_basics import (
 
 EXERCISES = tuple(
     module.EXERCISE
-    for module in (pca_reconstruct, linear_autoencoder, principal_angles, bce_nats, train_step)
+    for module in (
+        pca_reconstruct,
+        linear_autoencoder,
+        principal_angles,
+        bce_nats,
+        train_step,
+    )
 )
