@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import struct
 import tempfile
@@ -21,7 +22,7 @@ from course_lib.losses import vae_objective
 from course_lib.models import MLPVAE
 from course_lib.training import best_device, fit
 
-BATCH, ROUNDS = 256, 3
+BATCH, ROUNDS = 256, 5
 
 
 def epoch_from_memory(images: torch.Tensor) -> None:
@@ -66,6 +67,7 @@ def seconds(epoch: Callable[[], None]) -> float:
 def run() -> dict:
     """Alternate the two, after a warm-up of each, and compare medians and pairwise ratios."""
     train = datasets.load("mnist").train
+    load = busy()
     with tempfile.TemporaryDirectory() as root:
         loader_set = torchvision_mnist(train, Path(root))
         ways = {
@@ -76,7 +78,17 @@ def run() -> dict:
         for name in tqdm([*ways] * (1 + ROUNDS), desc="epochs"):
             times[name].append(seconds(ways[name]))
     times = {name: values[1:] for name, values in times.items()}  # the first warms up
-    return report(times, images=len(train.images))
+    return report(times, images=len(train.images)) | {"load per core": load}
+
+
+def busy() -> float | None:
+    """What other programs ask of each core, with a warning where that spoils the figures."""
+    if not hasattr(os, "getloadavg"):  # Windows
+        return None
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    if load > 0.6:
+        print(f"  other programs are busy ({load:.1f} per core): the ratio will come out too low")
+    return load
 
 
 def report(times: dict[str, list[float]], *, images: int) -> dict:

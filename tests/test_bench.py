@@ -1,0 +1,65 @@
+"""The benchmark command: refuses bad input before it measures, and writes whole files."""
+
+import json
+
+import pytest
+import torch
+
+from course_lib.benchmarks import train
+from course_lib.commands import bench, cli
+from course_lib.datasets import Dataset, Split
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Ninety images in place of sixty thousand, one round."""
+    images = torch.randint(0, 255, (90, 1, 28, 28), dtype=torch.uint8)
+    split = Split(images, torch.arange(90) % 10)
+    monkeypatch.setattr(train.datasets, "load", lambda name: Dataset(name, "", split, split))
+    monkeypatch.setattr(train, "ROUNDS", 1)
+
+
+def test_both_ways_train_on_the_same_images(tiny, tmp_path):
+    """Catches a peer that reads other images, or labels in their place."""
+    split = train.datasets.load("mnist").train
+    read = train.torchvision_mnist(split, tmp_path)
+    assert torch.equal(read.data, split.images[:, 0])
+    assert torch.equal(read.targets, split.labels)
+
+
+def test_figures_are_printed_and_written(tiny, tmp_path, capsys):
+    """Catches a table without its ratio, or figures that are not in the file."""
+    file = tmp_path / "figures.json"
+    assert cli.main(["bench", "train", "--json", str(file)]) == 0
+    figures = json.loads(file.read_text())["train"]
+    assert figures["images"] == 90
+    assert figures["ratio"] > 0
+    assert "ratio" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["trian"], "unknown benchmark 'trian'; there are: train"),
+        (["train", "--json", "."], "is not the path of a file"),
+        (["train", "--json", "nowhere/figures.json"], "is not the path of a file"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_measured(arguments, words, monkeypatch, capsys):
+    """Catches minutes of work that end in an error that was there from the start."""
+    monkeypatch.setattr(train, "run", lambda: pytest.fail("measured"))
+    assert cli.main(["bench", *arguments]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
+    """Catches a truncated file of figures, or an internal error."""
+
+    def full(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(bench.os, "replace", full)
+    with pytest.raises(bench.CourseError, match="No space left"):
+        bench._write(tmp_path / "figures.json", "{}")
+    assert not list(tmp_path.iterdir())
