@@ -27,6 +27,8 @@ def get(name: str) -> str:
         return f"{spec.name} is drawn by the course itself: nothing to download"
     root = data_folder()
     if root is not None and present(spec, root):
+        if spec.name != "celeba":  # hours of work, and it is checked when it is prepared
+            read_folder(spec, root, source="")  # a damaged set must not pass for one at hand
         return f"{spec.name} is at hand in {root / spec.folder}: nothing to download"
     if spec.name == "celeba":
         return drive.get_celeba(spec)

@@ -41,14 +41,16 @@ class Folder:
             os.path.relpath(os.path.join(root, name), path).replace(os.sep, "/")
             for root, _, names in os.walk(path)
             for name in names
+            if os.path.isfile(os.path.join(root, name))  # a pipe would never end
         ]
 
     def read(self, name: str) -> bytes:
         """The bytes of one file; ValueError for one too large to be an image."""
-        path = self.path / name
-        if path.stat().st_size > LARGEST:
+        with open(self.path / name, "rb") as file:
+            data = file.read(LARGEST + 1)
+        if len(data) > LARGEST:
             raise ValueError("larger than 64 MiB")
-        return path.read_bytes()
+        return data
 
 
 class Archive:

@@ -47,6 +47,8 @@ def load(name: str, *, size: int | None = None) -> Dataset:
         return from_network(spec)
     except CourseError as error:
         why = str(error)
+    if root := data_folder():
+        why = f"{root}, which COURSE_DATA names, has no {spec.folder}; {why}"
     return _announced(_drawn(spec, size), why)
 
 
