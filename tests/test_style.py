@@ -158,6 +158,7 @@ def test_readme_badges_come_from_the_one_place():
     for source in SOURCES:
         assert badge_markdown(ROOT, f"notebooks/{source.stem}.ipynb") in text
     assert text.count("colab-badge.svg") == len(SOURCES)
+    assert f"git clone {course_address(ROOT).url}\n" in text
 
 
 def test_address_stands_once():
