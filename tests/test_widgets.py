@@ -208,15 +208,42 @@ def test_a_decoder_that_does_not_fit_says_so_at_once(output, told):
     "wrong",
     [
         {"codes": torch.zeros(5, 3)},
-        {"codes": torch.randn(5, 2), "labels": torch.zeros(4)},
+        {"codes": torch.full((5, 2), torch.nan)},
+        {"codes": "codes"},
+        {"codes": torch.randn(5, 2), "labels": torch.zeros(4, dtype=int)},
+        {"codes": torch.randn(5, 2), "labels": torch.zeros(5)},
+        {"codes": torch.randn(5, 2), "labels": torch.arange(5), "names": ["a"]},
+        {"codes": torch.randn(11, 2), "labels": torch.arange(11)},
         {"extent": (1, 1, 0, 1)},
-        {"codes": torch.zeros(5, 2)},
+        {"extent": (1, 2, 3)},
+        {"extent": (0, 1, 0, torch.inf)},
+        {"start": (torch.nan, 0)},
+        {"start": (1,)},
+        {"start": "here"},
     ],
 )
-def test_a_pad_refuses_codes_that_do_not_fit(model, wrong):
-    """Catches three-dimensional codes, missing labels and empty maps that fail far inside."""
-    with pytest.raises(CourseError):
+def test_a_pad_refuses_arguments_that_do_not_fit(model, wrong):
+    """Catches codes, labels, names and places that fail far inside, with somebody else's error."""
+    with pytest.raises(CourseError) as error:
         widgets.pad(model.decode, **wrong)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("codes", [[[4.0, -2.0]], [[4.0, -2.0]] * 5])
+def test_pad_of_codes_without_spread_has_room_about_them(model, codes):
+    """Catches a collapsed encoder, or a single code, that leaves no map to walk on."""
+    panel = widgets.pad(model.decode, codes=codes, labels=[0] * len(codes))
+    z1, z2 = panel.controls.values()
+    assert (z1.min, z1.max, z2.min, z2.max) == pytest.approx((3, 5, -3, -1), abs=0.03)
+    assert panel.values == pytest.approx({"z₁": 4, "z₂": -2})
+
+
+def test_pad_of_codes_on_a_line_keeps_the_other_axis_open(model):
+    """Catches a code of which one number is unused: that axis has no spread of its own."""
+    panel = widgets.pad(model.decode, codes=[[0.0, 1.0], [10.0, 1.0]])
+    z1, z2 = panel.controls.values()
+    assert z1.min < 0 and z1.max > 10
+    assert (z2.min, z2.max) == pytest.approx((0, 2), abs=0.21)
 
 
 def test_the_latest_value_wins(model):
@@ -317,6 +344,21 @@ def test_k_slider_leaves_the_row_of_a_missing_k_empty(slider_and_calls):
         widgets.k_slider(X, same, {"PCA": {1: 4.0}, "autoencoder": {2: 2.0}})
     with pytest.raises(CourseError, match=r"PCA returned the shape \(3, 784\)"):
         widgets.k_slider(X, {"PCA": lambda k: X[:3]}, {"PCA": {1: 4.0}})
+
+
+@pytest.mark.parametrize("wrong", [{"start": 3}, {"ks": [1, 2], "start": 4}, {"ks": ["all"]}])
+def test_k_slider_refuses_stops_that_are_none(wrong):
+    """Catches ipywidgets' own TraitError, which names no stop that one could take."""
+    same = {"PCA": lambda k: torch.zeros(2, 784)}
+    with pytest.raises(CourseError, match=r"1, 2|whole numbers"):
+        widgets.k_slider(torch.zeros(2, 784), same, {"PCA": {1: 4.0, 2: 3.0, 4: 2.0}}, **wrong)
+
+
+def test_k_slider_takes_its_stops_as_an_array():
+    """Catches `not ks`, which numpy refuses for more than one number."""
+    same = {"PCA": lambda k: torch.zeros(2, 784)}
+    panel = widgets.k_slider(torch.zeros(2, 784), same, {"PCA": {1: 4.0}}, ks=np.arange(1, 4))
+    assert panel.controls["k"].options == (1, 2, 3)
 
 
 def test_controls_have_visible_names_and_follow_while_dragged(model, slider_and_calls):

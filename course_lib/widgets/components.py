@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
@@ -41,9 +42,12 @@ def k_slider(
     Raises CourseError where these do not fit each other.
     """
     stops = _stops(reconstruct, errors, ks=ks)
+    start = stops[len(stops) // 2] if start is None else start
+    if start not in stops:
+        raise CourseError(f"start must be one of the stops {stops}, not {start!r}")
     slider = ipywidgets.SelectionSlider(
         options=stops,
-        value=stops[len(stops) // 2] if start is None else start,
+        value=start,
         description="k, numbers per image",
         style={"description_width": "initial"},
         layout={"width": f"{SHEET}px", "max_width": "98%"},
@@ -58,9 +62,13 @@ def _stops(reconstruct: Reconstruct, errors: Errors, *, ks: Sequence[int] | None
         raise CourseError(f"reconstruct and errors must name the same methods, not {names}")
     if ks is None:
         ks = set.intersection(*(set(curve) for curve in errors.values()))
-    if not ks:
+    try:
+        stops = sorted(int(k) for k in ks)
+    except (TypeError, ValueError) as error:
+        raise CourseError(f"ks must be whole numbers, not {reprlib.repr(ks)}") from error
+    if not stops:
         raise CourseError("errors has no k that all methods share: give the slider's stops as ks")
-    return sorted(int(k) for k in ks)
+    return stops
 
 
 def _drawer(

@@ -14,7 +14,7 @@ from torch import Tensor
 from course_lib.widgets import pictures
 from course_lib.widgets.outputs import call, to_images
 from course_lib.widgets.panel import Frame, Panel, Values
-from course_lib.widgets.plane import AXES, Extent, Plane, make_plane
+from course_lib.widgets.plane import AXES, Extent, Plane, make_plane, numbers
 
 SIDE = 420  # page pixels of the map, and about those of the decoded image
 MAP, DECODED = "code z", "decode(z)"
@@ -41,7 +41,7 @@ def pad(
     Raises CourseError where these do not fit each other.
     """
     plane = make_plane(codes, labels, names=names, extent=extent)
-    home = plane.stops(plane.middle() if start is None else start)
+    home = plane.stops(plane.middle() if start is None else numbers(start, count=2, what="start"))
     rng = np.random.default_rng(seed)
     scale = max(1, SIDE // max(shape[-2:]))
     return Panel(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from course_lib.errors import CourseError
 Extent = tuple[float, float, float, float]  # left, right, bottom, top, as matplotlib has it
 AXES = ("z₁", "z₂")
 MANY = 4000  # more points make the map no clearer
+FLAT = 1e-4  # codes that are closer together have no spread that sliders could walk through
 
 
 @dataclass(frozen=True)
@@ -78,29 +80,64 @@ def make_plane(
     extent: Extent | None,
 ) -> Plane:
     """Check the arguments of a pad and fill in what is left out."""
-    codes = np.zeros((0, 2)) if codes is None else torch.as_tensor(codes).detach().cpu().numpy()
+    codes = np.zeros((0, 2)) if codes is None else _array(codes, what="codes")
     if codes.ndim != 2 or codes.shape[1] != 2:
         raise CourseError(f"codes must have the shape (N, 2), not {codes.shape}: a pad is flat")
-    if labels is None:
-        labels = np.full(len(codes), -1)
-    labels = torch.as_tensor(labels).detach().cpu().numpy()
-    if labels.shape != codes.shape[:1]:
-        raise CourseError(f"labels must have the shape ({len(codes)},), not {labels.shape}")
-    if names is None:
-        names = [str(i) for i in range(labels.max(initial=-1) + 1)]
+    if not np.isfinite(codes).all():
+        raise CourseError("codes has nan or inf: did the model's training diverge?")
+    labels, names = _classes(labels, names=names, count=len(codes))
     return Plane(codes, labels, names, *_extent(codes, extent))
+
+
+def numbers(values: ArrayLike, *, count: int, what: str) -> np.ndarray:
+    """`count` finite numbers, (count,), or a CourseError about the argument `what`."""
+    array = _array(values, what=what)
+    if array.shape != (count,) or not np.isfinite(array).all():
+        raise CourseError(
+            f"{what} must be {count} finite numbers, not {reprlib.repr(array.tolist())}"
+        )
+    return array.astype(float)
+
+
+def _array(values: ArrayLike, *, what: str) -> np.ndarray:
+    try:
+        is_tensor = isinstance(values, torch.Tensor)
+        array = values.detach().cpu().numpy() if is_tensor else np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise CourseError(f"{what} must be a tensor or an array of numbers") from error
+    if array.dtype.kind not in "biuf":
+        raise CourseError(f"{what} must be numbers, not {reprlib.repr(values)}")
+    return array
+
+
+def _classes(
+    labels: ArrayLike | None, *, names: Sequence[str] | None, count: int
+) -> tuple[np.ndarray, Sequence[str]]:
+    """Labels, (count,) whole numbers, and a name for each class up to the highest."""
+    labels = np.full(count, -1) if labels is None else _array(labels, what="labels")
+    if labels.shape != (count,):
+        raise CourseError(f"labels must have the shape ({count},), not {labels.shape}")
+    if count and labels.dtype.kind not in "iu":
+        raise CourseError(f"labels must be whole numbers, not {labels.dtype}: labels.long()?")
+    needed, most = int(labels.max(initial=-1)) + 1, len(plots.CLASS_COLOURS)
+    names = [str(i) for i in range(needed)] if names is None else names
+    if not needed <= len(names) <= most:
+        raise CourseError(f"names must be {needed} or more for these labels, and at most {most}")
+    return labels, names
 
 
 def _extent(codes: np.ndarray, extent: Extent | None) -> tuple[Extent, float]:
     """The extent, and the sliders' step: about a hundredth of it, a round number."""
     if extent is None and len(codes):
         low, high = np.quantile(codes, [0.005, 0.995], axis=0)  # a few far codes would shrink all
-        low, high = low - 0.1 * (high - low), high + 0.1 * (high - low)
+        margin = np.where(high - low < FLAT, 1, 0.1 * (high - low))
+        low, high = low - margin, high + margin
     else:
-        low, high = np.reshape((-3, 3, -3, 3) if extent is None else extent, (2, 2)).T
+        ends = (-3, 3, -3, 3) if extent is None else extent
+        low, high = numbers(ends, count=4, what="extent").reshape(2, 2).T
     span = float((high - low).max())
-    if not (np.isfinite(span) and (high - low).min() > 0):
-        raise CourseError("extent must be left < right, bottom < top and finite: are codes spread?")
+    if (high - low).min() <= 0:
+        raise CourseError("extent must be left < right and bottom < top")
     power = 10.0 ** math.floor(math.log10(span / 100))
     step = power * min((1, 2, 5, 10), key=lambda m: abs(m * power - span / 100))
     if extent is None:
