@@ -75,10 +75,22 @@ def _parse(command: ModuleType, *, name: str, argv: list[str]) -> argparse.Names
     if getattr(command, "PASSES_ON", False):
         args.rest = rest
     elif rest:
-        kind = "option" if rest[0].startswith("-") else "argument"
-        known = parser._option_string_actions  # every option's spelling
-        raise CourseError(f"unknown {kind} {rest[0]!r} of {name}{_closest(rest[0], known)}")
+        if not rest[0].startswith("-"):
+            raise CourseError(f"{name} takes no further argument {rest[0]!r}")
+        option = rest[0].partition("=")[0]
+        near = _closest(option, _options(parser, args))
+        raise CourseError(f"unknown option {option!r} of {name}{near}")
     return args
+
+
+def _options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[str]:
+    """Every option's spelling, also those of the sub-command that args has chosen."""
+    found = list(parser._option_string_actions)
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            chosen = action.choices.get(getattr(args, action.dest))
+            found += _options(chosen, args) if chosen else []
+    return list(dict.fromkeys(found))
 
 
 def _overview() -> str:
