@@ -118,3 +118,13 @@ def test_data_lists_gets_and_imports(here, monkeypatch, capsys, tmp_path):
     assert here(["data", "import", str(tmp_path), "celeba", "--size", "128"]) == 0
     assert capsys.readouterr().out == f"{tmp_path.name} celeba 128\n"
     assert data.existing("~").is_dir()
+
+
+def test_data_list_refuses_a_folder_that_is_not_there(here, monkeypatch, capsys, tmp_path):
+    """Catches a list of stand-ins that hides a mistyped COURSE_DATA."""
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "nowhere"))
+    for arguments in ([], ["list"]):
+        assert here(["data", *arguments]) == 2
+        out, error = capsys.readouterr()
+        assert out == "" and error.count("\n") == 1
+        assert "COURSE_DATA" in error and "nowhere" in error

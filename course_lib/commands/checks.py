@@ -15,6 +15,7 @@ from course_lib.commands import pins
 from course_lib.commands.environment import is_inside
 from course_lib.commands.installer import NEWEST_PYTHON
 from course_lib.commands.stamp import FOLDER, is_complete, read_stamp
+from course_lib.errors import CourseError
 
 OK, NOTE, BAD = "ok", "note", "bad"
 INSTALL = "run python -m course_lib lab (or test): it installs and repairs"
@@ -138,7 +139,13 @@ def notebooks(root: Path) -> list[Row]:
 def data_sets() -> list[Row]:
     """Real images, or the stand-in that the notebooks use instead."""
     from course_lib import datasets
+    from course_lib.datasets.catalog import data_folder
 
+    try:
+        data_folder()
+    except CourseError as error:
+        found, _, advice = str(error).rpartition(": ")
+        return [Row("COURSE_DATA", found, BAD, advice)]
     found = datasets.at_hand()
     return [
         Row(f"data {name}", where)

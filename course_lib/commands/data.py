@@ -23,12 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prints one line for each data set, or one on what was done."""
     from course_lib import datasets
+    from course_lib.datasets.catalog import data_folder
 
     if args.action == "get":
         print(datasets.get(args.name))
     elif args.action == "import":
         print(datasets.import_images(args.path, args.name, size=args.size))
     else:
+        data_folder()  # refuses a COURSE_DATA that is none, which at_hand passes over
         for name, where in datasets.at_hand():
             real = f"a stand-in; the real images: python -m course_lib data get {name}"
             print(f"{name:14} {where or real}")
