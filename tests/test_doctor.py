@@ -7,6 +7,7 @@ import pytest
 
 from course_lib import authoring
 from course_lib.commands import checks, doctor, environment, pins
+from course_lib.errors import CourseError
 
 HEAVY = ("torch", "numpy", "matplotlib", "ipywidgets", "jupyterlab", "pytest", "urllib.request")
 
@@ -38,7 +39,30 @@ def test_doctor_survives_a_check_that_fails(root, monkeypatch):
     monkeypatch.setattr(checks, "has_packages", lambda root: False)
     rows = list(doctor.examine(root))
     assert rows[0].what == "Python"
-    assert [row.found for row in rows if "ZeroDivision" in row.found and row.state == checks.BAD]
+    (bad,) = [row for row in rows if "ZeroDivision" in row.found and row.state == checks.BAD]
+    assert bad.what == "memory"
+
+
+def test_doctor_names_the_check_that_fails(root, monkeypatch):
+    """Catches a red line that is called lambda, and an error of the course with its class name."""
+
+    def refuse(root):
+        raise CourseError("no source here")
+
+    monkeypatch.setattr(checks, "disk", refuse)
+    monkeypatch.setattr(checks, "has_packages", lambda root: False)
+    (bad,) = [row for row in doctor.examine(root) if "no source" in row.found]
+    assert bad == checks.Row("free disk", "no source here", checks.BAD)
+
+
+def test_doctor_sees_a_folder_of_data_that_is_not_there(monkeypatch, tmp_path):
+    """Catches "all is well" with a mistyped COURSE_DATA, at which every notebook stops."""
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "nowhere"))
+    (row,) = checks.data_sets()
+    assert row.what == "COURSE_DATA" and row.state == checks.BAD
+    assert "nowhere" in row.found and row.advice == "correct it, or unset it"
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    assert all(row.state != checks.BAD for row in checks.data_sets())
 
 
 def test_doctor_sees_a_torch_that_breaks_torchvision(monkeypatch):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from course_lib.commands import checks, environment
 from course_lib.commands.checks import BAD, OK, Row
+from course_lib.errors import CourseError
 
 NEEDS_PACKAGES = False  # it must work where nothing is installed
 MARKS = {OK: "ok", checks.NOTE: "note", BAD: "RED"}
@@ -33,24 +34,25 @@ def run(args: argparse.Namespace) -> int:
 
 def examine(root: Path) -> Iterable[Row]:
     """Every check; one that fails itself is a red line, and the others still come."""
-    bare: list[Callable[[], list[Row]]] = [
-        checks.python,
-        lambda: checks.installation(root),
-        lambda: checks.packages(root),
-        lambda: checks.disk(root),
-        checks.memory,
+    bare: list[tuple[str, Callable[[], list[Row]]]] = [
+        ("Python", checks.python),
+        ("installation", lambda: checks.installation(root)),
+        ("packages", lambda: checks.packages(root)),
+        ("free disk", lambda: checks.disk(root)),
+        ("memory", checks.memory),
     ]
     installed = [
-        checks.torch_and_device,
-        lambda: checks.notebooks(root),
-        checks.data_sets,
-        checks.kernel,
+        ("torch with torchvision", checks.torch_and_device),
+        ("notebooks", lambda: checks.notebooks(root)),
+        ("data sets", checks.data_sets),
+        ("Jupyter kernel", checks.kernel),
     ]
-    for check in bare + (installed if checks.has_packages(root) else []):
+    for name, check in bare + (installed if checks.has_packages(root) else []):
         try:
             yield from check()
+        except CourseError as error:  # says what to do itself
+            yield Row(name, str(error), BAD)
         except Exception as error:
-            name = getattr(check, "__name__", "check").strip("<>")
             yield Row(name, f"{type(error).__name__}: {error}", BAD, "this check failed itself")
 
 
