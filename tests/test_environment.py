@@ -17,6 +17,33 @@ def test_full_disk_is_refused_before_the_download(tmp_path, monkeypatch):
         installer.check_space(tmp_path, gigabytes=2.5)
 
 
+def test_full_disk_is_refused_before_venv_is_made(tmp_path, monkeypatch):
+    """Catches a `python -m venv` that a full disk ends, with an error about something else."""
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / "requirements.txt").write_text("torch==2.14.1\n")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 8, 10**7))
+    monkeypatch.setattr(installer, "make_venv", lambda venv: pytest.fail("makes .venv"))
+    with pytest.raises(CourseError, match=r"needs 2\.5 GB free"):
+        installer.install(tmp_path, torch="auto", lock=0)
+
+
+@pytest.mark.parametrize(
+    ("said", "hinted"),
+    [
+        ("the environment was not created because ensurepip is not\navailable", True),
+        ("No module named ensurepip", True),
+        ("[Errno 28] No space left on device", False),
+        ("Command '[python, '-m', 'ensurepip']' returned non-zero exit status 1.", False),
+    ],
+)
+def test_apt_is_named_only_where_it_helps(said, hinted):
+    """Catches advice to install a package when the disk is full."""
+    with pytest.raises(CourseError) as error:
+        installer._run_quietly([sys.executable, "-c", f"import sys; sys.exit({said!r})"])
+    assert said in str(error.value)
+    assert ("apt install python3-venv" in str(error.value)) is hinted
+
+
 def test_python_without_ensurepip_is_told_what_to_install(tmp_path, monkeypatch):
     """Catches Debian's bare python3, where venv exists and cannot work."""
     monkeypatch.setattr(installer.importlib.util, "find_spec", lambda name: None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from course_lib.commands.stamp import (
 from course_lib.errors import CourseError
 
 NEWEST_PYTHON = (3, 14)  # the last one that the pinned PyTorch has wheels for
+LEAST_GIGABYTES = 2.5  # the smallest PyTorch, unpacked, and the other packages
 LOCK = "course.lock"
 DOWNLOADS = "downloads"
 
@@ -33,6 +35,8 @@ def install(root: Path, *, torch: str, lock: int) -> None:
     venv = root / FOLDER
     if torch_pins(root):
         check_system()
+        if not _is_usable(venv):  # what PyTorch takes is known later, the least of it now
+            check_space(root, gigabytes=LEAST_GIGABYTES)
     _settle_venv(venv)
     stamp = {**read_stamp(venv), "python": python_version(venv), "complete": False}
     write_stamp(venv, stamp)
@@ -70,10 +74,7 @@ def _install_torch(root: Path, *, source: torch_source.Source, lock: int) -> Non
 
 def _settle_venv(venv: Path) -> None:
     """An environment with a Python that runs and a whole pip, whatever was there before."""
-    stamped = read_stamp(venv).get("python")
-    version = python_version(venv)
-    activate = python_of(venv).with_name("activate")  # the last thing that venv writes
-    if version is None or version != (stamped or version) or not activate.exists():
+    if not _is_usable(venv):
         say(f"[1/3] making {FOLDER} with Python {platform.python_version()}")
         make_venv(venv)
     if python_version(venv) is None:
@@ -82,6 +83,14 @@ def _settle_venv(venv: Path) -> None:
     if not any(next(packages.glob("pip-*.dist-info"), None) for packages in _packages(venv)):
         say(f"[1/3] adding pip to {FOLDER}")
         _run_quietly([str(python_of(venv)), "-I", "-m", "ensurepip", "--upgrade", "--default-pip"])
+
+
+def _is_usable(venv: Path) -> bool:
+    """Whether the Python in it runs, is still the one that it was made with, and is all there."""
+    version = python_version(venv)
+    stamped = read_stamp(venv).get("python")
+    activate = python_of(venv).with_name("activate")  # the last thing that venv writes
+    return version is not None and version == (stamped or version) and activate.exists()
 
 
 def check_system() -> None:
@@ -143,7 +152,10 @@ def _run_quietly(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         said = (done.stderr or done.stdout).strip()
-        raise CourseError(f"{' '.join(command)} failed: {said} (sudo apt install python3-venv?)")
+        # "ensurepip" alone stands in venv's message about a full disk too.
+        lacking = re.search(r"ensurepip is not|No module named '?ensurepip", said)
+        hint = " (sudo apt install python3-venv?)" if lacking else ""
+        raise CourseError(f"{' '.join(command)} failed: {said}{hint}")
 
 
 def _pip(venv: Path, *arguments: str, lock: int) -> None:
