@@ -284,6 +284,42 @@ def test_failed_build_leaves_the_old_notebooks(course, monkeypatch):
     assert path.read_bytes() == before and not list(course.glob("*/*.part"))
 
 
+def test_folder_that_cannot_be_written_is_one_line(course, monkeypatch):
+    """Catches a PermissionError of the cleaning up in place of the line on what to do."""
+
+    def refuse(self, *_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(CourseError, match=r"cannot be written: Permission denied"):
+        build(course, exercises=EXERCISES)
+
+
+@pytest.mark.parametrize("broken", ["os.replace", "shutil.copyfile"])
+def test_run_notebook_stays_where_it_is_until_it_is_replaced(course, monkeypatch, broken):
+    """Catches a failed build that leaves a student no notebook, or harms the older .bak."""
+    notebook = built(course, "notebooks")
+    notebook.cells[2].update(execution_count=1, source="seed = 99")
+    path = course / "notebooks/01_sample.ipynb"
+    nbformat.write(notebook, path)
+    path.with_suffix(".ipynb.bak").write_text("older")
+    before, replace = path.read_bytes(), os.replace
+
+    def fail(source, target):
+        if broken == "os.replace" and Path(target) != path:
+            return replace(source, target)
+        Path(target).touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(broken, fail)
+    with pytest.raises(CourseError, match="No space left"):
+        build(course, exercises=EXERCISES)
+    assert path.read_bytes() == before and not list(course.glob("*/*.part"))
+    kept = path.with_suffix(".ipynb.bak").read_bytes()
+    assert kept == (before if broken == "os.replace" else b"older")
+
+
 SOLVED = SAMPLE[SAMPLE.index("    ### BEGIN") : SAMPLE.index("# %% check")]
 REFUSED = {  # name: (text replaced, by what, text of the line named, words of the message)
     "no end": ("            ### END SOLUTION\n", "", "            ### BEGIN", "without ### END"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,15 +69,18 @@ def _bytes_of(path: Path) -> bytes | None:
 
 def _write(path: Path, text: str) -> None:
     """Replace `path` in one step; a notebook that somebody has run is kept beside it as .bak."""
-    part = path.with_suffix(".ipynb.part")
+    part, kept = path.with_suffix(".ipynb.part"), path.with_suffix(".ipynb.bak.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(text.encode())
-        if _was_run(path):
-            os.replace(path, path.with_suffix(".ipynb.bak"))
+        if _was_run(path):  # a copy, not a move: at no moment is there no notebook
+            shutil.copyfile(path, kept)
+            os.replace(kept, path.with_suffix(".ipynb.bak"))
         os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        for left in (part, kept):
+            with contextlib.suppress(OSError):  # a folder that is read-only
+                left.unlink(missing_ok=True)
         raise CourseError(f"{path} cannot be written: {error.strerror}") from error
 
 
