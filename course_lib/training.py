@@ -115,7 +115,7 @@ def _means(terms: tuple) -> dict[str, float]:
 
 @contextlib.contextmanager
 def _own_noise(seed: int, step: int, device: torch.device) -> Iterator[None]:
-    """Random numbers from (seed, step) alone; the caller's stream on CPU and CUDA stays as it was."""
+    """Random numbers from (seed, step) alone; the caller's own (CPU, CUDA) stay as they were."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed * 1_000_003 + step)

@@ -15,7 +15,7 @@
 #
 # - **compress** images with principal components and **state** the error before you compute it,
 # - **train** an autoencoder with a loop of your own, and **show** that a linear one is PCA,
-# - **choose** between squared error and cross-entropy, and say what each is blind to,
+# - **compare** squared error and cross-entropy, and say what both are blind to,
 # - **judge** a code: by its error, by its neighbours, and by what it decodes to.
 #
 # | takes | difficulty | you need |
@@ -42,7 +42,6 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from course_lib import datasets, plots, widgets
-from course_lib.exact import LinearGaussian, eckart_young
 from course_lib.exercises import check
 from course_lib.metrics import mean_squared_error, neighbour_accuracy
 from course_lib.settings import shortened
@@ -76,7 +75,7 @@ plots.image_grid(X_test[:40].view(-1, 28, 28), ax, columns=20)
 plt.show()
 
 # %% [markdown]
-# **Figure 1.** Forty test images. Note how much they share: strokes of one width, a black border,
+# **Figure 1.** Forty test images. Note how much they share: strokes of similar width, a black border,
 # one connected shape. A picture of 784 independent pixels would look like noise.
 #
 # **Prediction.** One number, the average brightness, hardly describes a digit. 784 numbers describe
@@ -110,7 +109,8 @@ my_guess = None  # how many numbers per image?
 # <details><summary>Hint 2</summary>
 #
 # `U, S, Vh = torch.linalg.svd(X_centred, full_matrices=False)` sorts the singular values downwards.
-# The **rows** of `Vh` are the principal directions, so V is `Vh[:k].T`.
+# The **rows** of `Vh` are the principal directions, so V is `Vh[:k].T`. Without `full_matrices=False`
+# U is N × N: 3 GB for our 20,000 images.
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -139,7 +139,7 @@ pca_reconstruct = check("pca_reconstruct", pca_reconstruct)
 
 # %% [markdown]
 # The error of PCA is known before any image is reconstructed. Let λ₁ ≥ λ₂ ≥ … be the eigenvalues of
-# the covariance. Dropping a direction loses its variance, so the mean squared error per image is
+# the covariance, taken with 1/N (`correction=0`). Dropping a direction loses its variance, so the mean squared error per image is
 # the sum of the eigenvalues that were dropped:
 #
 # $$\tfrac{1}{N}\textstyle\sum_i \lVert x_i - \hat x_i \rVert^2 = \sum_{j>k} \lambda_j .$$
@@ -150,7 +150,7 @@ pca_reconstruct = check("pca_reconstruct", pca_reconstruct)
 eigenvalues = torch.linalg.eigvalsh(torch.cov(X_pca.T, correction=0)).flip(0)  # (D,) downwards
 for k in [1, 8, 64]:
     error = ((X_pca - pca_reconstruct(X_pca, k)) ** 2).sum(1).mean()
-    print(f"k = {k:2d}: measured {error:7.3f}, from eigenvalues {eckart_young(eigenvalues, k):7.3f}")
+    print(f"k = {k:2d}: measured {error:7.3f}, from eigenvalues {eigenvalues[k:].sum():7.3f}")
 
 # %%
 share = eigenvalues.cumsum(0) / eigenvalues.sum()  # of the variance explained by k components
@@ -158,11 +158,10 @@ needed = int((share < 0.9).sum()) + 1
 print(f"Nine tenths of the squared error are gone with k = {needed}. Your guess: {my_guess}.")
 
 # %%
-shown = X_test[[1, 2, 3, 18, 4, 8, 11, 0, 61, 7]]
-rows = {"original": shown}
+first = [int((y_train == digit).nonzero()[0]) for digit in range(10)]  # one image of each
+rows = {"original": X_pca[first]}
 for k in [1, 8, 32, 64]:
-    with_training = torch.cat([shown, X_pca])  # components come from many images
-    rows[f"k = {k}"] = pca_reconstruct(with_training, k)[: len(shown)]
+    rows[f"k = {k}"] = pca_reconstruct(X_pca, k)[first]
 
 # %%
 fig, ax = plt.subplots(figsize=(10, 5.2))
@@ -170,8 +169,8 @@ plots.image_rows({name: images.view(-1, 28, 28) for name, images in rows.items()
 plt.show()
 
 # %% [markdown]
-# **Figure 2.** The same ten digits from more and more components. Note how late the last digit becomes
-# readable, and that every reconstruction is a blurred sum of the same few patterns: PCA adds and
+# **Figure 2.** Ten training images from more and more components. Note which digits become readable
+# last, and that every reconstruction is a blurred sum of the same few patterns: PCA adds and
 # subtracts whole images, it cannot bend a stroke.
 
 # %% [markdown]
@@ -277,8 +276,7 @@ def train_step(model: nn.Module, x: Tensor, optimizer: torch.optim.Optimizer) ->
 train_step = check("train_step", train_step)
 
 # %% [markdown]
-# Training is many such steps, each on a **batch** of images drawn at random; as many images as the set
-# has make one **epoch**. The loop below calls *your* `train_step` and keeps every loss. The steps get
+# Training is many such steps, each on a **batch** of images drawn at random. The loop below calls *your* `train_step` and keeps every loss. The steps get
 # smaller towards the end, so that training settles. Every model of this notebook learns through it.
 
 # %%
@@ -286,11 +284,11 @@ def train(model: nn.Module, images: Tensor, *, steps: int, lr: float = 2e-3) -> 
     """Train on bytes (N, D) in batches of 256; returns the loss of each step."""
     device = best_device()
     optimizer = torch.optim.Adam(model.to(device).parameters(), lr=lr)
-    smaller = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     losses = []
     for batch in tqdm(torch.randint(len(images), (steps, 256)), leave=False):
         losses.append(train_step(model, to_float(images[batch], device), optimizer))
-        smaller.step()
+        schedule.step()
     model.cpu()
     return losses
 
@@ -341,41 +339,62 @@ principal_angles = check("principal_angles", principal_angles)
 # %% [markdown]
 # First a case whose truth we know. We draw points in 20 dimensions that vary in 3 directions, the
 # columns of a known matrix, plus a little noise. A linear autoencoder with a code of 3 numbers should
-# find exactly that span.
+# find that span.
 
 # %%
-truth = LinearGaussian(W=torch.randn(20, 3), b=torch.randn(20), sigma=0.1)
-_, points = truth.sample(20_000)  # (N, 20)
+true_W, true_b = torch.randn(20, 3), torch.randn(20)
+points = torch.randn(20_000, 3) @ true_W.T + true_b + 0.1 * torch.randn(20_000, 20)  # (N, 20)
 small = LinearAutoencoder(20, 3)
 optimizer = torch.optim.Adam(small.parameters(), lr=1e-2)
 for batch in torch.randint(len(points), (1_500, 256)):
     train_step(small, points[batch], optimizer)
 
 # %%
-W = small.decode(torch.eye(3)) - small.decode(torch.zeros(3, 3))  # rows are decoder directions
-print("angles to the true span:", principal_angles(W.T.detach(), truth.W))
+@torch.no_grad()
+def decoder_matrix(model: nn.Module, k: int) -> Tensor:
+    """W of x̂ = W z + b, (D, k): what each unit code adds to the image."""
+    return (model.decode(torch.eye(k)) - model.decode(torch.zeros(1, k))).T
+
+
+# %%
+print("angles to the true span:", principal_angles(decoder_matrix(small, 3), true_W))
 print(f"error {mean_squared_error(lambda x: small.decode(small.encode(x)), points):.3f}")
-print(f"best possible, 17 directions of noise: {17 * truth.sigma**2:.3f}")
+print(f"best possible, 17 directions of noise: {17 * 0.1**2:.3f}")
 
 # %% [markdown]
-# The angles are a fraction of a degree and the error is that of the noise outside the span. Now the
-# digits.
+# The angles are a fraction of a degree and the error is that of the noise outside the span. And your
+# prediction? We train once more and never clear the gradients.
+
+# %%
+sloppy = LinearAutoencoder(20, 3)
+optimizer = torch.optim.Adam(sloppy.parameters(), lr=1e-2)
+for batch in torch.randint(len(points), (1_500, 256)):
+    x = points[batch]
+    loss = ((x - sloppy.decode(sloppy.encode(x))) ** 2).sum(1).mean()
+    loss.backward()  # adds to the gradients of all earlier steps
+    optimizer.step()
+print(f"error with gradients never cleared: {loss.item():.3g}")
+
+# %% [markdown]
+# The sum of all gradients points where the model *was*, so the steps overshoot further and further.
+# Now the digits.
 #
-# **Prediction.** Will the columns of the decoder look like the principal components?
+# **Prediction.** In the toy data the fourth direction has far less variance than the third. In digits
+# the variances fall slowly. Which of the six angles will be large, if any?
 #
 # ✎ *Double-click here and write your answer:*
 
 # %%
 linear = LinearAutoencoder(D, 6)
-linear_losses = train(linear, X_train, steps=steps, lr=1e-2)
+linear_losses = train(linear, X_train, steps=steps, lr=1e-2)  # simple enough for large steps
 
 # %%
 components = torch.linalg.eigh(torch.cov(X_pca.T)).eigenvectors.flip(1).float()  # (D, D) columns
-V = components[:, :6]  # (D, 6)
-W = (linear.decode(torch.eye(6)) - linear.decode(torch.zeros(6, 6))).T.detach()  # (D, 6)
+mean = X_pca.mean(0).float()  # (D,)
+V, W = components[:, :6], decoder_matrix(linear, 6)  # (D, 6) each
 linear_error = mean_squared_error(lambda x: linear.decode(linear.encode(x)), X[:20_000])
 print("principal angles in degrees:", [round(a, 1) for a in principal_angles(W, V).tolist()])
-print(f"error {linear_error:.2f} against {eckart_young(eigenvalues, 6):.2f} of PCA")
+print(f"error {linear_error:.2f} against {eigenvalues[6:].sum():.2f} of PCA")
 
 # %%
 fig, axes = plt.subplots(2, 6, figsize=(10, 3.6))
@@ -389,8 +408,9 @@ plt.show()
 # %% [markdown]
 # **Figure 3.** Six principal components (top) and the six columns of the trained decoder (bottom);
 # orange is negative, purple positive. Note that no column equals a component: each is a mixture of
-# all six. The span is nearly the same and so is the error. The autoencoder *is* PCA, up to a change
-# of basis in the code that the loss cannot see.
+# all six. The span is nearly the same and so is the error. The last angle is the largest: the sixth
+# and the seventh direction have similar variance, so mixing them costs next to nothing. The
+# autoencoder *is* PCA, up to a change of basis in the code that the loss cannot see.
 
 # %% [markdown]
 # ## 1.4 · What a loss sees, and what it does not
@@ -416,8 +436,9 @@ plt.show()
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `torch.log(torch.sigmoid(150))` is fine, `torch.log(1 - torch.sigmoid(150))` is −∞. `F.logsigmoid`
-# is exact on both sides, since 1 − sigmoid(a) = sigmoid(−a).
+# With `a = torch.tensor(150.0)`, `torch.log(torch.sigmoid(a))` is fine, but
+# `torch.log(1 - torch.sigmoid(a))` is −∞. `F.logsigmoid` is exact on both sides, since
+# 1 − sigmoid(a) = sigmoid(−a).
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -443,7 +464,7 @@ bce_nats = check("bce_nats", bce_nats)
 
 # %% [markdown]
 # **Prediction.** A pixel is exactly half grey, x = 0.5, and the reconstruction is perfect, x̂ = 0.5.
-# What does cross-entropy say: 0, or something else?
+# How many nats does cross-entropy charge?
 #
 # ✎ *Double-click here and write your answer:*
 
@@ -463,8 +484,8 @@ axes[1].set_ylim(0, 4)
 plt.show()
 
 # %% [markdown]
-# **Figure 4.** Both losses of one pixel. Note that each curve has its minimum at x̂ = x, but only the
-# squared error is 0 there. A perfect half-grey pixel costs log 2 = 0.693 nats, its entropy. So the
+# **Figure 4.** Both losses of one pixel. Note that each curve has its minimum at x̂ = x. The squared
+# error is 0 there; the cross-entropy only if the pixel is black or white. A perfect half-grey pixel costs log 2 = 0.693 nats, its entropy. So the
 # cross-entropy of grey images has a floor that no model can go below, and it is not 0.
 
 # %%
@@ -477,11 +498,13 @@ print(f"always the mean image {constant:5.1f}")
 print(f"always x̂ = 0.5       {grey:6.1f} = 784 log 2 = {784 * math.log(2):.1f}")
 
 # %% [markdown]
-# These three numbers are the ruler for every later notebook: a useful model of these images lies
-# between the first and the second.
+# These three numbers are the ruler for later notebooks on these images: a useful model lies between
+# the first and the second.
 #
 # Both losses have one more thing in common. If a pixel is uncertain, they are smallest at its
-# **mean**: not at the likeliest value, and not at any sharp one. This is where blur comes from.
+# **mean**: not at the likeliest value, and not at any sharp one. Cross-entropy is linear in x, so its
+# average over x is the curve of the average x; for squared error the average only adds a constant,
+# the variance. This is where blur comes from.
 #
 # **Prediction.** Order these three damages by squared error, smallest first: the digit shifted by one
 # pixel to the right and down, its lower half missing, and the digit under grey noise (σ = 0.25).
@@ -504,16 +527,16 @@ plots.image_rows({"original": image[:10], **{n: x[:10] for n, x in damaged.items
 plt.show()
 
 # %% [markdown]
-# **Figure 5.** Three damages of the same digits. Note that the shift, which nobody notices, costs more
-# than noise that everybody sees, and is not far from losing half of the digit. Squared error compares
-# pixel i with pixel i and knows nothing of strokes. An error is only as wise as its loss.
+# **Figure 5.** Three damages of the same digits. Note that the shift, which nobody notices, costs about
+# as much as losing half of the digit, and far more than noise that everybody sees. Squared error
+# compares pixel i with pixel i and knows nothing of strokes.
 
 # %% [markdown]
 # ## 1.5 · Bending the code: a non-linear autoencoder
 #
 # Between pixels and code we now put two hidden layers with ReLU, and the same on the way back:
 # 784–256–256–n and n–256–256–784. The sigmoid at the end keeps x̂ in [0, 1]. We call the code
-# **undercomplete** as long as n is smaller than what it has to describe. This is the whole model:
+# **undercomplete** as long as n is smaller than D. This is the whole model:
 
 # %%
 class Autoencoder(nn.Module):
@@ -559,9 +582,6 @@ def reconstruct(x: Tensor, n: int) -> Tensor:
         return models[n].decode(models[n].encode(x))
 
 
-mean = X_pca.mean(0).float()  # (D,)
-
-
 def pca_on_test(x: Tensor, k: int) -> Tensor:
     """(B, D) through the first k principal components of the training images."""
     V = components[:, :k]
@@ -576,10 +596,11 @@ for n in code_sizes:
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(10, 3.8))
-smooth = {name: loss.view(-1, 50).mean(1) for name, loss in losses.items()}  # of 50 steps
-course = {name: (range(50, steps + 1, 50), loss) for name, loss in smooth.items()}
+smooth = {name: loss.unfold(0, 50, 50).mean(1) for name, loss in losses.items()}  # of 50 steps
+course = {name: (50 * torch.arange(1, len(y) + 1), y) for name, y in smooth.items()}
 plots.curves(course, axes[0], x_label="step", y_label="training loss per image")
-errors = {"PCA": tuple(zip(*pca_error.items())), "autoencoder": tuple(zip(*ae_error.items()))}
+found = {"PCA": pca_error, "autoencoder": ae_error}
+errors = {name: (list(error), list(error.values())) for name, error in found.items()}
 plots.curves(errors, axes[1], x_label="numbers per image", y_label="test error per image")
 plots.doubling_axis(axes[1], code_sizes)
 plt.show()
@@ -587,17 +608,17 @@ plt.show()
 # %% [markdown]
 # **Figure 6.** Left: squared error during training, one line per code size. Right: error on the test
 # images. Note how far the autoencoder is below PCA while the code is small: a curved surface needs
-# fewer coordinates than a flat one. With 64 numbers PCA catches up: a flat surface of 64 dimensions
-# holds nearly every digit, and the autoencoder's training is short.
+# fewer coordinates than a flat one. With 64 numbers PCA is ahead: less is left for bending to gain, and
+# gradient steps find the flat answer only approximately.
 #
 # The slider below calls your `pca_reconstruct` and your trained autoencoders.
 
 # %%
-few = X_test[:8]
+few = X[:8]
 slider = widgets.k_slider(
     few,
     {
-        "PCA": lambda k: pca_reconstruct(torch.cat([few, X_pca[:5_000]]), k)[: len(few)],
+        "PCA": lambda k: pca_reconstruct(X_pca[:5_000], k)[: len(few)],
         "autoencoder": lambda k: reconstruct(few, k),
     },
     {"PCA": pca_error, "autoencoder": ae_error},
@@ -612,11 +633,11 @@ slider
 #
 # ## 1.6 · Too much room: the identity trap
 #
-# What if the code is larger than the image? An **overcomplete** code can copy: z = x does it. Then the
-# error vanishes and the code says nothing. We train 784–1024–784.
+# What if the code is larger than the image, an **overcomplete** one? We train 784–1024–784 twice: as it
+# is, and with noise on its input while the target stays clean.
 #
-# **Prediction.** Two models reconstruct something they have never seen: two digits laid over each
-# other. Which one does it better, n = 32 or the overcomplete one? Which of the two knows digits?
+# **Prediction.** The models reconstruct something they have never seen: two digits laid over each
+# other, and noisy digits. Who is best at which: n = 32, the overcomplete model, the denoising one?
 #
 # ✎ *Double-click here and write your answer:*
 
@@ -664,6 +685,8 @@ def restore(model: nn.Module, x: Tensor) -> Tensor:
     return model.decode(model.encode(x))
 
 
+doing_nothing = {k: ((x - target[k]) ** 2).sum(1).mean() for k, x in inputs.items()}
+print("doing nothing", ", ".join(f"{k} {value:5.1f}" for k, value in doing_nothing.items()))
 for name, model in restorers.items():
     error = {k: ((restore(model, x) - target[k]) ** 2).sum(1).mean() for k, x in inputs.items()}
     print(f"{name:13s}", ", ".join(f"{k} {value:5.1f}" for k, value in error.items()))
@@ -680,12 +703,14 @@ plt.show()
 
 # %% [markdown]
 # **Figure 8.** Two kinds of unseen input and what three models make of them. Note that the
-# overcomplete model returns overlaid digits and noise alike: it learned to copy. The code of 32
-# numbers bends overlaid digits towards a single shape, since that is all it can express.
+# overcomplete model returns overlaid digits as they are and leaves about half of the noise (the first
+# printed line is the error of doing nothing). The code of 32 numbers bends overlaid digits towards a
+# single shape, since that is all it can express.
 #
-# The repair is not a smaller code alone. The third model is as large as the second, but during
-# training its input was noisy while the target stayed clean. It cannot copy, and it returns noisy
-# digits with a fraction of the error, as the numbers above show. Notebook 02 builds on this.
+# This is the **identity trap**: a large code can copy, z = x does it, and then a small error says
+# nothing about the code. The repair is not a smaller code alone. The third model is as large as the
+# second, but for it copying does not pay: it returns noisy digits with less than half of the copying
+# model's error. Notebook 02 builds on this.
 
 # %% [markdown]
 # ## 1.7 · The code as a map
@@ -713,27 +738,27 @@ axes[1].set_title("autoencoder, n = 2")
 plt.show()
 
 # %% [markdown]
-# **Figure 9.** Three thousand test images as points in a plane, coloured by digit afterwards. Note
-# the rays of the autoencoder: it spreads similar images along curves and leaves empty space between
-# them. The axes have no scale of their own, and distances mean little from one end to the other.
+# **Figure 9.** Three thousand test images as points in a plane, coloured by digit afterwards. Note the
+# clusters of the autoencoder that fan out, with empty space between them. Only neighbourhoods count:
+# nothing in the loss fixes the scale or the direction of an axis.
 #
 # A picture can mislead, so we measure. Take each test code, look at its five nearest training codes,
 # and let them vote. The share of right votes is the **nearest-neighbour accuracy** of the code.
 
 # %%
-some, labels = slice(0, 2_000), y_train[:10_000]
+y_near, y_some = y_train[:10_000], y_test[:2_000]
 accuracy = {"PCA": {}, "autoencoder": {}}
 for n in code_sizes:
-    near = (train_codes[n], labels, codes[n][some], y_test[some])
-    accuracy["autoencoder"][n] = neighbour_accuracy(*near)
-    near = (pca_train_codes[:, :n], labels, pca_codes[some, :n], y_test[some])
-    accuracy["PCA"][n] = neighbour_accuracy(*near)
-pixels = neighbour_accuracy(X[:10_000], labels, X_test[some], y_test[some])
-print({n: f"{value:.1%}" for n, value in accuracy["autoencoder"].items()}, f"pixels {pixels:.1%}")
+    z_near, z = pca_train_codes[:, :n], pca_codes[:2_000, :n]
+    accuracy["PCA"][n] = neighbour_accuracy(z_near, y_near, z, y_some)
+    accuracy["autoencoder"][n] = neighbour_accuracy(train_codes[n], y_near, codes[n][:2_000], y_some)
+    print(f"n = {n:2d}: PCA {accuracy['PCA'][n]:.1%}, autoencoder {accuracy['autoencoder'][n]:.1%}")
+pixels = neighbour_accuracy(X[:10_000], y_near, X_test[:2_000], y_some)
+print(f"784 pixels: {pixels:.1%}")
 
 # %%
 fig, ax = plt.subplots(figsize=(7, 3.8))
-lines = {name: tuple(zip(*values.items())) for name, values in accuracy.items()}
+lines = {name: (list(shares), list(shares.values())) for name, shares in accuracy.items()}
 plots.curves(lines, ax, x_label="numbers per image", y_label="neighbour accuracy")
 ax.axhline(pixels, color=plots.BLACK, linestyle=":", label="784 pixels")
 plots.doubling_axis(ax, code_sizes)
@@ -761,32 +786,38 @@ walk
 # appears between two clusters and outside of all of them. Nothing in the loss ever mentioned the
 # places where no training image lands.
 #
-# **Prediction.** Now n = 32. We draw codes from a box that holds all codes of the training images, each
-# number by itself. Will they decode to digits more or less often than with n = 2?
+# **Prediction.** We draw codes from the box that holds the codes of 10,000 training images, each number
+# by itself, and measure how far the decoded images are from the nearest training image. For n = 2 and
+# for n = 32: where are they further than reconstructions of test images?
 #
 # ✎ *Double-click here and write your answer:*
 
 # %%
-low, high = train_codes[32].min(0).values, train_codes[32].max(0).values
-anywhere = low + (high - low) * torch.rand(1_000, 32)  # (B, 32), uniform in the box
-with torch.no_grad():
-    drawn = models[32].decode(anywhere)
-to_nearest = torch.cdist(drawn, X).min(1).values ** 2
-of_test = torch.cdist(reconstruct(X_test[:1_000], 32), X).min(1).values ** 2
-print(f"to the nearest training image: drawn codes {to_nearest.median():.0f}")
-print(f"                  reconstructed test images {of_test.median():.0f}")
+def to_nearest(images: Tensor) -> float:
+    """Median over images (B, D) of the squared distance to the nearest training image."""
+    return float((torch.cdist(images, X).min(1).values ** 2).median())
+
+
+drawn = {}
+for n in [2, 32]:
+    low, high = train_codes[n].min(0).values, train_codes[n].max(0).values
+    with torch.no_grad():
+        drawn[n] = models[n].decode(low + (high - low) * torch.rand(1_000, n))  # (B, D)
+    of_test = to_nearest(reconstruct(X_test[:1_000], n))
+    print(f"n = {n:2d}: drawn codes {to_nearest(drawn[n]):.0f}, test images {of_test:.0f}")
 
 # %%
 fig, ax = plt.subplots(figsize=(10, 2.6))
-nearest = X[torch.cdist(drawn[:12], X).argmin(1)]
-rows = {"drawn": drawn[:12], "nearest": nearest}
+nearest = X[torch.cdist(drawn[32][:12], X).argmin(1)]
+rows = {"drawn": drawn[32][:12], "nearest": nearest}
 plots.image_rows({name: x.view(-1, 28, 28) for name, x in rows.items()}, ax)
 plt.show()
 
 # %% [markdown]
-# **Figure 12.** Images decoded from random codes, and the training image nearest to each. Note that
-# they are made of strokes but are hardly ever digits, and that they lie much further from the training
-# images than reconstructions of test images do (numbers above, squared error per image).
+# **Figure 12.** Images decoded from random codes, n = 32, and the training image nearest to each. Note
+# that they are made of strokes, but often of no digit. In two dimensions the box is nearly full, and
+# most codes decode to something near a training image. In 32 dimensions nearly all of the box is far
+# from every code.
 #
 # The decoder is not to blame: on codes of real images it works. What we lack is a **density**, a way
 # to know which codes are likely. Notebook 02 fits one afterwards; notebook 03 builds it into the
@@ -795,15 +826,23 @@ plt.show()
 # %% [markdown]
 # ## 1.9 · What we have seen
 #
-# - A linear code is PCA. Its error is known in advance, and training finds the same span.
-# - A non-linear encoder bends: at equal size its error is far lower and its map far clearer.
+# - The best linear code is PCA. Its error is known in advance, and training finds the same span.
+# - A non-linear encoder bends: while the code is small its error is far lower and its map clearer.
 # - Squared error and cross-entropy both ask for the mean, are blind to shape, and have different
 #   floors. In this course every error is a sum over the pixels of one image.
-# - A small error proves nothing about a code: the identity has none.
+# - A small error proves nothing about a code: the identity has no error at all.
 # - Between the codes there are holes, so an autoencoder is no generator yet.
 #
 # **To think about.** (1) Your boss measures a mean over pixels and you a sum. By which factor do your
 # numbers differ? (2) Which of the five models would you use to find duplicates among a million
 # images, and why? (3) Describe an image for which squared error and your eye disagree most.
+#
+# <details><summary>Some answers</summary>
+#
+# (1) By 784, the number of pixels. (2) One where the neighbour accuracy levels off: larger codes cost
+# memory and time and find no better neighbours. (3) Fine stripes shifted by one stripe: the eye sees
+# the same picture, squared error sees every pixel wrong.
+#
+# </details>
 #
 # *Next:* **02 · Convolutional autoencoder**, which knows that neighbouring pixels belong together.

@@ -129,6 +129,84 @@ def test_results_as_numpy_arrays_and_floats_count():
     assert not EXERCISES["bce_nats"].check(lambda x, logits: np.full(3, np.nan)).passed
 
 
+def test_a_right_function_that_returns_arrays_gives_tensors_to_the_notebook(capsys):
+    """Catches a right answer after which a later cell fails on the type of its result."""
+    right = EXERCISES["bce_nats"].reference
+    adapted = check("bce_nats", lambda x, logits: right(x, logits).numpy())
+    assert isinstance(adapted(torch.rand(2, 3), torch.zeros(2, 3)), torch.Tensor)
+    assert "returns no tensor" in capsys.readouterr().out
+
+
+def detached(x, logits):
+    return (x + logits).sort(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "candidate", "words"),
+    [
+        ("bce_nats", detached, "sort of 2 tensors"),
+        ("bce_nats", lambda x, y: 7 * EXERCISES["bce_nats"].reference(x, y), "7 times"),
+        ("train_step", lambda m, x, o: (x - m.encode(x)).sum().item(), "shapes do not fit"),
+        ("train_step", lambda m, x, o: (x - m(x)).backward(), "not one number"),
+    ],
+)
+def test_hints_name_the_cause_and_not_another_mistake(name, candidate, words):
+    """Catches an error that is taken for a known mistake because both raise the same type."""
+    assert words in EXERCISES[name].check(candidate).hint
+
+
+class Frozen(nn.Module):
+    def __init__(self, D, k):
+        super().__init__()
+        self.a, self.b = nn.Linear(D, k), nn.Linear(k, D)
+
+    def encode(self, x):
+        return self.a(x).detach()
+
+    def decode(self, z):
+        return self.b(z)
+
+
+class Centring(Frozen):
+    def encode(self, x):
+        return self.a(x - x.mean(0))
+
+
+class Listed(Frozen):
+    def __init__(self, D, k):
+        nn.Module.__init__(self)
+        self.layers = [nn.Linear(D, k).double(), nn.Linear(k, D).double()]
+        self.a, self.b = (lambda x: self.layers[0](x)), (lambda z: self.layers[1](z))
+
+    def encode(self, x):
+        return self.a(x)
+
+
+class Deep(Frozen):
+    def __init__(self, D, k):
+        super().__init__(D, k)
+        self.a = nn.Sequential(nn.Linear(D, 2 * D), nn.ReLU(), nn.Linear(2 * D, k))
+
+    def encode(self, x):
+        return self.a(x)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "words"),
+    [
+        (Frozen, "no gradient"),
+        (Centring, "depends on the others"),
+        (Listed, "No parameter is registered"),
+        (Deep, "activation between pixels and code"),
+    ],
+)
+def test_modules_that_only_look_right_are_told_which_property_fails(candidate, words):
+    """Catches a module that has the right shapes but cannot learn, leaks, or is not linear."""
+    verdict = EXERCISES["LinearAutoencoder"].check(candidate)
+    assert verdict.status == "wrong"
+    assert words in verdict.hint
+
+
 def test_check_returns_the_students_own_function_only_if_right(capsys):
     """Catches a notebook that goes on with the course's code although the student's is right."""
     own = lambda x, logits: EXERCISES["bce_nats"].reference(x, logits)  # noqa: E731

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Callable
 
+import torch
 from IPython.display import display
+from torch import Tensor
 
 from course_lib.errors import CourseError
 from course_lib.exercises import autoencoder_basics
 from course_lib.exercises.card import Card
-from course_lib.exercises.spec import Case, Exercise, Mistake, Verdict
+from course_lib.exercises.spec import PUBLIC_SEED, Case, Exercise, Mistake, Verdict, call
 
 __all__ = ["EXERCISES", "Case", "Exercise", "Mistake", "Verdict", "check"]
 
@@ -29,4 +33,18 @@ def check(name: str, candidate: Callable) -> Callable:
     exercise = EXERCISES[name]
     verdict = exercise.check(candidate)
     display(Card(verdict))
-    return candidate if verdict.passed else exercise.reference
+    return _giving_tensors(candidate, exercise) if verdict.passed else exercise.reference
+
+
+def _giving_tensors(candidate: Callable, exercise: Exercise) -> Callable:
+    """The candidate; where it returns arrays or lists, with a step that makes them tensors."""
+    case = copy.deepcopy(exercise.cases(PUBLIC_SEED)[0])
+    if exercise.observe is not call or isinstance(call(candidate, case), Tensor):
+        return candidate
+    print("Your function returns no tensor; for the cells below its result is made one.")
+
+    @functools.wraps(candidate)
+    def adapted(*args: object, **kwargs: object) -> Tensor:
+        return torch.as_tensor(candidate(*args, **kwargs))
+
+    return adapted

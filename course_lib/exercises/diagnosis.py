@@ -18,21 +18,46 @@ ERROR_HINTS = (
     ("must match the size", "The shapes do not fit: write each one beside its line."),
     ("size mismatch", "The shapes do not fit: write each one beside its line."),
     ("does not require grad", "The loss has lost its graph: is there a `.detach()` or `no_grad`?"),
+    ("only for scalar outputs", "The loss is not one number: after `.sum(1)` take `.mean()`."),
+    ("graph a second time", "Call `loss.backward()` once in a step."),
+    ("same dtype", "Leave out `.float()` and `.double()`: keep the dtype of the input."),
+    ("Could not infer dtype of builtin", "A method is not called: `loss.item()` needs brackets."),
     ("is not defined", "A name is used before it exists: run the cells above, check the spelling."),
 )
 
+# What a named property says where it is not as it should be.
+PROPERTY_HINTS = {
+    "it is an nn.Module": "Derive the class from `nn.Module`.",
+    "it has parameters": "No parameter is registered: use `nn.Linear` (or `nn.Parameter`) as an "
+    "attribute. The optimizer does not see a plain tensor, nor layers in a list.",
+    "gradients reach every parameter": "Some parameters get no gradient, so they never learn: "
+    "leave out `.detach()` and `no_grad`, and use every layer that you make.",
+    "each image by itself": "The code of an image depends on the others in its batch: treat each "
+    "row by itself, without statistics over dimension 0.",
+    "the encoder is linear": "The encoder is not linear: use one `nn.Linear`, no activation.",
+    "the decoder is linear": "The decoder is not linear: use one `nn.Linear`, no activation.",
+    "shape of the code": "The code has the wrong shape: `encode` maps (B, D) to (B, k).",
+    "shape of the reconstruction": "The shape is wrong: `decode` maps (B, k) to (B, D).",
+    "rank of the reconstructions": "The reconstructions should span exactly k directions.",
+    "type of the loss": "Return the loss as a plain Python number: `loss.item()`.",
+}
 
-def generic_hint(obtained: Record, expected: Record, *, rtol: float, atol: float) -> str:
-    """The most telling difference between two records, in one sentence."""
+
+def generic_hint(
+    obtained: Record, expected: Record, *, rtol: float, atol: float, ratio: float | None = None
+) -> str:
+    """The most telling difference between two records; `ratio` if one factor explains all cases."""
     if obtained["outcome"] == "error":
         return _error_hint(obtained)
     if obtained["outcome"] == "changed":
         return f"Your code changes its input {', '.join(obtained['names'])}: work on a copy."
-    _, got, want = _differing_part(obtained["value"], expected["value"], rtol=rtol, atol=atol)
+    key, got, want = _differing_part(obtained["value"], expected["value"], rtol=rtol, atol=atol)
+    if key in PROPERTY_HINTS:
+        return PROPERTY_HINTS[key]
     if got is None:
         return "Your function returns nothing (`None`): is there a `return`?"
     if is_array(want):
-        return _array_hint(got, want, rtol=rtol, atol=atol)
+        return _array_hint(got, want, rtol=rtol, atol=atol, ratio=ratio)
     return "The values differ; compare the two lines."
 
 
@@ -46,15 +71,16 @@ def first_difference(
         return f"input {', '.join(obtained['names'])} changed", "inputs unchanged"
     key, got, want = _differing_part(obtained["value"], expected["value"], rtol=rtol, atol=atol)
     label = f"{key}: " if key else ""
-    return f"{label}{short(got)}", f"{label}{short(want)}"
+    digits = 4 if short(got) != short(want) else 9
+    return f"{label}{short(got, digits=digits)}", f"{label}{short(want, digits=digits)}"
 
 
-def short(value: Any, *, most: int = 6) -> str:
+def short(value: Any, *, most: int = 6, digits: int = 4) -> str:
     """A plain value in one line: its shape and its first numbers."""
     if not is_array(value):
         return str(value["type"]) if isinstance(value, dict) and "type" in value else str(value)
     numbers, shape = value["numbers"], tuple(value["shape"])
-    text = ", ".join(f"{number:.4g}" for number in numbers[:most])
+    text = ", ".join(f"{number:.{digits}g}" for number in numbers[:most])
     more = ", …" if len(numbers) > most else ""
     return text if not shape else f"[{text}{more}]  shape {shape}"
 
@@ -69,20 +95,31 @@ def _differing_part(got: Any, want: Any, *, rtol: float, atol: float) -> tuple[s
     return "", got, want
 
 
-def _array_hint(got: Any, want: dict, *, rtol: float, atol: float) -> str:
+def common_ratio(obtained: list[Record], expected: list[Record]) -> float | None:
+    """The one factor between the numbers of all cases, if there is one other than 1."""
+    ratios = []
+    for a, b in zip(obtained, expected, strict=True):
+        got, want = a.get("value"), b.get("value")
+        if not (is_array(got) and is_array(want) and got["shape"] == want["shape"] and finite(got)):
+            return None
+        solid = np.abs(want["numbers"]) > 1e-6
+        ratios += [*(np.array(got["numbers"])[solid] / np.array(want["numbers"])[solid])]
+    same = len(ratios) > 0 and np.allclose(ratios, ratios[0], rtol=1e-3)
+    return float(ratios[0]) if same and not np.isclose(ratios[0], 1) else None
+
+
+def _array_hint(got: Any, want: dict, *, rtol: float, atol: float, ratio: float | None) -> str:
     if not is_array(got):
         kind = got.get("type", "dict") if isinstance(got, dict) else type(got).__name__
         return f"Your result is a {kind}, not a tensor of numbers."
     if got["shape"] != want["shape"]:
         return f"Your result has shape {tuple(got['shape'])}, expected {tuple(want['shape'])}."
     if not finite(got):
-        return "Your result has NaN or infinity in it: which step divides by 0 or takes log 0?"
+        causes = "divides by 0, takes the logarithm of 0 or overflows in `exp`"
+        return f"Your result has NaN or infinity in it: which step {causes}?"
+    if ratio is not None:
+        return f"Everywhere your result is {ratio:.4g} times the expected one."
     a, b = np.array(got["numbers"]), np.array(want["numbers"])
-    solid = np.abs(b) > 1e-9
-    if solid.any() and np.abs(a[solid]).max() > 1e-9:
-        ratio = a[solid] / b[solid]
-        if np.allclose(ratio, ratio[0], rtol=1e-4) and not np.isclose(ratio[0], 1):
-            return f"Everywhere your result is {ratio[0]:.4g} times the expected one."
     where = int(np.argmax(~np.isclose(a, b, rtol=rtol, atol=atol)))
     index = tuple(int(i) for i in np.unravel_index(where, tuple(want["shape"]) or (1,)))
     return f"The shape is right; the first number that differs is at index {index}."

@@ -31,7 +31,6 @@ def moves(f: Callable[[Tensor], Tensor], zero: Tensor) -> bool:
     return bool(f(zero).abs().max() > 1e-9)
 
 
-@torch.no_grad()
 def observe_linear_autoencoder(candidate: Callable, case: Any) -> dict[str, Any]:
     """Shapes, affinity, rank and biases of a model after its parameters were shaken."""
     D, k = case.args["D"], case.args["k"]
@@ -44,18 +43,29 @@ def observe_linear_autoencoder(candidate: Callable, case: Any) -> dict[str, Any]
     x = torch.randn(4 * D, D, dtype=torch.float64)
     z = model.encode(x)
     x_hat = model.decode(z)
-    spread = x_hat - x_hat.mean(0)
+    spread = (x_hat - x_hat.mean(0)).detach()
+    learns = _gradients_reach(model, x_hat)
     return {
         "it is an nn.Module": True,
         "it has parameters": has_parameters,
         "shape of the code": list(z.shape),
         "shape of the reconstruction": list(x_hat.shape),
-        "rank of the reconstructions": int(torch.linalg.matrix_rank(spread, rtol=1e-9)),
         "the encoder is linear": is_affine(model.encode, x),
         "the decoder is linear": is_affine(model.decode, torch.randn_like(z)),
+        "each image by itself": torch.allclose(model.encode(x)[:1], model.encode(x[:1])),
+        "gradients reach every parameter": learns,
+        "rank of the reconstructions": int(torch.linalg.matrix_rank(spread, rtol=1e-9)),
         "the encoder has a bias": moves(model.encode, x[:1] * 0),
         "the decoder has a bias": moves(model.decode, z[:1] * 0),
     }
+
+
+def _gradients_reach(model: nn.Module, x_hat: Tensor) -> bool:
+    """Whether every parameter takes part in the reconstruction."""
+    if not x_hat.requires_grad:
+        return False
+    (x_hat**2).sum().backward()
+    return all(parameter.grad is not None for parameter in model.parameters())
 
 
 class TinyAutoencoder(nn.Module):

@@ -42,6 +42,8 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Tensor):
         value = value.detach().cpu().numpy()
+    if isinstance(value, tuple) and any(isinstance(item, Tensor) for item in value):
+        return {"type": f"{type(value).__name__} of {len(value)} tensors"}
     if np.iscomplexobj(value):
         return {"type": "complex number"}
     if isinstance(value, numbers.Number | np.ndarray | np.generic | list | tuple):

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from course_lib.exercises.diagnosis import first_difference, generic_hint
+from course_lib.exercises.diagnosis import common_ratio, first_difference, generic_hint
 from course_lib.exercises.records import Record, same_record, take_record
 from course_lib.exercises.references import reference
 
@@ -97,7 +97,10 @@ class Exercise:
         i = min(wrong, key=lambda i: records[i]["outcome"] != "value")
         pair, close = (records[i], expected[i]), {"rtol": self.rtol, "atol": self.atol}
         obtained, wanted = first_difference(*pair, **close)
-        hint = mistake.hint if mistake else generic_hint(*pair, **close)
+        ratio = common_ratio(records, expected) if len(wrong) == len(records) else None
+        hint = mistake.hint if mistake else generic_hint(*pair, **close, ratio=ratio)
+        if not mistake and len(wrong) < len(records):
+            hint = f"Other cases are right; this one fails: {self.cases(seed)[i].about}. {hint}"
         name = mistake.name if mistake else None
         return Verdict(self.name, "wrong", hint, name, self.cases(seed)[i], obtained, wanted)
 
@@ -118,7 +121,8 @@ class Exercise:
             same = [self._same(*pair) for pair in pairs]
             rank = int(solid and all(same[i] for i in wrong))
             if all(same):
-                rank = 3 if all(self._same(*pair, clues=True) for pair in pairs) else 2
+                told = all(self._same(*pair, clues=True) for pair in pairs)
+                rank = 3 if told else 2 * int(solid)  # errors agree only if their messages do
             if rank > best_rank:
                 best, best_rank = mistake, rank
         return best

@@ -40,6 +40,11 @@ def _bce_clamped(x: Tensor, logits: Tensor) -> Tensor:
     return F.binary_cross_entropy(torch.sigmoid(logits), x, reduction="none").sum(1)
 
 
+def _bce_clamped_sigmoid(x: Tensor, logits: Tensor, eps: float) -> Tensor:
+    p = torch.sigmoid(logits).clamp(eps, 1 - eps)
+    return -(x * torch.log(p) + (1 - x) * torch.log(1 - p)).sum(1)
+
+
 def _bce_probabilities(x: Tensor, logits: Tensor) -> Tensor:
     return _bce(x, torch.sigmoid(logits)).sum(1)
 
@@ -77,6 +82,21 @@ MISTAKES = (
         "cross-entropy of sigmoid",
         _bce_clamped,
         f"`F.binary_cross_entropy` cuts each logarithm off at −100. {_UNSTABLE}",
+    ),
+    *(
+        Mistake(
+            f"sigmoid clamped at {eps:g}",
+            lambda x, logits, eps=eps: _bce_clamped_sigmoid(x, logits, eps),
+            f"The clamp hides the overflow and gives wrong values: nothing can cost more than "
+            f"−log {eps:g}. {_UNSTABLE}",
+        )
+        for eps in (1e-4, 1e-5, 1e-6, 1e-7)
+    ),
+    Mistake(
+        "exp overflows",
+        lambda x, logits: (torch.log(1 + torch.exp(logits)) - x * logits).sum(1),
+        "`torch.exp` of a large logit is infinite. `F.softplus(logits)` is log(1 + exp(logits)) "
+        "without overflow.",
     ),
     Mistake(
         "mean over batch",
@@ -123,6 +143,16 @@ MISTAKES = (
         "second term missing",
         _bce_first_term,
         "Only −x log p is there. Black pixels pay too: add −(1 − x) log(1 − p).",
+    ),
+    Mistake(
+        "first term missing",
+        lambda x, logits: -((1 - x) * F.logsigmoid(-logits)).sum(1),
+        "Only −(1 − x) log(1 − p) is there. White pixels pay too: add −x log p.",
+    ),
+    Mistake(
+        "terms exchanged",
+        lambda x, logits: _bce(1 - x, logits).sum(1),
+        "x and 1 − x have changed places: x goes with log p, 1 − x with log(1 − p).",
     ),
     Mistake(
         "bits",

@@ -48,6 +48,30 @@ def _pca_mean_not_removed_before_projecting(X: Tensor, k: int) -> Tensor:
     return X @ V @ V.T
 
 
+def _pca_project_then_add(X: Tensor, k: int) -> Tensor:
+    return _pca_mean_not_removed_before_projecting(X, k) + X.mean(0)
+
+
+def _pca_rows_of_eigenvectors(X: Tensor, k: int) -> Tensor:
+    return _projected(X, torch.linalg.eigh(torch.cov(X.T))[1][-k:].T)
+
+
+def _pca_flip_rows(X: Tensor, k: int) -> Tensor:
+    return _projected(X, torch.linalg.eigh(torch.cov(X.T))[1].flip(0)[:, :k])
+
+
+def _pca_one_more(X: Tensor, k: int) -> Tensor:
+    return _projected(X, _right_vectors(X)[: k + 1].T)
+
+
+def _pca_one_less(X: Tensor, k: int) -> Tensor:
+    return _projected(X, _right_vectors(X)[: k - 1].T)
+
+
+def _pca_all(X: Tensor, k: int) -> Tensor:
+    return _projected(X, _right_vectors(X).T)
+
+
 def _pca_mean_added_to_uncentred(X: Tensor, k: int) -> Tensor:
     return _pca_uncentred(X, k) + X.mean(0)
 
@@ -96,7 +120,16 @@ _SMALLEST = (
 )
 MISTAKES = (
     Mistake("no centring", _pca_uncentred, _NO_CENTRING),
-    Mistake("centred for the SVD only", _pca_mean_not_removed_before_projecting, _NO_CENTRING),
+    Mistake(
+        "centred for the components only",
+        _pca_mean_not_removed_before_projecting,
+        "The components are right, but you project X itself: project X − mean, then add the mean.",
+    ),
+    Mistake(
+        "mean added to projected images",
+        _pca_project_then_add,
+        "The components are right, but you project X itself: project X − mean, then add the mean.",
+    ),
     Mistake("mean added without centring", _pca_mean_added_to_uncentred, _NO_CENTRING),
     Mistake(
         "mean not added back",
@@ -118,6 +151,19 @@ MISTAKES = (
     Mistake("smallest eigenvectors", _pca_smallest, _SMALLEST),
     Mistake("last rows of Vh", _pca_smallest_rows, _SMALLEST),
     Mistake(
+        "rows of the eigenvectors",
+        _pca_rows_of_eigenvectors,
+        "`torch.linalg.eigh` returns eigenvectors as columns: take the last k columns, `[:, -k:]`.",
+    ),
+    Mistake(
+        "flipped the wrong way",
+        _pca_flip_rows,
+        "`flip(0)` turns every component upside down; `flip(1)` turns their order.",
+    ),
+    Mistake("k + 1 components", _pca_one_more, "You keep k + 1 components: `Vh[:k]` has k rows."),
+    Mistake("k − 1 components", _pca_one_less, "You keep k − 1 components: `Vh[:k]` has k rows."),
+    Mistake("all components", _pca_all, "You keep all components, so k is never used."),
+    Mistake(
         "mean of each image",
         _pca_mean_of_rows,
         "You subtract from each image the mean of its own pixels. The mean image is `X.mean(0)`: "
@@ -137,4 +183,4 @@ MISTAKES = (
 )
 
 
-EXERCISE = Exercise("pca_reconstruct", 2, cases, MISTAKES, rtol=1e-6, atol=1e-7)
+EXERCISE = Exercise("pca_reconstruct", 2, cases, MISTAKES, rtol=1e-4, atol=1e-5)

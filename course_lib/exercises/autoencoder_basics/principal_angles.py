@@ -47,6 +47,21 @@ def _angles_between_columns(W: Tensor, V: Tensor) -> Tensor:
     return torch.rad2deg(torch.acos(cosines.clamp(-1, 1))).sort().values
 
 
+def _angles_one_basis(W: Tensor, V: Tensor) -> Tensor:
+    cosines = torch.linalg.svdvals(torch.linalg.qr(W)[0].T @ V).clamp(max=1)
+    return torch.rad2deg(torch.acos(cosines))
+
+
+def _angles_diagonal(W: Tensor, V: Tensor) -> Tensor:
+    cosines = (torch.linalg.qr(W)[0].T @ torch.linalg.qr(V)[0]).diagonal()
+    return torch.rad2deg(torch.acos(cosines.clamp(-1, 1))).sort().values
+
+
+def _angles_complete(W: Tensor, V: Tensor) -> Tensor:
+    Q_W, Q_V = (torch.linalg.qr(M, mode="complete")[0] for M in (W, V))
+    return torch.rad2deg(torch.acos(torch.linalg.svdvals(Q_W.T @ Q_V).clamp(max=1)))
+
+
 def _angles_radians(W: Tensor, V: Tensor) -> Tensor:
     return torch.acos(_cosines(W, V))
 
@@ -85,6 +100,19 @@ MISTAKES = (
         "You compare column i of W with column i of V. A span has many bases: the angles come from "
         "the singular values of Q_Wᵀ Q_V, with orthonormal bases of both spans.",
     ),
+    Mistake("only one basis", _angles_one_basis, _NO_BASIS),
+    Mistake(
+        "diagonal",
+        _angles_diagonal,
+        "You read the diagonal of Q_Wᵀ Q_V, column against column. The cosines are its singular "
+        "values: `torch.linalg.svdvals`.",
+    ),
+    Mistake(
+        "whole space",
+        _angles_complete,
+        'With `mode="complete"` Q spans all D dimensions, and every angle is 0. Take the first k '
+        "columns, as `torch.linalg.qr` gives them by default.",
+    ),
     Mistake("radians", _angles_radians, "These are radians: convert with `torch.rad2deg`."),
     Mistake("NaN where spans agree", _angles_unclamped, _NAN),
     Mistake(
@@ -105,4 +133,4 @@ MISTAKES = (
 )
 
 
-EXERCISE = Exercise("principal_angles", 3, cases, MISTAKES, rtol=1e-5, atol=1e-3)
+EXERCISE = Exercise("principal_angles", 3, cases, MISTAKES, rtol=1e-5, atol=0.1)

@@ -26,7 +26,8 @@ def loss_remark(records: list[Record]) -> str:
         return ""
     return (
         f"Your loss is {share:.4g} times the squared error summed over pixels and averaged over "
-        "the batch. Adam does not mind; a comparison of losses does."
+        "the batch. Adam does not mind; a comparison of losses does. The course's own scale is "
+        "`((x - x_hat) ** 2).sum(1).mean()`."
     )
 
 
@@ -138,6 +139,22 @@ MISTAKES = (
         "encoder detached",
         _step(lambda model, x: _error(x, model.decode(model.encode(x).detach()))),
         "The code is detached, so only the decoder learns: leave out `.detach()`.",
+    ),
+    Mistake(
+        "decoder called by itself",
+        _step(lambda model, x: _error(x, model.decoder(model.encoder(x)))),
+        "You call the layers `encoder` and `decoder`. The methods `encode` and `decode` may do "
+        "more, here a sigmoid: call those.",
+    ),
+    Mistake(
+        "summed before squared",
+        _step(lambda model, x: ((x - model(x)).sum(1) ** 2).mean()),
+        "Errors of opposite sign cancel in your sum. Square first, then sum over pixels.",
+    ),
+    Mistake(
+        "target is the mean image",
+        _step(lambda model, x: _error(x.mean(0).expand_as(x), model(x))),
+        _TARGET.format(what="the mean image of the batch"),
     ),
     Mistake(
         "uphill",
