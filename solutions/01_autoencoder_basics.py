@@ -627,9 +627,9 @@ slider = widgets.k_slider(
 slider
 
 # %% [markdown]
-# **Figure 7.** Move k. Note when the first digit becomes recognisable in each row, and that the
-# autoencoder with two numbers writes clean strokes of the *wrong* digit where PCA writes a grey
-# cloud. Sharp is not the same as right.
+# **Figure 7.** Move k; the images are training images, the curve is the error on test images. Note that
+# with two numbers the autoencoder writes some digits cleanly as *another* digit, where PCA writes a
+# grey cloud. Sharp is not the same as right.
 #
 # ## 1.6 · Too much room: the identity trap
 #
@@ -815,9 +815,9 @@ plt.show()
 
 # %% [markdown]
 # **Figure 12.** Images decoded from random codes, n = 32, and the training image nearest to each. Note
-# that they are made of strokes, but often of no digit. In two dimensions the box is nearly full, and
-# most codes decode to something near a training image. In 32 dimensions nearly all of the box is far
-# from every code.
+# that they are made of strokes, but often of no digit. In two dimensions most codes of the box, those in
+# empty places too, decode to something near a training image. In 32 dimensions nearly all of the box
+# is far from every code.
 #
 # The decoder is not to blame: on codes of real images it works. What we lack is a **density**, a way
 # to know which codes are likely. Notebook 02 fits one afterwards; notebook 03 builds it into the
