@@ -58,11 +58,3 @@ class LinearGaussian:
         log_lik = log_lik - 0.5 * D * math.log(2 * math.pi * self.sigma**2)
         eye = torch.eye(d, dtype=self.W.dtype)
         return log_lik - kl_full_normal(mu, cov, torch.zeros(d, dtype=self.W.dtype), eye)
-
-
-def eckart_young(eigenvalues: Tensor, k: int) -> Tensor:
-    """Smallest mean squared error per image of any rank-k reconstruction, Σ_{i>k} λ_i.
-
-    eigenvalues: (D,) of the data covariance. Source: Eckart & Young (1936).
-    """
-    return eigenvalues.sort(descending=True).values[k:].sum()

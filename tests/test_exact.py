@@ -5,7 +5,7 @@ import torch
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from course_lib.distributions import gaussian, kl_full_normal, kl_normal, log_normal
-from course_lib.exact import LinearGaussian, eckart_young
+from course_lib.exact import LinearGaussian
 
 
 @pytest.fixture
@@ -91,14 +91,3 @@ def test_samples_have_the_models_mean_and_covariance(model):
     _, x = model.sample(200_000, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(x.mean(0), model.b, atol=0.03, rtol=0)
     torch.testing.assert_close(torch.cov(x.T), model.covariance(), atol=0.05, rtol=0.02)
-
-
-def test_eckart_young_is_the_error_of_the_truncated_svd():
-    """Catches the wrong eigenvalues summed, whatever their order."""
-    X = torch.randn(50, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    centred = X - X.mean(0)
-    U, S, Vh = torch.linalg.svd(centred, full_matrices=False)
-    for k in (0, 2, 6):
-        error = ((centred - U[:, :k] * S[:k] @ Vh[:k]) ** 2).sum(1).mean()
-        eigenvalues = torch.linalg.eigvalsh(torch.cov(X.T, correction=0))
-        torch.testing.assert_close(eckart_young(eigenvalues, k), error)
