@@ -95,14 +95,15 @@ class Exercise:
         mistake = self._recognise(records, wrong, seed)
         # A case with a value explains more than one that only raised.
         i = min(wrong, key=lambda i: records[i]["outcome"] != "value")
-        pair, close = (records[i], expected[i]), {"rtol": self.rtol, "atol": self.atol}
+        case, pair = self.cases(seed)[i], (records[i], expected[i])
+        close = {"rtol": self.rtol, "atol": self.atol}
         obtained, wanted = first_difference(*pair, **close)
         ratio = common_ratio(records, expected) if len(wrong) == len(records) else None
         hint = mistake.hint if mistake else generic_hint(*pair, **close, ratio=ratio)
         if not mistake and len(wrong) < len(records):
-            hint = f"Other cases are right; this one fails: {self.cases(seed)[i].about}. {hint}"
+            hint = f"Other cases are right; this one fails: {case.about}. {hint}"
         name = mistake.name if mistake else None
-        return Verdict(self.name, "wrong", hint, name, self.cases(seed)[i], obtained, wanted)
+        return Verdict(self.name, "wrong", hint, name, case, obtained, wanted)
 
     def check(self, candidate: Callable, seed: int = PUBLIC_SEED) -> Verdict:
         """Judge a candidate in this process."""

@@ -96,14 +96,6 @@ def ellipse(a: Tensor, b: Tensor, ra: float | Tensor, rb: float | Tensor) -> Ten
     return (torch.hypot(a / ra, b / rb) - 1) * small
 
 
-def segment(a: Tensor, b: Tensor, *, start: tuple, end: tuple, radius: float | Tensor) -> Tensor:
-    """Distance to the line from start to end, less the radius: a stroke with round ends."""
-    (a0, b0), (a1, b1) = start, end
-    da, db = a1 - a0, b1 - b0
-    t = (((a - a0) * da + (b - b0) * db) / (da * da + db * db)).clamp(0, 1)
-    return torch.hypot(a - a0 - t * da, b - b0 - t * db) - radius
-
-
 def rounded_box(a: Tensor, b: Tensor, *, half: tuple, corner: float | Tensor) -> Tensor:
     """A box of half sizes `half` whose corners are quarter circles."""
     qa, qb = a.abs() - half[0] + corner, b.abs() - half[1] + corner
