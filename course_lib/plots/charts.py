@@ -1,0 +1,77 @@
+"""Curves, maps and bars on Axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from course_lib.plots.style import CLASS_COLOURS, CLASS_MARKERS, LINE_STYLES, PALETTE
+
+
+def curves(
+    series: Mapping[str, tuple[ArrayLike, ArrayLike]], ax: Axes, *, x_label: str, y_label: str
+) -> Axes:
+    """Draw named (x, y) series, each with its own colour, dash and marker."""
+    for i, (name, (x, y)) in enumerate(series.items()):
+        marker = CLASS_MARKERS[i] if len(np.atleast_1d(x)) <= 20 else None
+        style = LINE_STYLES[i % len(LINE_STYLES)]
+        ax.plot(x, y, color=PALETTE[i], linestyle=style, marker=marker, label=name)
+    ax.set(xlabel=x_label, ylabel=y_label)
+    beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(series) > 3 else {}
+    ax.legend(**beside)
+    return ax
+
+
+def doubling_axis(ax: Axes, values: Sequence[int]) -> Axes:
+    """Sizes on a logarithmic x axis, written as plain numbers: 1, 2, 8, 32."""
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(values, [str(value) for value in values])
+    return ax
+
+
+def code_map(
+    codes: ArrayLike, labels: ArrayLike, ax: Axes, *, names: Sequence[str], size: float = 12
+) -> Axes:
+    """Scatter of two-dimensional codes, one colour and marker a class, with each class named.
+
+    codes: (N, 2); labels: (N,) integers into `names`.
+    """
+    codes, labels = np.asarray(codes), np.asarray(labels)
+    middles = {}
+    for i, name in enumerate(names):
+        points = codes[labels == i]
+        ax.scatter(*points.T, s=size, c=CLASS_COLOURS[i], marker=CLASS_MARKERS[i], linewidths=0)
+        if len(points):
+            middles[i] = (name, np.median(points, axis=0))
+    ax.set(xlabel="z₁", ylabel="z₂")
+    if middles:
+        _name_classes(ax, middles, span=np.ptp(codes, axis=0) + 1e-9)
+    return ax
+
+
+def _name_classes(
+    ax: Axes, middles: dict[int, tuple[str, np.ndarray]], *, span: np.ndarray
+) -> None:
+    """A name at each class's middle, or beside it with a line where names would overlap."""
+    box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.9}
+    style = {"ha": "center", "va": "center", "fontsize": 12, "fontweight": "bold"}
+    spots = _apart(np.array([middle for _, middle in middles.values()]), span=span)
+    for (i, (name, middle)), spot in zip(middles.items(), spots, strict=True):
+        colour = CLASS_COLOURS[i]
+        line = {"arrowstyle": "-", "color": colour}
+        patch = {**box, "edgecolor": colour}
+        ax.annotate(name, middle, xytext=spot, bbox=patch, arrowprops=line, **style)
+
+
+def _apart(spots: np.ndarray, *, span: np.ndarray, gap: float = 0.075) -> np.ndarray:
+    """Push points apart until all are `gap` of the axes' span from each other, (n, 2)."""
+    spots = spots / span
+    for _ in range(200):
+        delta = spots[:, None] - spots[None]
+        distance = np.linalg.norm(delta, axis=-1, keepdims=True) + 1e-9
+        push = np.where(distance < gap, (gap - distance) * delta / distance, 0).sum(1)
+        spots = spots + 0.5 * push
+    return spots * span
