@@ -7,7 +7,9 @@ Source: Tipping & Bishop (1999), "Probabilistic principal component analysis".
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -58,3 +60,11 @@ class LinearGaussian:
         log_lik = log_lik - 0.5 * D * math.log(2 * math.pi * self.sigma**2)
         eye = torch.eye(d, dtype=self.W.dtype)
         return log_lik - kl_full_normal(mu, cov, torch.zeros(d, dtype=self.W.dtype), eye)
+
+
+class Formula(NamedTuple):
+    """A claim: left(*inputs) = right(*inputs) for all inputs that draw(generator) can return."""
+
+    draw: Callable[[torch.Generator], tuple]
+    left: Callable[..., Tensor]
+    right: Callable[..., Tensor]

@@ -13,11 +13,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.distributions import log_normal
 from course_lib.errors import CourseError
+from course_lib.exact import Formula
 
 SOLUTIONS = Path(__file__).resolve().parents[2] / "solutions"
 CELL = re.compile(r"^# %%(?P<header>.*)$", re.MULTILINE)
 EXERCISE = re.compile(r'exercise="(?P<name>\w+)"')
+# What the notebooks import before their first exercise.
+WORLD = {
+    "torch": torch, "F": F, "Tensor": Tensor, "nn": nn, "math": math, "Callable": Callable,
+    "log_normal": log_normal, "Formula": Formula,
+}  # fmt: skip
 
 
 def reference(name: str) -> Callable:
@@ -48,8 +55,7 @@ def exercise_cells(text: str) -> dict[str, str]:
 def _references(source: Path, _changed: int) -> dict[str, Callable]:
     """All references of one notebook; later exercises may call earlier ones."""
     linecache.checkcache(str(source))
-    world = {"torch": torch, "F": F, "Tensor": Tensor, "nn": nn, "math": math}
-    world["__name__"] = "course_lib.exercises.references"
+    world = {**WORLD, "__name__": "course_lib.exercises.references"}
     found = {}
     for name, code in exercise_cells(source.read_text(encoding="utf-8")).items():
         exec(compile(code, str(source), "exec"), world)
