@@ -137,6 +137,35 @@ def test_a_right_function_that_returns_arrays_gives_tensors_to_the_notebook(caps
     assert "returns no tensor" in capsys.readouterr().out
 
 
+def test_numbers_stay_numbers_where_the_exercise_asks_for_one(monkeypatch, capsys):
+    """Catches a right answer that is handed on as a tensor where the notebook counts with it."""
+    monkeypatch.setattr(spec, "reference", lambda name: lambda n: n + 1)
+    cases = lambda seed: [Case("a", {"n": 3})]  # noqa: E731
+    monkeypatch.setitem(EXERCISES, "next", Exercise("next", 1, cases))
+    own = lambda n: 1 + n  # noqa: E731
+    assert check("next", own) is own
+    assert "returns no tensor" not in capsys.readouterr().out
+
+
+def test_a_property_is_explained_by_the_exercise_that_looks_at_it(monkeypatch):
+    """Catches a hint on a property that comes from another exercise, or does not come at all."""
+    monkeypatch.setattr(spec, "reference", lambda name: lambda n: True)
+    cases = lambda seed: [Case("a", {"n": 3})]  # noqa: E731
+    observe = lambda f, case: {"it is even": f(3)}  # noqa: E731
+    told = Exercise("even", 1, cases, observe=observe, property_hints={"it is even": "Make it so."})
+    assert told.check(lambda n: False).hint == "Make it so."
+    silent = Exercise("even", 1, cases, observe=observe)
+    assert "values differ" in silent.check(lambda n: False).hint
+
+
+@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.name)
+def test_property_hints_belong_to_properties_that_are_looked_at(exercise):
+    """Catches a hint that nobody ever sees, because the property has another name."""
+    if exercise.property_hints:
+        for record in exercise.records(exercise.reference, PUBLIC_SEED):
+            assert set(exercise.property_hints) <= set(record["value"])
+
+
 def detached(x, logits):
     return (x + logits).sort(1)
 

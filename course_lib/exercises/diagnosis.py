@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,35 +26,28 @@ ERROR_HINTS = (
     ("is not defined", "A name is used before it exists: run the cells above, check the spelling."),
 )
 
-# What a named property says where it is not as it should be.
-PROPERTY_HINTS = {
-    "it is an nn.Module": "Derive the class from `nn.Module`.",
-    "it has parameters": "No parameter is registered: use `nn.Linear` (or `nn.Parameter`) as an "
-    "attribute. The optimizer does not see a plain tensor, nor layers in a list.",
-    "gradients reach every parameter": "Some parameters get no gradient, so they never learn: "
-    "leave out `.detach()` and `no_grad`, and use every layer that you make.",
-    "each image by itself": "The code of an image depends on the others in its batch: treat each "
-    "row by itself, without statistics over dimension 0.",
-    "the encoder is linear": "The encoder is not linear: use one `nn.Linear`, no activation.",
-    "the decoder is linear": "The decoder is not linear: use one `nn.Linear`, no activation.",
-    "shape of the code": "The code has the wrong shape: `encode` maps (B, D) to (B, k).",
-    "shape of the reconstruction": "The shape is wrong: `decode` maps (B, k) to (B, D).",
-    "rank of the reconstructions": "The reconstructions should span exactly k directions.",
-    "type of the loss": "Return the loss as a plain Python number: `loss.item()`.",
-}
-
 
 def generic_hint(
-    obtained: Record, expected: Record, *, rtol: float, atol: float, ratio: float | None = None
+    obtained: Record,
+    expected: Record,
+    *,
+    rtol: float,
+    atol: float,
+    ratio: float | None = None,
+    property_hints: Mapping[str, str] | None = None,
 ) -> str:
-    """The most telling difference between two records; `ratio` if one factor explains all cases."""
+    """The most telling difference between two records.
+
+    ratio: the one factor that explains all cases, if there is one; property_hints: what a named
+    property says where it is not as it should be.
+    """
     if obtained["outcome"] == "error":
         return _error_hint(obtained)
     if obtained["outcome"] == "changed":
         return f"Your code changes its input {', '.join(obtained['names'])}: work on a copy."
     key, got, want = _differing_part(obtained["value"], expected["value"], rtol=rtol, atol=atol)
-    if key in PROPERTY_HINTS:
-        return PROPERTY_HINTS[key]
+    if property_hints and key in property_hints:
+        return property_hints[key]
     if got is None:
         return "Your function returns nothing (`None`): is there a `return`?"
     if is_array(want):

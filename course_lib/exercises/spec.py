@@ -6,7 +6,7 @@ made in one process and judged in another, and a record never holds code.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,13 +60,17 @@ def call(candidate: Callable, case: Case) -> Any:
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise; `observe(candidate, case)` says what is looked at, by default the result."""
+    """One exercise; `observe(candidate, case)` says what is looked at, by default the result.
+
+    Where it looks at named properties, `property_hints` says what to do about each that fails.
+    """
 
     name: str
     points: int
     cases: Callable[[int], list[Case]]
     mistakes: tuple[Mistake, ...] = ()
     observe: Callable[[Callable, Case], Any] = call
+    property_hints: Mapping[str, str] = field(default_factory=dict, hash=False)
     rtol: float = 1e-5
     atol: float = 1e-8
     remark: Callable[[list[Record]], str] = field(default=lambda records: "")
@@ -99,7 +103,8 @@ class Exercise:
         close = {"rtol": self.rtol, "atol": self.atol}
         obtained, wanted = first_difference(*pair, **close)
         ratio = common_ratio(records, expected) if len(wrong) == len(records) else None
-        hint = mistake.hint if mistake else generic_hint(*pair, **close, ratio=ratio)
+        known = {"ratio": ratio, "property_hints": self.property_hints}
+        hint = mistake.hint if mistake else generic_hint(*pair, **close, **known)
         if not mistake and len(wrong) < len(records):
             hint = f"Other cases are right; this one fails: {case.about}. {hint}"
         name = mistake.name if mistake else None

@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from course_lib.exercises.observers import observe_linear_autoencoder
+from course_lib.exercises.autoencoder_basics.observe import (
+    LINEAR_HINTS,
+    observe_linear_autoencoder,
+)
 from course_lib.exercises.spec import Case, Exercise, Mistake
 
 
@@ -102,4 +105,11 @@ MISTAKES = (
 )
 
 
-EXERCISE = Exercise("LinearAutoencoder", 2, cases, MISTAKES, observe=observe_linear_autoencoder)
+EXERCISE = Exercise(
+    "LinearAutoencoder",
+    2,
+    cases,
+    MISTAKES,
+    observe=observe_linear_autoencoder,
+    property_hints=LINEAR_HINTS,
+)

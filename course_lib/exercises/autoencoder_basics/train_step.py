@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.exercises.observers import observe_training
+from course_lib.exercises.autoencoder_basics.observe import TRAINING_HINTS, observe_training
 from course_lib.exercises.records import Record
 from course_lib.exercises.spec import Case, Exercise, Mistake
 
@@ -186,6 +186,7 @@ EXERCISE = Exercise(
     cases,
     MISTAKES,
     observe=observe_training,
+    property_hints=TRAINING_HINTS,
     rtol=1e-6,
     atol=1e-9,
     remark=loss_remark,
