@@ -13,6 +13,7 @@ from torch import Tensor
 from course_lib import plots
 from course_lib.errors import CourseError
 from course_lib.widgets import pictures
+from course_lib.widgets.controls import LABELLED
 from course_lib.widgets.outputs import call, to_images
 from course_lib.widgets.panel import Frame, Panel, Values
 
@@ -49,7 +50,7 @@ def k_slider(
         options=stops,
         value=start,
         description="k, numbers per image",
-        style={"description_width": "initial"},
+        style=LABELLED,
         layout={"width": f"{SHEET}px", "max_width": "98%"},
     )
     draw = _drawer(originals, reconstruct, errors, shape=shape, error_label=error_label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -34,22 +35,49 @@ def call(function: Callable[..., Tensor], *args: object) -> Tensor:
                 module.training = training
 
 
-def to_images(output: Tensor, *, count: int, shape: tuple[int, ...], source: str) -> np.ndarray:
-    """Bytes of `count` images: (count, H, W) grey or (count, H, W, 3) colour.
+def to_batch(output: Tensor, *, count: int, shape: tuple[int, ...], source: str) -> Tensor:
+    """`count` images as float32 on the CPU: (count, C, H, W), in [0, 1] where they were bytes.
 
-    output: (count, …) with as many values per image as shape has, float in [0, 1] or uint8;
-    shape: (H, W) or (C, H, W); source: whose output it is, for the error.
-    Values outside [0, 1], which PCA gives, are clipped.
+    output: (count, …) with as many values per image as shape has, float or uint8; shape: (H, W) or
+    (C, H, W); source: whose output it is, for the error.
     """
     try:
-        array = torch.as_tensor(output).detach().cpu().numpy()
+        array = torch.as_tensor(output).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
         raise CourseError(f"{source} returned {type(output).__name__}, not a tensor") from error
     shape = tuple(shape) if len(shape) == 3 else (1, *shape)
-    if array.ndim == 0 or len(array) != count or array.size != count * np.prod(shape):
-        expected = f"({count}, {', '.join(map(str, shape))}) or ({count}, {np.prod(shape)})"
-        raise CourseError(f"{source} returned the shape {array.shape} instead of {expected}")
-    if not np.isfinite(array).all():
+    size = math.prod(shape)
+    if array.ndim == 0 or len(array) != count or array.numel() != count * size:
+        expected = f"({count}, {', '.join(map(str, shape))}) or ({count}, {size})"
+        raise CourseError(f"{source} returned the shape {tuple(array.shape)} instead of {expected}")
+    batch = array.reshape(count, *shape)
+    batch = batch / 255 if batch.dtype == torch.uint8 else batch.float()
+    if not batch.isfinite().all():
         raise CourseError(f"{source} returned nan or inf: did its training diverge?")
-    images = plots.to_uint8(array.reshape(count, *shape))
-    return images[:, 0] if shape[0] == 1 else np.moveaxis(images, 1, -1)
+    return batch
+
+
+def to_bytes(batch: Tensor) -> np.ndarray:
+    """Bytes of images (N, C, H, W): (N, H, W) grey or (N, H, W, 3) colour.
+
+    Values outside [0, 1], which PCA gives, are clipped.
+    """
+    images = plots.to_uint8(batch.numpy())
+    return images[:, 0] if images.shape[1] == 1 else np.moveaxis(images, 1, -1)
+
+
+def to_images(output: Tensor, *, count: int, shape: tuple[int, ...], source: str) -> np.ndarray:
+    """Bytes of `count` images, as `to_bytes` gives them, out of what `to_batch` takes."""
+    return to_bytes(to_batch(output, count=count, shape=shape, source=source))
+
+
+def to_number(output: object, *, source: str) -> float:
+    """The one finite number in a tensor of any shape; source: whose output it is, for the error."""
+    try:
+        array = torch.as_tensor(output).detach().cpu().double()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise CourseError(f"{source} must be a number, not {type(output).__name__}") from error
+    if array.numel() != 1 or not array.isfinite().all():
+        told = f"the shape {tuple(array.shape)}" if array.numel() != 1 else f"{array.item()}"
+        raise CourseError(f"{source} must be one finite number, not {told}")
+    return array.item()

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from course_lib.widgets import pictures
+from course_lib.widgets.controls import slider
 from course_lib.widgets.outputs import call, to_images
 from course_lib.widgets.panel import Frame, Panel, Values
 from course_lib.widgets.plane import AXES, Extent, Plane, make_plane, numbers
@@ -72,13 +73,4 @@ def _drawer(
 
 def _slider(plane: Plane, axis: str, *, value: float) -> ipywidgets.FloatSlider:
     low, high = plane.range(axis)
-    return ipywidgets.FloatSlider(
-        value=value,
-        min=low,
-        max=high,
-        step=plane.step,
-        readout_format=".2f",
-        description=axis,
-        style={"description_width": "initial"},
-        layout={"width": f"{SIDE}px", "max_width": "98%"},
-    )
+    return slider(axis, value, low=low, high=high, step=plane.step, width=SIDE)

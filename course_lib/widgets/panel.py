@@ -7,6 +7,7 @@ import html
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import ipywidgets
 from IPython import get_ipython
@@ -15,7 +16,7 @@ from PIL import Image
 from course_lib import plots
 from course_lib.widgets import pictures
 
-Values = dict[str, float]
+Values = dict[str, Any]
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATUS = 'role="status" aria-live="polite" style="font-size: 115%; line-height: 1.5"'
 STILL = "A still picture: run the notebook in JupyterLab or Colab to move the sliders."
@@ -69,7 +70,7 @@ class Panel:
         """What the controls say now."""
         return {name: control.value for name, control in self.controls.items()}
 
-    def set(self, values: Mapping[str, float]) -> None:
+    def set(self, values: Mapping[str, Any]) -> None:
         """Move several controls, then draw once."""
         before, self._drawing = self._drawing, True
         try:

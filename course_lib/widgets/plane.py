@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from course_lib import plots
 from course_lib.errors import CourseError
+from course_lib.widgets.controls import nearest_stop
 
 Extent = tuple[float, float, float, float]  # left, right, bottom, top, as matplotlib has it
 AXES = ("z₁", "z₂")
@@ -49,8 +50,7 @@ class Plane:
         found = {}
         for axis, value in zip(AXES, np.asarray(z, dtype=float), strict=True):
             low, high = self.range(axis)
-            steps = round((min(max(float(value), low), high) - low) / self.step)
-            found[axis] = min(round(low + steps * self.step, 6), high)
+            found[axis] = nearest_stop(value, low=low, high=high, step=self.step)
         return found
 
     def middle(self) -> np.ndarray:

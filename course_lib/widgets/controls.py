@@ -1,0 +1,42 @@
+"""The controls of the panels: labelled, walked by arrow keys, followed while dragged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import ipywidgets
+
+LABELLED = {"description_width": "initial"}  # a label is never cut
+
+
+def slider(
+    label: str, value: float, *, low: float, high: float, step: float, width: int, digits: int = 2
+) -> ipywidgets.FloatSlider:
+    """A slider from low to high; width: page pixels; digits: of the number beside it."""
+    return ipywidgets.FloatSlider(
+        value=value,
+        min=low,
+        max=high,
+        step=step,
+        readout_format=f".{digits}f",
+        description=label,
+        style=LABELLED,
+        layout={"width": f"{width}px", "max_width": "98%"},
+    )
+
+
+def choice(label: str, value: object, *, options: Mapping[str, object]) -> ipywidgets.Dropdown:
+    """One of a few named values: a single stop of the tab key, then arrow keys."""
+    return ipywidgets.Dropdown(
+        options=list(options.items()),
+        value=value,
+        description=label,
+        style=LABELLED,
+        layout={"width": "max-content"},
+    )
+
+
+def nearest_stop(value: float, *, low: float, high: float, step: float) -> float:
+    """The stop of a slider nearest to value; stops count from the lower end."""
+    steps = round((min(max(float(value), low), high) - low) / step)
+    return min(round(low + steps * step, 6), high)

@@ -1,0 +1,133 @@
+"""One slider per latent, the most informative first, and what the model decodes from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+from PIL import Image
+from torch import Tensor
+
+from course_lib import plots
+from course_lib.errors import CourseError
+from course_lib.widgets import pictures
+from course_lib.widgets.controls import nearest_stop, slider
+from course_lib.widgets.outputs import call, to_images, to_number
+from course_lib.widgets.panel import Frame, Panel, Values
+from course_lib.widgets.plane import numbers
+
+DECODED, KL = "decode(z)", "KL per latent"
+SIDE, WIDE, HIGH = 336, 460, 336  # page pixels
+STEP, PARTS = 0.1, 10
+SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def latents(
+    decode: Callable[[Tensor], Tensor],
+    kl: ArrayLike,
+    *,
+    shape: tuple[int, ...] = (28, 28),
+    shown: int = 8,
+    limit: float = 3.0,
+    seed: int = 0,
+) -> Panel:
+    """A slider for each of the `shown` latents of largest KL, in that order; the others stay 0.
+
+    decode: (1, d) to (1, D) or (1, C, H, W) in [0, 1], such as `lambda z: vae.decode(z).probs`.
+    kl: (d,) nats per latent, averaged over data; z₁ is the first of them. limit: sliders end there.
+    `random` draws all shown latents from N(0, 1), cut at the limit. `interpolate` walks to such a
+    random place in ten presses, each an equal part of the way that is left; the eleventh sets out
+    for the next place. `reset` puts all to 0. The same `seed` and presses lead to the same places.
+    Raises CourseError where these do not fit each other.
+    """
+    kl = _kl(kl)
+    if not (isinstance(shown, int) and shown > 0):
+        raise CourseError(f"shown must be a whole number from 1 on, not {shown!r}")
+    limit = to_number(limit, source="limit")
+    if limit < STEP:
+        raise CourseError(f"limit must be at least {STEP}, not {limit}")
+    order = np.argsort(-kl, kind="stable")[:shown].tolist()
+    ends = {"low": -limit, "high": limit, "step": STEP}
+    walk = _Walk([_name(i) for i in order], ends, np.random.default_rng(seed))
+    controls = {
+        _name(i): slider(f"{_name(i)} · {kl[i]:.1f} nats", 0.0, **ends, width=SIDE + 64, digits=1)
+        for i in order
+    }
+    panel = Panel(
+        _drawer(decode, kl, order=order, shape=shape),
+        controls=controls,
+        widths={DECODED: SIDE, KL: WIDE},
+        actions={
+            "random": walk.place,
+            "reset": lambda: dict.fromkeys(controls, 0.0),
+            "interpolate": lambda: walk.step(panel.values),
+        },
+    )
+    return panel
+
+
+def _kl(kl: ArrayLike) -> np.ndarray:
+    size = np.size(kl) if not isinstance(kl, Tensor) else kl.numel()
+    return numbers(kl, count=max(size, 1), what="kl")
+
+
+def _name(i: int) -> str:
+    """z₁ is the first latent, as in the other pictures of codes."""
+    return "z" + str(i + 1).translate(SUBSCRIPT)
+
+
+class _Walk:
+    """Random places, and the way to the next of them in equal parts."""
+
+    def __init__(
+        self, names: Sequence[str], ends: dict[str, float], rng: np.random.Generator
+    ) -> None:
+        self.names, self.ends, self.rng = names, ends, rng
+        self.goal: Values = {}
+        self.left = 0
+
+    def place(self) -> Values:
+        """A draw from N(0, 1) for each latent, at the sliders' stops."""
+        z = self.rng.standard_normal(len(self.names))
+        return {n: nearest_stop(v, **self.ends) for n, v in zip(self.names, z, strict=True)}
+
+    def step(self, here: Values) -> Values:
+        """One part of the way from here to the goal."""
+        if not self.left:
+            self.goal, self.left = self.place(), PARTS
+        part = {n: here[n] + (self.goal[n] - here[n]) / self.left for n in self.names}
+        self.left -= 1
+        return {n: nearest_stop(v, **self.ends) for n, v in part.items()}
+
+
+def _drawer(
+    decode: Callable[[Tensor], Tensor],
+    kl: np.ndarray,
+    *,
+    order: Sequence[int],
+    shape: tuple[int, ...],
+) -> Callable[[Values], Frame]:
+    """The function that a step of a slider calls."""
+    scale = max(1, SIDE // max(shape[-2:]))
+    chart = pictures.chart(lambda ax: _paint(ax, kl, order), width=WIDE, height=HIGH)
+
+    def draw(values: Values) -> Frame:
+        z = torch.zeros(1, len(kl))
+        for i in order:
+            z[0, i] = values[_name(i)]
+        output = call(decode, z)
+        image = Image.fromarray(to_images(output, count=1, shape=shape, source="decode")[0])
+        picture = image.resize((image.width * scale, image.height * scale), Image.NEAREST)
+        moved = [f"{n} = {v:.1f}".replace("-", "−") for n, v in values.items() if v]
+        text = f"{', '.join(moved)}; the others are 0." if moved else "All latents are 0."
+        return Frame({DECODED: picture, KL: chart.picture}, text)
+
+    return draw
+
+
+def _paint(ax: Axes, kl: np.ndarray, order: Sequence[int]) -> None:
+    ax.bar(np.arange(len(kl)), np.sort(kl)[::-1], color=plots.SKY)
+    ax.set(xlabel="latent, ordered by KL", ylabel="nats per image")
