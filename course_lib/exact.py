@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from course_lib.distributions import kl_full_normal
+from course_lib.distributions import kl_full_normal, log_normal
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class LinearGaussian:
     def covariance(self) -> Tensor:
         """W Wᵀ + σ² I, (D, D)."""
         return self.W @ self.W.T + self.sigma**2 * torch.eye(len(self.b), dtype=self.W.dtype)
+
+    def log_lik(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) = log N(x; W z + b, σ² I). (…, D) and (…, d), broadcast, to (…) nats."""
+        log_var = torch.tensor(2 * math.log(self.sigma), dtype=x.dtype)
+        return log_normal(x, z @ self.W.T + self.b, log_var)
 
     def log_evidence(self, x: Tensor) -> Tensor:
         """log p(x) = log N(x; b, W Wᵀ + σ² I). (B, D) to (B,) nats."""

@@ -69,9 +69,8 @@ def test_log_normal_is_torchs():
 def test_evidence_is_the_integral_over_z(model, x):
     """Catches a covariance that is not that of the samples: Monte Carlo over the prior."""
     z = torch.randn(400_000, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    p_x = Normal(z @ model.W.T + model.b, model.sigma)
     for one in x[:3]:
-        weights = p_x.log_prob(one).sum(-1).exp()
+        weights = model.log_lik(one, z).exp()
         estimate, error = weights.mean(), weights.std() / len(z) ** 0.5
         assert abs(estimate - model.log_evidence(one).exp()) < 4.5 * error
 
@@ -84,6 +83,13 @@ def test_the_gap_of_the_elbo_is_the_kl_to_the_posterior(model, x):
         torch.testing.assert_close(gap, kl_full_normal(mu, sigma, mean, cov), atol=1e-9, rtol=1e-9)
         assert (gap > -1e-9).all()
     assert (model.log_evidence(x) - model.elbo(x, mean, cov)).abs().max() < 1e-9
+
+
+def test_log_lik_is_torchs(model, x):
+    """Catches a mean without the bias, a variance for a standard deviation, a constant left out."""
+    z = torch.randn(4, 1, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    theirs = Normal(z @ model.W.T + model.b, model.sigma).log_prob(x).sum(-1)
+    torch.testing.assert_close(model.log_lik(x, z), theirs)
 
 
 def test_samples_have_the_models_mean_and_covariance(model):

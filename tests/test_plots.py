@@ -47,6 +47,8 @@ def test_tiles_stand_row_by_row_with_a_gap():
         lambda ax: plots.image_grid(torch.rand(6, 1, 4, 4), ax, columns=3, title="six"),
         lambda ax: plots.image_rows({"a": torch.rand(3, 4, 4), "b": torch.rand(3, 4, 4)}, ax),
         lambda ax: plots.curves({"a": ([1, 2], [3, 4])}, ax, x_label="x", y_label="y"),
+        lambda ax: plots.histogram(torch.randn(50), ax, x_label="z"),
+        lambda ax: plots.bars({"a": 1.0, "b": 2.5}, ax, y_label="nats"),
         lambda ax: plots.code_map(torch.rand(9, 2), torch.arange(9) % 3, ax, names="abc"),
         lambda ax: plots.code_map(torch.zeros(0, 2), torch.zeros(0), ax, names="abc"),
         lambda ax: plots.signed_image(torch.randn(4, 4), ax),
@@ -63,6 +65,25 @@ def test_every_plot_draws_on_the_axes_it_is_given_and_returns_them(draw, monkeyp
     assert draw(ax) is ax
     assert plt.get_fignums() == before
     assert ax.has_data()
+    plt.close(fig)
+
+
+def test_error_bars_reach_as_far_as_the_error():
+    """Catches an error drawn on its own scale, or bars where none were given."""
+    fig, ax = plt.subplots()
+    series = {"a": ([1, 2], [3.0, 5], torch.tensor([0.5, 2])), "b": ([1, 2], [0, 0])}
+    plots.curves(series, ax, x_label="x", y_label="y")
+    ends = [segment[:, 1].tolist() for segment in ax.collections[0].get_segments()]
+    assert ends == [[2.5, 3.5], [3, 7]] and len(ax.collections) == 1
+    plt.close(fig)
+
+
+def test_a_histogram_is_a_density():
+    """Catches counts in place of a density that a curve of the prior could be laid over."""
+    fig, ax = plt.subplots()
+    plots.histogram(torch.linspace(-0.99, 0.99, 1000), ax, x_label="z", limit=2)
+    area = sum(bar.get_width() * bar.get_height() for bar in ax.patches)
+    assert area == pytest.approx(1) and ax.patches[40].get_height() == pytest.approx(0.5, rel=0.05)
     plt.close(fig)
 
 

@@ -1,6 +1,6 @@
 """Arrays to matplotlib Axes: every function takes arrays and `ax`, draws, and returns `ax`."""
 
-from course_lib.plots.charts import code_map, curves, doubling_axis
+from course_lib.plots.charts import bars, code_map, curves, doubling_axis, histogram
 from course_lib.plots.images import (
     image_grid,
     image_rows,
@@ -40,9 +40,11 @@ __all__ = [
     "STYLE",
     "VERMILION",
     "YELLOW",
+    "bars",
     "code_map",
     "curves",
     "doubling_axis",
+    "histogram",
     "image_grid",
     "image_rows",
     "signed_image",

@@ -8,17 +8,28 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from course_lib.plots.style import CLASS_COLOURS, CLASS_MARKERS, LINE_STYLES, PALETTE
+from course_lib.plots.style import (
+    BLUE,
+    CLASS_COLOURS,
+    CLASS_MARKERS,
+    LINE_STYLES,
+    PALETTE,
+    SKY,
+)
 
 
 def curves(
-    series: Mapping[str, tuple[ArrayLike, ArrayLike]], ax: Axes, *, x_label: str, y_label: str
+    series: Mapping[str, tuple[ArrayLike, ...]], ax: Axes, *, x_label: str, y_label: str
 ) -> Axes:
-    """Draw named (x, y) series, each with its own colour, dash and marker."""
-    for i, (name, (x, y)) in enumerate(series.items()):
+    """Draw named (x, y) or (x, y, error) series, each with its own colour, dash and marker.
+
+    error: the half-length of the error bar at each point, in units of y.
+    """
+    for i, (name, (x, y, *error)) in enumerate(series.items()):
         marker = CLASS_MARKERS[i] if len(np.atleast_1d(x)) <= 20 else None
-        style = LINE_STYLES[i % len(LINE_STYLES)]
-        ax.plot(x, y, color=PALETTE[i], linestyle=style, marker=marker, label=name)
+        look = {"color": PALETTE[i], "linestyle": LINE_STYLES[i % len(LINE_STYLES)]}
+        bars = {"yerr": np.asarray(error[0]), "capsize": 4} if error else {}
+        ax.errorbar(x, y, marker=marker, label=name, **look, **bars)
     ax.set(xlabel=x_label, ylabel=y_label)
     beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(series) > 3 else {}
     ax.legend(**beside)
@@ -75,3 +86,20 @@ def _apart(spots: np.ndarray, *, span: np.ndarray, gap: float = 0.075) -> np.nda
         push = np.where(distance < gap, (gap - distance) * delta / distance, 0).sum(1)
         spots = spots + 0.5 * push
     return spots * span
+
+
+def histogram(values: ArrayLike, ax: Axes, *, x_label: str, limit: float = 5) -> Axes:
+    """Draw the density of values (N,) between −limit and limit, in 80 bars of equal width."""
+    edges = np.linspace(-limit, limit, 81)
+    ax.hist(np.asarray(values), edges, density=True, color=SKY)
+    ax.set(xlabel=x_label, ylabel="density", xlim=(-limit, limit))
+    return ax
+
+
+def bars(values: Mapping[str, float], ax: Axes, *, y_label: str) -> Axes:
+    """Draw one bar a name, with its value written above it."""
+    drawn = ax.bar(list(values), list(values.values()), color=SKY, edgecolor=BLUE)
+    ax.bar_label(drawn, fmt="%.3g", padding=3)
+    ax.set_ylabel(y_label)
+    ax.grid(False, axis="x")
+    return ax
