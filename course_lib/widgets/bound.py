@@ -5,23 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import numpy as np
 import torch
-from matplotlib.axes import Axes
-from PIL import Image, ImageDraw
 from torch import Tensor
 
-from course_lib import plots
 from course_lib.errors import CourseError
-from course_lib.widgets import pictures
-from course_lib.widgets.controls import nearest_stop, slider
+from course_lib.widgets.controls import nearest_stop, slider, written
+from course_lib.widgets.gap import NARROW, WIDE, Bars, Densities, gap_between, make_bars
 from course_lib.widgets.outputs import call, to_number
 from course_lib.widgets.panel import Frame, Panel, Values
 from course_lib.widgets.plane import numbers
 
 STEP = 0.05
-DENSITIES, BARS = "densities of z", "nats"
-WIDE, NARROW, HIGH = 520, 380, 300  # page pixels
+SPAN = 3, 15  # nats below log p(x) that the axis of the bars reaches, at least and at most
+ROUNDING = 1e-6  # nats that an ELBO in double precision may lie above log p(x)
+DENSITIES, BARS = "densities of z", "log p(x) = ELBO + gap, gap = KL(q ‖ p(z|x))"
 
 
 def bound(
@@ -36,7 +33,8 @@ def bound(
     """μ and σ of q(z): its density beside prior and posterior, and ELBO + gap = log p(x).
 
     log p(x) − ELBO(q) = KL(q ‖ p(z|x)) ≥ 0, in nats, for one z with the prior N(0, 1).
-    elbo: elbo(mu, log_var), both (1, 1) float64, to (1,) nats.
+    elbo: elbo(mu, log_var), both (1, 1) float64, to (1,) nats; where it is lower than the axis of
+    the bars reaches, an arrow says so and the number stays true.
     log_evidence: log p(x), nats; posterior: mean and standard deviation of p(z|x).
     start: μ and σ to begin with and where `reset` leads; `exact posterior` moves to the stops
     nearest to the posterior's. Raises CourseError where these do not fit each other.
@@ -57,8 +55,10 @@ def bound(
     }
     evidence = to_number(log_evidence, source="log_evidence")
     controls = {k: slider(k, stops["start"][k], **r, width=WIDE) for k, r in ranges.items()}
+    mean_sd, away = places["posterior"], gap_between(places["start"], places["posterior"])
+    bars = make_bars(evidence, span=min(max(1.3 * away, SPAN[0]), SPAN[1]))
     return Panel(
-        _drawer(elbo, evidence=evidence, posterior=places["posterior"]),
+        _drawer(elbo, Densities(mean_sd, mu_range=mu_range), bars),
         controls=controls,
         widths={DENSITIES: WIDE, BARS: NARROW},
         actions={
@@ -83,36 +83,22 @@ def _place(place: tuple[float, float], *, what: str) -> tuple[float, float]:
 
 
 def _drawer(
-    elbo: Callable[[Tensor, Tensor], Tensor], *, evidence: float, posterior: tuple[float, float]
+    elbo: Callable[[Tensor, Tensor], Tensor], densities: Densities, bars: Bars
 ) -> Callable[[Values], Frame]:
     """The function that a step of a slider calls."""
-    z = np.linspace(-4, 4, 401)
-    chart = pictures.chart(lambda ax: _paint(ax, z=z, posterior=posterior), width=WIDE, height=HIGH)
 
     def draw(values: Values) -> Frame:
         mu, sigma = values["μ"], values["σ"]
-        log_var = torch.tensor([[2 * math.log(sigma)]], dtype=torch.float64)
-        output = call(elbo, torch.tensor([[mu]], dtype=torch.float64), log_var)
-        value = to_number(output, source="elbo")
-        gap = evidence - value
+        place = torch.tensor([[[mu]], [[2 * math.log(sigma)]]], dtype=torch.float64)
+        value = to_number(call(elbo, *place), source="elbo(mu, log_var)")
+        gap = bars.evidence - value
         text = (
-            f"μ = {mu:.2f}, σ = {sigma:.2f}: log p(x) = {evidence:.2f}, "
-            f"ELBO = {value:.2f}, gap = {gap:.2f} nats."
-        ).replace("-", "−")
-        picture = chart.picture.copy()
-        points = [chart.pixel(a, b) for a, b in zip(z, _normal(z, mu, sigma), strict=True)]
-        ImageDraw.Draw(picture).line(points, fill=plots.ORANGE, width=4)
-        return Frame({DENSITIES: picture, BARS: Image.new("L", (NARROW, HIGH), "white")}, text)
+            f"μ = {written(mu)}, σ = {written(sigma)}: log p(x) = {written(bars.evidence)}, "
+            f"ELBO = {written(value)}, gap = {written(gap)} nats."
+        )
+        if gap < -ROUNDING:
+            text += " An ELBO above log p(x) is no lower bound: something in it is wrong."
+        shown = {DENSITIES: densities.with_q(mu, sigma), BARS: bars.at(value)}
+        return Frame(shown, text)
 
     return draw
-
-
-def _normal(z: np.ndarray, mu: float, sigma: float) -> np.ndarray:
-    return np.exp(-0.5 * ((z - mu) / sigma) ** 2) / (sigma * math.sqrt(2 * math.pi))
-
-
-def _paint(ax: Axes, *, z: np.ndarray, posterior: tuple[float, float]) -> None:
-    ax.plot(z, _normal(z, 0, 1), "--", color=plots.BLACK, label="prior p(z)")
-    ax.plot(z, _normal(z, *posterior), "-", color=plots.BLUE, label="posterior p(z|x)")
-    ax.set(xlabel="z", ylabel="density", ylim=(0, None))
-    ax.legend()

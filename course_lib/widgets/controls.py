@@ -40,3 +40,8 @@ def nearest_stop(value: float, *, low: float, high: float, step: float) -> float
     """The stop of a slider nearest to value; stops count from the lower end."""
     steps = round((min(max(float(value), low), high) - low) / step)
     return min(round(low + steps * step, 6), high)
+
+
+def written(value: float, digits: int = 2) -> str:
+    """A number for the text below the pictures: −0.52 with a true minus, and never −0.00."""
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")

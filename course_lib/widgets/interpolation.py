@@ -5,19 +5,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from course_lib.errors import CourseError
 from course_lib.widgets import pictures
 from course_lib.widgets.controls import choice, slider
+from course_lib.widgets.film import Film, make_film
 from course_lib.widgets.outputs import call, to_batch, to_bytes
 from course_lib.widgets.panel import Frame, Panel, Values
 
 STEPS = 9  # of the film
-FILM, SIDE = 620, 168  # page pixels
+FILM, SIDE = 640, 140  # page pixels
 WALK, PIXELS, CODE = "from start to end", "in pixels", "in the code"
 
 
@@ -40,14 +39,16 @@ def interpolation(
     """
     batch = to_batch(images, count=len(images), shape=shape, source="images")
     pairs = _pairs(pairs, count=len(batch))
+    scale = pictures.scale_to(SIDE, shape=shape)
+    side = shape[-1] * scale
     names = {f"{i + 1} of {len(pairs)}": i for i in range(len(pairs))}
     return Panel(
-        _drawer(batch, pairs, encode=encode, decode=decode),
+        _drawer(batch, pairs, encode=encode, decode=decode, scale=scale),
         controls={
             "t": slider("t", 0.5, low=0, high=1, step=0.05, width=FILM),
             "pair": choice("pair", 0, options=names),
         },
-        widths={WALK: FILM, PIXELS: SIDE, CODE: SIDE},
+        widths={WALK: FILM, PIXELS: side, CODE: side},
     )
 
 
@@ -69,10 +70,10 @@ def _drawer(
     *,
     encode: Callable[[Tensor], Tensor],
     decode: Callable[[Tensor], Tensor],
+    scale: int,
 ) -> Callable[[Values], Frame]:
     """The function that a step of a control calls."""
     shape = tuple(images.shape[1:])
-    scale = max(1, round(SIDE * pictures.DENSITY) // max(shape[-2:]))
 
     @functools.cache
     def ends(pair: int) -> tuple[Tensor, Tensor]:
@@ -87,9 +88,9 @@ def _drawer(
         return {PIXELS: _mix(x, t), CODE: batch}
 
     @functools.cache
-    def film(pair: int) -> Image.Image:
+    def film(pair: int) -> Film:
         steps = mixes(pair, torch.linspace(0, 1, STEPS))
-        return pictures.rows({name: to_bytes(m) for name, m in steps.items()}, width=FILM)
+        return make_film({name: to_bytes(mix) for name, mix in steps.items()}, width=FILM)
 
     def draw(values: Values) -> Frame:
         t, pair = values["t"], int(values["pair"])
@@ -99,8 +100,8 @@ def _drawer(
             f"t = {t:.2f}, pair {pair + 1} of {len(pairs)}: squared distance to the nearer end "
             f"{', '.join(told)}."
         )
-        large = {n: _enlarged(to_bytes(mix)[0], scale) for n, mix in now.items()}
-        return Frame({WALK: film(pair), **large}, text)
+        large = {name: pictures.enlarged(to_bytes(mix)[0], scale) for name, mix in now.items()}
+        return Frame({WALK: film(pair).at(t), **large}, text)
 
     return draw
 
@@ -114,8 +115,3 @@ def _mix(ends: Tensor, t: Tensor) -> Tensor:
 def _to_nearer(ends: Tensor, mix: Tensor) -> float:
     """Squared distance of mix, (1, C, H, W), to the nearer of ends, (2, C, H, W)."""
     return ((ends - mix) ** 2).flatten(1).sum(1).min().item()
-
-
-def _enlarged(image: np.ndarray, scale: int) -> Image.Image:
-    picture = Image.fromarray(image)
-    return picture.resize((picture.width * scale, picture.height * scale), Image.NEAREST)

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from course_lib import plots
 from course_lib.errors import CourseError
 from course_lib.widgets import pictures
-from course_lib.widgets.controls import nearest_stop, slider
+from course_lib.widgets.controls import nearest_stop, slider, written
 from course_lib.widgets.outputs import call, to_images, to_number
 from course_lib.widgets.panel import Frame, Panel, Values
 from course_lib.widgets.plane import numbers
@@ -22,6 +22,7 @@ from course_lib.widgets.plane import numbers
 DECODED, KL = "decode(z)", "KL per latent"
 SIDE, WIDE, HIGH = 336, 460, 336  # page pixels
 STEP, PARTS = 0.1, 10
+NAMED = 16  # more names do not fit under the bars
 SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -43,7 +44,7 @@ def latents(
     for the next place. `reset` puts all to 0. The same `seed` and presses lead to the same places.
     Raises CourseError where these do not fit each other.
     """
-    kl = _kl(kl)
+    kl, scale = _kl(kl), pictures.scale_to(SIDE, shape=shape)
     if not (isinstance(shown, int) and shown > 0):
         raise CourseError(f"shown must be a whole number from 1 on, not {shown!r}")
     limit = to_number(limit, source="limit")
@@ -53,13 +54,15 @@ def latents(
     ends = {"low": -limit, "high": limit, "step": STEP}
     walk = _Walk([_name(i) for i in order], ends, np.random.default_rng(seed))
     controls = {
-        _name(i): slider(f"{_name(i)} · {kl[i]:.1f} nats", 0.0, **ends, width=SIDE + 64, digits=1)
+        _name(i): slider(
+            f"{_name(i)} · {written(kl[i], 1)} nats", 0.0, **ends, width=SIDE + 64, digits=1
+        )
         for i in order
     }
     panel = Panel(
-        _drawer(decode, kl, order=order, shape=shape),
+        _drawer(decode, kl, order=order, shape=shape, scale=scale),
         controls=controls,
-        widths={DECODED: SIDE, KL: WIDE},
+        widths={DECODED: shape[-1] * scale, KL: WIDE},
         actions={
             "random": walk.place,
             "reset": lambda: dict.fromkeys(controls, 0.0),
@@ -109,25 +112,45 @@ def _drawer(
     *,
     order: Sequence[int],
     shape: tuple[int, ...],
+    scale: int,
 ) -> Callable[[Values], Frame]:
     """The function that a step of a slider calls."""
-    scale = max(1, SIDE // max(shape[-2:]))
     chart = pictures.chart(lambda ax: _paint(ax, kl, order), width=WIDE, height=HIGH)
+    tops = {_name(i): (rank, kl[i]) for rank, i in enumerate(order, start=1)}
 
     def draw(values: Values) -> Frame:
         z = torch.zeros(1, len(kl))
-        for i in order:
-            z[0, i] = values[_name(i)]
+        z[0, order] = torch.tensor([values[name] for name in tops])
         output = call(decode, z)
-        image = Image.fromarray(to_images(output, count=1, shape=shape, source="decode")[0])
-        picture = image.resize((image.width * scale, image.height * scale), Image.NEAREST)
-        moved = [f"{n} = {v:.1f}".replace("-", "−") for n, v in values.items() if v]
-        text = f"{', '.join(moved)}; the others are 0." if moved else "All latents are 0."
-        return Frame({DECODED: picture, KL: chart.picture}, text)
+        image = to_images(output, count=1, shape=shape, source="decode")[0]
+        moved = {name: value for name, value in values.items() if round(value, 1)}
+        picture = chart.picture.copy()
+        for name in moved:
+            _point_at(picture, chart.pixel(*tops[name]))
+        told = ", ".join(f"{name} = {written(value, 1)}" for name, value in moved.items())
+        text = f"{told}; the others are 0." if moved else "All latents are 0."
+        return Frame({DECODED: pictures.enlarged(image, scale), KL: picture}, text)
 
     return draw
 
 
+def _point_at(picture: Image.Image, top: tuple[float, float]) -> None:
+    """A triangle above the bar whose top is here."""
+    x, y = round(top[0]), round(top[1]) - 4
+    points = [(x, y), (x - 8, y - 14), (x + 8, y - 14)]
+    ImageDraw.Draw(picture).polygon(points, fill=plots.VERMILION)
+
+
 def _paint(ax: Axes, kl: np.ndarray, order: Sequence[int]) -> None:
-    ax.bar(np.arange(len(kl)), np.sort(kl)[::-1], color=plots.SKY)
-    ax.set(xlabel="latent, ordered by KL", ylabel="nats per image")
+    """Bars from the largest KL to the smallest, grey where there is no slider."""
+    ranks, values = np.arange(1, len(kl) + 1), np.sort(kl)[::-1]
+    n = len(order)
+    ax.bar(ranks[:n], values[:n], color=plots.BLUE, label="has a slider")
+    if n < len(kl):
+        ax.bar(ranks[n:], values[n:], color=plots.CLASS_COLOURS[8], label="stays 0")
+    ax.plot([], [], "v", color=plots.VERMILION, markersize=9, label="is not 0 now")
+    if len(kl) <= NAMED:
+        ax.set_xticks(ranks, [_name(i) for i in np.argsort(-kl, kind="stable")], fontsize=10)
+    ax.set(xlabel="latents, largest KL first", ylabel="nats per image")
+    ax.set_ylim(0, 1.12 * max(values[0], 1e-3))
+    ax.legend(loc="upper right")

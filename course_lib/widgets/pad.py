@@ -8,7 +8,6 @@ import ipywidgets
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from PIL import Image
 from torch import Tensor
 
 from course_lib.widgets import pictures
@@ -43,8 +42,7 @@ def pad(
     """
     plane = make_plane(codes, labels, names=names, extent=extent)
     home = plane.stops(plane.middle() if start is None else numbers(start, count=2, what="start"))
-    rng = np.random.default_rng(seed)
-    scale = max(1, SIDE // max(shape[-2:]))
+    rng, scale = np.random.default_rng(seed), pictures.scale_to(SIDE, shape=shape)
     return Panel(
         _drawer(decode, plane, shape=shape, scale=scale),
         controls={axis: _slider(plane, axis, value=home[axis]) for axis in AXES},
@@ -62,10 +60,10 @@ def _drawer(
     def draw(values: Values) -> Frame:
         z = values["z₁"], values["z₂"]
         output = call(decode, torch.tensor([z]))  # (1, 2) → (1, D) or (1, C, H, W)
-        image = Image.fromarray(to_images(output, count=1, shape=shape, source="decode")[0])
-        decoded = image.resize((image.width * scale, image.height * scale), Image.NEAREST)
+        image = to_images(output, count=1, shape=shape, source="decode")[0]
         place = f"z₁ = {z[0]:.2f}, z₂ = {z[1]:.2f}".replace("-", "−")
         mark = chart.marked({"#000000": z}, cross=True)
+        decoded = pictures.enlarged(image, scale)
         return Frame({MAP: mark, DECODED: decoded}, f"{place}{plane.nearest(z)}.")
 
     return draw

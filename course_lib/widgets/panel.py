@@ -17,6 +17,7 @@ from course_lib import plots
 from course_lib.widgets import pictures
 
 Values = dict[str, Any]
+PAGE = 900  # page pixels, about the width of a cell
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATUS = 'role="status" aria-live="polite" style="font-size: 115%; line-height: 1.5"'
 STILL = "A still picture: run the notebook in JupyterLab or Colab to move the sliders."
@@ -56,6 +57,7 @@ class Panel:
         }
         self.buttons = {name: ipywidgets.Button(description=name) for name in actions or {}}
         self.text, self.message = ipywidgets.HTML(), ipywidgets.HTML()
+        self.frame: Frame | None = None
         self.error: Exception | None = None
         self._draw, self._drawing, self._stale = draw, False, False
         self.refresh()  # what fails at the start fails in the student's cell
@@ -100,7 +102,7 @@ class Panel:
     def _draw_once(self) -> None:
         try:
             frame = self._draw(self.values)
-            encoded = {name: pictures.encode(p) for name, p in frame.pictures.items()}
+            encoded = {n: pictures.encode(p) for n, p in frame.pictures.items() if self._new(n, p)}
         except Exception as error:
             if not self._stale:
                 self.error, self.message.value = error, _error_html(error)
@@ -113,6 +115,10 @@ class Panel:
             self.images[name].value = data
         self.text.value = f"<div {STATUS}>{html.escape(frame.text)}</div>"
         self.message.value = ""
+
+    def _new(self, name: str, picture: Image.Image) -> bool:
+        """Whether this is another picture than the one shown: the same one is not encoded again."""
+        return self.frame is None or picture is not self.frame.pictures[name]
 
     def still(self) -> bytes:
         """PNG of the panel as it stands: its pictures side by side and its text."""
@@ -163,7 +169,10 @@ def _arrange(panel: Panel) -> ipywidgets.VBox:
         ipywidgets.VBox([ipywidgets.HTML(f"<b>{html.escape(name)}</b>"), image])
         for name, image in panel.images.items()
     ]
-    children = [ipywidgets.HBox(columns, layout=row), *panel.controls.values()]
+    controls = list(panel.controls.values())
+    if len(controls) > 3:  # in two columns where the page is wide enough
+        controls = [ipywidgets.HBox(controls, layout={**row, "max_width": f"{PAGE}px"})]
+    children = [ipywidgets.HBox(columns, layout=row), *controls]
     if panel.buttons:
         children.append(ipywidgets.HBox(list(panel.buttons.values())))
     return ipywidgets.VBox([*children, panel.text, panel.message])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -18,18 +18,38 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
 from matplotlib.transforms import Transform
+from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
 
 from course_lib import plots
 
 DENSITY = 1.5  # picture pixels to one pixel of the page: sharp when a lecture is zoomed
+GREYS = bytes(grey for grey in range(256) for _ in "RGB")
 
 
 def encode(picture: Image.Image) -> bytes:
-    """PNG bytes, packed lightly: encoding is most of what a slider's step costs."""
+    """PNG bytes, packed lightly: encoding is most of what a slider's step costs.
+
+    Grey is written as a palette of greys: the encoder then tries no filters, which takes half the
+    time and loses nothing.
+    """
+    if picture.mode == "L":
+        picture = picture.copy()
+        picture.putpalette(GREYS)
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG", compress_level=1)
     return buffer.getvalue()
+
+
+def scale_to(side: int, *, shape: tuple[int, ...]) -> int:
+    """How many pixels wide a pixel of (…, H, W) may become, for the longer side to fit `side`."""
+    return max(1, side // max(shape[-2:]))
+
+
+def enlarged(image: np.ndarray, scale: int) -> Image.Image:
+    """An image, (H, W) or (H, W, 3) bytes, with each pixel as scale × scale pixels."""
+    picture = Image.fromarray(image)
+    return picture.resize((picture.width * scale, picture.height * scale), Image.NEAREST)
 
 
 @functools.cache
@@ -48,8 +68,13 @@ class Chart:
 
     def pixel(self, x: float, y: float) -> tuple[float, float]:
         """Where the data point (x, y) lies: pixels from the left and from the top."""
-        column, row = self.to_display.transform((x, y))
-        return float(column), self.picture.height - float(row)
+        ((column, row),) = self.pixels([x], [y]).tolist()
+        return column, row
+
+    def pixels(self, x: ArrayLike, y: ArrayLike) -> np.ndarray:
+        """The same for many points: (N,) and (N,) to (N, 2)."""
+        found = self.to_display.transform(np.stack([x, y], axis=1))
+        return found * [1, -1] + [0, self.picture.height]
 
     def marked(self, points: Mapping[str, tuple[float, float]], *, cross: bool) -> Image.Image:
         """A copy with a ring on each point, keyed by its colour, and lines through it.
@@ -72,8 +97,12 @@ class Chart:
         return picture
 
 
-def chart(paint: Callable[[Axes], object], *, width: int, height: int) -> Chart:
-    """Draw a figure of width × height page pixels once; `paint` draws on its axes."""
+def chart(paint: Callable[[Axes], object], *, width: int, height: int, colours: int = 200) -> Chart:
+    """Draw a figure of width × height page pixels once; `paint` draws on its axes.
+
+    The picture has a palette: it encodes five times as fast. colours: how many of 256 the figure
+    takes; the rest is left for what is drawn on it later.
+    """
     with mpl.rc_context(plots.STYLE):
         figure = Figure(figsize=(width / 100, height / 100), dpi=100 * DENSITY)
         canvas = FigureCanvasAgg(figure)
@@ -83,8 +112,30 @@ def chart(paint: Callable[[Axes], object], *, width: int, height: int) -> Chart:
         picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     box = ax.bbox
     frame = (box.x0, picture.height - box.y1, box.x1, picture.height - box.y0)
-    # A palette picture encodes five times as fast; 200 colours leave room for those of markers.
-    return Chart(picture.quantize(200, dither=Image.Dither.NONE), ax.transData.frozen(), frame)
+    picture = picture.quantize(colours, dither=Image.Dither.NONE)
+    return Chart(picture, ax.transData.frozen(), frame)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the images of a sheet lie, in picture pixels; each is `scale` times its own size."""
+
+    size: tuple[int, int]  # width and height of an image on the sheet
+    margin: int  # left of the first image, for the names
+    gap: int = 6
+
+    def corner(self, row: int, column: int) -> tuple[int, int]:
+        """Left and top of an image."""
+        width, height = self.size
+        return self.margin + column * (width + self.gap), row * (height + self.gap)
+
+
+def grid(names: Iterable[str], images: np.ndarray, *, width: int) -> Grid:
+    """Room for the names, then a row of images as large as fit into `width` page pixels."""
+    n, h, w = images.shape[:3]
+    margin = 12 + math.ceil(max(font(14 * DENSITY).getlength(name) for name in names))
+    scale = max(1, ((round(width * DENSITY) - margin) // n - Grid.gap) // w)
+    return Grid((w * scale, h * scale), margin)
 
 
 def rows(images: Mapping[str, np.ndarray | str], *, width: int) -> Image.Image:
@@ -93,24 +144,22 @@ def rows(images: Mapping[str, np.ndarray | str], *, width: int) -> Image.Image:
     images: name to (N, H, W) or (N, H, W, 3) bytes, all of one shape; width: page pixels, each
     image pixel is enlarged to as many whole picture pixels as fit.
     """
-    width, gap, text_font = round(width * DENSITY), 6, font(14 * DENSITY)
     stacks = [a for a in images.values() if not isinstance(a, str)]
-    n, h, w = stacks[0].shape[:3]
-    margin = 12 + math.ceil(max(text_font.getlength(name) for name in images))
-    scale = max(1, ((width - margin) // n - gap) // w)
-    step = h * scale + gap
+    cells, text_font = grid(images, stacks[0], width=width), font(14 * DENSITY)
     mode = "RGB" if any(a.ndim == 4 for a in stacks) else "L"
-    sheet = Image.new(mode, (width, len(images) * step - gap), "white")
+    height = cells.corner(len(images), 0)[1] - cells.gap
+    sheet = Image.new(mode, (round(width * DENSITY), height), "white")
     draw = ImageDraw.Draw(sheet)
     for row, (name, content) in enumerate(images.items()):
-        top, middle = row * step, row * step + h * scale // 2
+        left, top = cells.corner(row, 0)
+        middle = top + cells.size[1] // 2
         draw.text((0, middle), name, "black", text_font, anchor="lm")
         if isinstance(content, str):
-            draw.text((margin, middle), content, "black", text_font, anchor="lm")
+            draw.text((left, middle), content, "black", text_font, anchor="lm")
             continue
         for i, image in enumerate(content):
-            enlarged = Image.fromarray(image).resize((w * scale, h * scale), Image.NEAREST)
-            sheet.paste(enlarged, (margin + i * (w * scale + gap), top))
+            picture = Image.fromarray(image).resize(cells.size, Image.NEAREST)
+            sheet.paste(picture, cells.corner(row, i))
     return sheet
 
 

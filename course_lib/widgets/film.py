@@ -1,0 +1,48 @@
+"""A film strip: rows of steps from start to end, with a mark that runs below them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from course_lib.widgets import pictures
+
+AXIS = 58  # picture pixels below the rows: the mark, a line, and the numbers
+LINE = 24  # of those, above the line
+
+
+@dataclass(frozen=True)
+class Film:
+    """The strip, and where on it the middles of its first and last column are."""
+
+    picture: Image.Image
+    first: float
+    last: float
+
+    def at(self, t: float) -> Image.Image:
+        """The strip with a triangle at t in [0, 1], below the rows."""
+        picture = self.picture.copy()
+        x, y = round(self.first + t * (self.last - self.first)), picture.height - AXIS + LINE
+        ImageDraw.Draw(picture).polygon([(x, y - 18), (x - 11, y), (x + 11, y)], fill="black")
+        return picture
+
+
+def make_film(images: Mapping[str, np.ndarray], *, width: int) -> Film:
+    """A strip of the named rows, (N, H, W) or (N, H, W, 3) bytes each; width: page pixels."""
+    sheet = pictures.rows(images, width=width)
+    cells = pictures.grid(images, next(iter(images.values())), width=width)
+    count = len(next(iter(images.values())))
+    first, last = (cells.corner(0, i)[0] + cells.size[0] / 2 for i in (0, count - 1))
+    strip = Image.new(sheet.mode, (sheet.width, sheet.height + AXIS), "white")
+    strip.paste(sheet, (0, 0))
+    draw, y = ImageDraw.Draw(strip), sheet.height + LINE
+    draw.line((first, y, last, y), fill="black", width=2)
+    for t in (0, 0.5, 1):
+        x, letters = first + t * (last - first), pictures.font(14 * pictures.DENSITY)
+        draw.line((x, y, x, y + 6), fill="black", width=2)
+        draw.text((x, y + 8), f"{t:g}", "black", letters, anchor="ma")
+    draw.text((0, y), "t", "black", pictures.font(14 * pictures.DENSITY), anchor="lm")
+    return Film(strip, first, last)
