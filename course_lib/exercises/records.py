@@ -77,6 +77,8 @@ def same_value(
     if is_array(a) and is_array(b):
         if a["shape"] != b["shape"]:
             return False
+        if a["numbers"] == b["numbers"]:  # the usual case, and much quicker
+            return True
         return bool(np.allclose(a["numbers"], b["numbers"], rtol=rtol, atol=atol, equal_nan=True))
     if isinstance(a, dict) and isinstance(b, dict):
         keys = [key for key in {**a, **b} if clues or not key.startswith("_")]
