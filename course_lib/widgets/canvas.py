@@ -17,7 +17,7 @@ class Area:
     """A chart on which the area under a moving curve is tinted and the curve is drawn.
 
     Both go under what is painted: each colour of the palette gets a twin that is multiplied by the
-    tint, and the curve colours light pixels only. The chart may have 120 colours at most.
+    tint, and the curve colours light pixels only. A chart has few enough for that.
     """
 
     def __init__(self, chart: Chart, *, colour: str, tint: str) -> None:
@@ -61,20 +61,18 @@ def hatch(picture: Image.Image, box: tuple[int, int, int, int], *, colour: str) 
     draw.rectangle((left, top, right - 1, bottom - 1), outline=colour, width=3)
 
 
-def write(
-    picture: Image.Image, place: tuple[float, float], text: str, *, anchor: str, size: float = 15
-) -> None:
-    """Text in black on white; place and anchor as Pillow has them, size in page pixels.
+def write(picture: Image.Image, place: tuple[float, float], text: str, *, size: float = 15) -> None:
+    """Text in black on white; place: its left end at half height, size in page pixels.
 
     Pillow alone writes on a palette without smoothing.
     """
+    spot = Image.new("L", (picture.width, round(2 * size * DENSITY)))
     letters = font(size * DENSITY)
-    left, top, right, bottom = letters.getbbox(text, anchor=anchor)
-    spot = Image.new("L", (int(right - left) + 4, int(bottom - top) + 4))
-    ImageDraw.Draw(spot).text((2 - left, 2 - top), text, 255, letters, anchor=anchor)
+    ImageDraw.Draw(spot).text((0, spot.height // 2), text, 255, letters, anchor="lm")
+    spot = spot.crop((0, 0, spot.getbbox()[2], spot.height))
     inks = _inks(picture, [(255 - round(255 * i / INKS),) * 3 for i in range(INKS + 1)])
     levels = (np.asarray(spot).astype(int) * INKS + 127) // 255
-    corner = round(place[0] + left) - 2, round(place[1] + top) - 2
+    corner = round(place[0]), round(place[1]) - spot.height // 2
     picture.paste(_indexed(inks[levels]), corner, Image.fromarray((levels > 0) * np.uint8(255)))
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from course_lib import plots
 from course_lib.errors import CourseError
-from course_lib.widgets import pictures
+from course_lib.widgets import pictures, sheets
 from course_lib.widgets.controls import LABELLED
 from course_lib.widgets.outputs import call, to_images
 from course_lib.widgets.panel import Frame, Panel, Values
@@ -105,7 +105,7 @@ def _drawer(
         marks = {colours[name]: (k, error) for name, error in found.items()}
         told = ", ".join(f"{name} {error:.1f}" for name, error in found.items())
         text = f"k = {k}: {told or 'no method has this k'} ({error_label})."
-        sheet = pictures.rows(rows, width=SHEET)
+        sheet = sheets.rows(rows, width=SHEET)
         return Frame({IMAGES: sheet, ERROR: chart.marked(marks, cross=False)}, text)
 
     return draw

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from course_lib.errors import CourseError
-from course_lib.widgets import pictures
+from course_lib.widgets import sheets
 from course_lib.widgets.controls import choice, nearest_stop, slider
 from course_lib.widgets.outputs import call, to_batch, to_bytes, to_number
 from course_lib.widgets.panel import Frame, Panel, Values
@@ -89,6 +89,6 @@ def _drawer(
         )
         rows = {name: to_bytes(batch) for name, batch in {"original": originals, **batches}.items()}
         text = f"{kind.replace('_', ' ')}, level {level:.2f}: squared error per image {told}."
-        return Frame({IMAGES: pictures.rows(rows, width=SHEET)}, text)
+        return Frame({IMAGES: sheets.rows(rows, width=SHEET)}, text)
 
     return draw

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from course_lib.widgets import pictures
+from course_lib.widgets import sheets
+from course_lib.widgets.pictures import font
 
 AXIS = 58  # picture pixels below the rows: the mark, a line, and the numbers
 LINE = 24  # of those, above the line
@@ -32,8 +33,8 @@ class Film:
 
 def make_film(images: Mapping[str, np.ndarray], *, width: int) -> Film:
     """A strip of the named rows, (N, H, W) or (N, H, W, 3) bytes each; width: page pixels."""
-    sheet = pictures.rows(images, width=width)
-    cells = pictures.grid(images, next(iter(images.values())), width=width)
+    sheet = sheets.rows(images, width=width)
+    cells = sheets.grid(images, next(iter(images.values())), width=width)
     count = len(next(iter(images.values())))
     first, last = (cells.corner(0, i)[0] + cells.size[0] / 2 for i in (0, count - 1))
     strip = Image.new(sheet.mode, (sheet.width, sheet.height + AXIS), "white")
@@ -41,8 +42,8 @@ def make_film(images: Mapping[str, np.ndarray], *, width: int) -> Film:
     draw, y = ImageDraw.Draw(strip), sheet.height + LINE
     draw.line((first, y, last, y), fill="black", width=2)
     for t in (0, 0.5, 1):
-        x, letters = first + t * (last - first), pictures.font(14 * pictures.DENSITY)
+        x, letters = first + t * (last - first), font(sheets.NAME)
         draw.line((x, y, x, y + 6), fill="black", width=2)
         draw.text((x, y + 8), f"{t:g}", "black", letters, anchor="ma")
-    draw.text((0, y), "t", "black", pictures.font(14 * pictures.DENSITY), anchor="lm")
+    draw.text((0, y), "t", "black", font(sheets.NAME), anchor="lm")
     return Film(strip, first, last)

@@ -41,7 +41,7 @@ class Densities:
         high = max(mu_range[1] + 1, mean + 3 * sd, 3)
         self.z = np.linspace(low, high, 401)
         self.posterior = posterior
-        chart = pictures.chart(self._paint, width=WIDE, height=HIGH, colours=110)
+        chart = pictures.chart(self._paint, width=WIDE, height=HIGH)
         self.area = Area(chart, colour=plots.ORANGE, tint=TINT)
 
     def _paint(self, ax: Axes) -> None:
@@ -84,8 +84,8 @@ class Bars:
         beside = bar[1] + 14
         middle = max((line + level) // 2, line + GAP)
         lowest = min(max((level + bottom) // 2, middle + 2 * GAP), bottom - GAP)
-        write(picture, (beside, middle), f"gap = {written(self.evidence - elbo)}", anchor="lm")
-        write(picture, (beside, lowest), f"ELBO = {written(elbo)}{arrow}", anchor="lm")
+        write(picture, (beside, middle), f"gap = {written(self.evidence - elbo)}")
+        write(picture, (beside, lowest), f"ELBO = {written(elbo)}{arrow}")
         return picture
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -44,10 +45,10 @@ def latents(
     for the next place. `reset` puts all to 0. The same `seed` and presses lead to the same places.
     Raises CourseError where these do not fit each other.
     """
-    kl, scale = _kl(kl), pictures.scale_to(SIDE, shape=shape)
+    kl, scale = numbers(kl, count=None, what="kl"), pictures.scale_to(SIDE, shape=shape)
     if not (isinstance(shown, int) and shown > 0):
         raise CourseError(f"shown must be a whole number from 1 on, not {shown!r}")
-    limit = to_number(limit, source="limit")
+    limit = round(to_number(limit, source="limit") / STEP) * STEP  # so that 0 is a stop
     if limit < STEP:
         raise CourseError(f"limit must be at least {STEP}, not {limit}")
     order = np.argsort(-kl, kind="stable")[:shown].tolist()
@@ -70,11 +71,6 @@ def latents(
         },
     )
     return panel
-
-
-def _kl(kl: ArrayLike) -> np.ndarray:
-    size = np.size(kl) if not isinstance(kl, Tensor) else kl.numel()
-    return numbers(kl, count=max(size, 1), what="kl")
 
 
 def _name(i: int) -> str:
@@ -118,18 +114,22 @@ def _drawer(
     chart = pictures.chart(lambda ax: _paint(ax, kl, order), width=WIDE, height=HIGH)
     tops = {_name(i): (rank, kl[i]) for rank, i in enumerate(order, start=1)}
 
+    @functools.lru_cache  # a slider that moves on leaves the marks as they are
+    def marked(names: tuple[str, ...]) -> Image.Image:
+        picture = chart.picture.copy()
+        for name in names:
+            _point_at(picture, chart.pixel(*tops[name]))
+        return picture
+
     def draw(values: Values) -> Frame:
         z = torch.zeros(1, len(kl))
         z[0, order] = torch.tensor([values[name] for name in tops])
         output = call(decode, z)
         image = to_images(output, count=1, shape=shape, source="decode")[0]
         moved = {name: value for name, value in values.items() if round(value, 1)}
-        picture = chart.picture.copy()
-        for name in moved:
-            _point_at(picture, chart.pixel(*tops[name]))
         told = ", ".join(f"{name} = {written(value, 1)}" for name, value in moved.items())
         text = f"{told}; the others are 0." if moved else "All latents are 0."
-        return Frame({DECODED: pictures.enlarged(image, scale), KL: picture}, text)
+        return Frame({DECODED: pictures.enlarged(image, scale), KL: marked(tuple(moved))}, text)
 
     return draw
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import functools
 import io
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -24,6 +24,7 @@ from PIL import Image, ImageDraw, ImageFont
 from course_lib import plots
 
 DENSITY = 1.5  # picture pixels to one pixel of the page: sharp when a lecture is zoomed
+COLOURS = 110  # of 256 for a chart: the rest is for tints and for what is drawn on it later
 GREYS = bytes(grey for grey in range(256) for _ in "RGB")
 
 
@@ -31,13 +32,14 @@ def encode(picture: Image.Image) -> bytes:
     """PNG bytes, packed lightly: encoding is most of what a slider's step costs.
 
     Grey is written as a palette of greys: the encoder then tries no filters, which takes half the
-    time and loses nothing.
+    time and loses nothing. A chart is flat, so that run lengths are all there is to find.
     """
+    packing = zlib.Z_RLE if picture.mode == "P" else zlib.Z_DEFAULT_STRATEGY
     if picture.mode == "L":
         picture = picture.copy()
         picture.putpalette(GREYS)
     buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", compress_level=1)
+    picture.save(buffer, format="PNG", compress_level=1, compress_type=packing)
     return buffer.getvalue()
 
 
@@ -112,55 +114,8 @@ def chart(paint: Callable[[Axes], object], *, width: int, height: int, colours: 
         picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     box = ax.bbox
     frame = (box.x0, picture.height - box.y1, box.x1, picture.height - box.y0)
-    picture = picture.quantize(colours, dither=Image.Dither.NONE)
+    picture = picture.quantize(COLOURS, dither=Image.Dither.NONE)
     return Chart(picture, ax.transData.frozen(), frame)
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Where the images of a sheet lie, in picture pixels; each is `scale` times its own size."""
-
-    size: tuple[int, int]  # width and height of an image on the sheet
-    margin: int  # left of the first image, for the names
-    gap: int = 6
-
-    def corner(self, row: int, column: int) -> tuple[int, int]:
-        """Left and top of an image."""
-        width, height = self.size
-        return self.margin + column * (width + self.gap), row * (height + self.gap)
-
-
-def grid(names: Iterable[str], images: np.ndarray, *, width: int) -> Grid:
-    """Room for the names, then a row of images as large as fit into `width` page pixels."""
-    n, h, w = images.shape[:3]
-    margin = 12 + math.ceil(max(font(14 * DENSITY).getlength(name) for name in names))
-    scale = max(1, ((round(width * DENSITY) - margin) // n - Grid.gap) // w)
-    return Grid((w * scale, h * scale), margin)
-
-
-def rows(images: Mapping[str, np.ndarray | str], *, width: int) -> Image.Image:
-    """Named rows of images under each other; a row that is a text shows that text instead.
-
-    images: name to (N, H, W) or (N, H, W, 3) bytes, all of one shape; width: page pixels, each
-    image pixel is enlarged to as many whole picture pixels as fit.
-    """
-    stacks = [a for a in images.values() if not isinstance(a, str)]
-    cells, text_font = grid(images, stacks[0], width=width), font(14 * DENSITY)
-    mode = "RGB" if any(a.ndim == 4 for a in stacks) else "L"
-    height = cells.corner(len(images), 0)[1] - cells.gap
-    sheet = Image.new(mode, (round(width * DENSITY), height), "white")
-    draw = ImageDraw.Draw(sheet)
-    for row, (name, content) in enumerate(images.items()):
-        left, top = cells.corner(row, 0)
-        middle = top + cells.size[1] // 2
-        draw.text((0, middle), name, "black", text_font, anchor="lm")
-        if isinstance(content, str):
-            draw.text((left, middle), content, "black", text_font, anchor="lm")
-            continue
-        for i, image in enumerate(content):
-            picture = Image.fromarray(image).resize(cells.size, Image.NEAREST)
-            sheet.paste(picture, cells.corner(row, i))
-    return sheet
 
 
 def beside(

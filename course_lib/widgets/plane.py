@@ -89,13 +89,13 @@ def make_plane(
     return Plane(codes, labels, names, *_extent(codes, extent))
 
 
-def numbers(values: ArrayLike, *, count: int, what: str) -> np.ndarray:
-    """`count` finite numbers, (count,), or a CourseError about the argument `what`."""
+def numbers(values: ArrayLike, *, count: int | None, what: str) -> np.ndarray:
+    """`count` finite numbers, or any many for None, (N,), or a CourseError about `what`."""
     array = _array(values, what=what)
-    if array.shape != (count,) or not np.isfinite(array).all():
-        raise CourseError(
-            f"{what} must be {count} finite numbers, not {reprlib.repr(array.tolist())}"
-        )
+    wrong = array.shape != (count,) if count else array.ndim != 1 or not array.size
+    if wrong or not np.isfinite(array).all():
+        expected = f"{count} finite numbers" if count else "finite numbers of the shape (N,)"
+        raise CourseError(f"{what} must be {expected}, not {reprlib.repr(array.tolist())}")
     return array.astype(float)
 
 
