@@ -14,7 +14,7 @@ from course_lib import plots
 from course_lib.errors import CourseError
 from course_lib.widgets import pictures, sheets
 from course_lib.widgets.controls import LABELLED
-from course_lib.widgets.outputs import call, to_images
+from course_lib.widgets.outputs import call, given, to_bytes, to_images
 from course_lib.widgets.panel import Frame, Panel, Values
 
 Reconstruct = Mapping[str, Callable[[int], Tensor]]
@@ -81,7 +81,7 @@ def _drawer(
     error_label: str,
 ) -> Callable[[Values], Frame]:
     """The function that a step of the slider calls."""
-    images = to_images(originals, count=len(originals), shape=shape, source="originals")
+    images = to_bytes(given(originals, shape=shape, what="originals"))
     colours = dict(zip(errors, plots.PALETTE, strict=False))  # as plots.curves gives them
     chart = pictures.chart(
         lambda ax: _paint_curves(ax, errors=errors, error_label=error_label),

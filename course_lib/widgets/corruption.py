@@ -10,13 +10,13 @@ from torch import Tensor
 from course_lib.errors import CourseError
 from course_lib.widgets import sheets
 from course_lib.widgets.controls import choice, nearest_stop, slider
-from course_lib.widgets.outputs import call, to_batch, to_bytes, to_number
+from course_lib.widgets.outputs import call, given, to_batch, to_bytes, to_number
 from course_lib.widgets.panel import Frame, Panel, Values
 
 Corrupt = Callable[[Tensor, str, float, torch.Generator], Tensor]
 LEVELS = {"low": 0.0, "high": 1.0, "step": 0.05}
 SHEET = 720  # page pixels
-IMAGES, CORRUPTED = "images", "corrupted"
+IMAGES, ORIGINAL, CORRUPTED = "images", "original", "corrupted"
 
 
 def corruption(
@@ -38,7 +38,8 @@ def corruption(
     start: kind and level to begin with. Raises CourseError where these do not fit each other.
     """
     kind, level = _start(kinds, start)
-    originals = to_batch(images, count=len(images), shape=shape, source="images")
+    _check_names(restore)
+    originals = given(images, shape=shape, what="images")
     names = {str(kind).replace("_", " "): kind for kind in kinds}
     return Panel(
         _drawer(originals, corrupt, restore, seed=seed),
@@ -61,6 +62,15 @@ def _start(kinds: Sequence[str], start: tuple[str, float]) -> tuple[str, float]:
     if not 0 <= level <= 1:
         raise CourseError(f"the level of start must be between 0 and 1, not {level}")
     return kind, level
+
+
+def _check_names(restore: Mapping[str, Callable[[Tensor], Tensor]]) -> None:
+    if not isinstance(restore, Mapping) or not all(map(callable, restore.values())):
+        raise CourseError("restore must be names with functions, such as {'model': model}")
+    if taken := {ORIGINAL, CORRUPTED} & set(restore):
+        raise CourseError(
+            f"restore must name its rows otherwise: {sorted(taken)} are there already"
+        )
 
 
 def _drawer(
@@ -87,7 +97,7 @@ def _drawer(
             f"{name} {((batch - originals) ** 2).sum().item() / count:.1f}"
             for name, batch in batches.items()
         )
-        rows = {name: to_bytes(batch) for name, batch in {"original": originals, **batches}.items()}
+        rows = {name: to_bytes(batch) for name, batch in {ORIGINAL: originals, **batches}.items()}
         text = f"{kind.replace('_', ' ')}, level {level:.2f}: squared error per image {told}."
         return Frame({IMAGES: sheets.rows(rows, width=SHEET)}, text)
 

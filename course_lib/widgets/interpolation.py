@@ -12,7 +12,7 @@ from course_lib.errors import CourseError
 from course_lib.widgets import pictures
 from course_lib.widgets.controls import choice, slider
 from course_lib.widgets.film import Film, make_film
-from course_lib.widgets.outputs import call, to_batch, to_bytes
+from course_lib.widgets.outputs import call, given, to_batch, to_bytes
 from course_lib.widgets.panel import Frame, Panel, Values
 
 STEPS = 9  # of the film
@@ -37,7 +37,7 @@ def interpolation(
     pairs: indices (a, b) into images, by default (0, 1), (2, 3) and so on.
     Raises CourseError where these do not fit each other.
     """
-    batch = to_batch(images, count=len(images), shape=shape, source="images")
+    batch = given(images, shape=shape, what="images")
     pairs = _pairs(pairs, count=len(batch))
     scale = pictures.scale_to(SIDE, shape=shape)
     side = shape[-1] * scale
@@ -78,7 +78,13 @@ def _drawer(
     @functools.cache
     def ends(pair: int) -> tuple[Tensor, Tensor]:
         x = images[list(pairs[pair])]  # (2, C, H, W)
-        return x, call(encode, x.clone())
+        z = call(encode, x.clone())
+        if not isinstance(z, Tensor) or z.ndim == 0 or len(z) != len(x):
+            told = f"the shape {tuple(z.shape)}" if isinstance(z, Tensor) else type(z).__name__
+            raise CourseError(
+                f"encode must return a tensor of two codes for two images, not {told}"
+            )
+        return x, z
 
     def mixes(pair: int, t: Tensor) -> dict[str, Tensor]:
         """Both mixes at each t, (len(t), C, H, W)."""

@@ -39,21 +39,31 @@ def to_batch(output: Tensor, *, count: int, shape: tuple[int, ...], source: str)
     """`count` images as float32 on the CPU: (count, C, H, W), in [0, 1] where they were bytes.
 
     output: (count, …) with as many values per image as shape has, float or uint8; shape: (H, W) or
-    (C, H, W); source: whose output it is, for the error.
+    (C, H, W); source: the function that returned it, for the error.
     """
+    return _batch(output, count=count, shape=shape, told=f"{source} returned")
+
+
+def given(images: Tensor, *, shape: tuple[int, ...], what: str) -> Tensor:
+    """The same for the argument `what`, which may hold any number of images from one on."""
+    return _batch(images, count=None, shape=shape, told=f"{what} has")
+
+
+def _batch(images: Tensor, *, count: int | None, shape: tuple[int, ...], told: str) -> Tensor:
     try:
-        array = torch.as_tensor(output).detach().cpu()
+        array = torch.as_tensor(images).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
-        raise CourseError(f"{source} returned {type(output).__name__}, not a tensor") from error
+        raise CourseError(f"{told} the type {type(images).__name__}, not a tensor") from error
     shape = tuple(shape) if len(shape) == 3 else (1, *shape)
-    size = math.prod(shape)
-    if array.ndim == 0 or len(array) != count or array.numel() != count * size:
-        expected = f"({count}, {', '.join(map(str, shape))}) or ({count}, {size})"
-        raise CourseError(f"{source} returned the shape {tuple(array.shape)} instead of {expected}")
-    batch = array.reshape(count, *shape)
+    n, size = len(array) if array.ndim else 0, math.prod(shape)
+    if not n or n != (count or n) or array.numel() != n * size:
+        n = count or "N"
+        expected = f"({n}, {', '.join(map(str, shape))}) or ({n}, {size})"
+        raise CourseError(f"{told} the shape {tuple(array.shape)} instead of {expected}")
+    batch = array.reshape(n, *shape)
     batch = batch / 255 if batch.dtype == torch.uint8 else batch.float()
     if not batch.isfinite().all():
-        raise CourseError(f"{source} returned nan or inf: did its training diverge?")
+        raise CourseError(f"{told} nan or inf: did a training diverge?")
     return batch
 
 

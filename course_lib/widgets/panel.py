@@ -118,7 +118,7 @@ class Panel:
 
     def _new(self, name: str, picture: Image.Image) -> bool:
         """Whether this is another picture than the one shown: the same one is not encoded again."""
-        return self.frame is None or picture is not self.frame.pictures[name]
+        return self.frame is None or picture is not self.frame.pictures.get(name)
 
     def still(self) -> bytes:
         """PNG of the panel as it stands: its pictures side by side and its text."""
