@@ -1,7 +1,6 @@
 """The widgets without a front end: their real controls are set, and what changed is looked at."""
 
 import base64
-import io
 import subprocess
 import sys
 
@@ -12,7 +11,7 @@ import pytest
 import torch
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
-from PIL import Image
+from widget_pictures import opened, shown, unscaled
 
 from course_lib import plots, widgets
 from course_lib.errors import CourseError
@@ -21,14 +20,6 @@ from course_lib.widgets import panel as panel_module
 from course_lib.widgets import pictures
 
 VIEW = "application/vnd.jupyter.widget-view+json"
-
-
-def opened(png):
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
-
-
-def shown(panel, name):
-    return opened(panel.images[name].value)
 
 
 @pytest.fixture
@@ -50,9 +41,7 @@ def decoded(model, z1, z2):
 
 def shrunk(panel):
     picture = shown(panel, "decode(z)")
-    scale = picture.shape[0] // 28
-    assert (picture == picture[::scale, ::scale].repeat(scale, 0).repeat(scale, 1)).all()
-    return picture[::scale, ::scale, 0]
+    return unscaled(picture, picture.shape[0] // 28)[..., 0]
 
 
 def test_pad_shows_what_the_model_decodes_where_the_sliders_stand(model, codes):

@@ -85,21 +85,25 @@ class _Walk:
         self, names: Sequence[str], ends: dict[str, float], rng: np.random.Generator
     ) -> None:
         self.names, self.ends, self.rng = names, ends, rng
-        self.goal: Values = {}
+        self.goal = self.here = np.zeros(len(names))  # `here` lies between the sliders' stops
         self.left = 0
 
     def place(self) -> Values:
         """A draw from N(0, 1) for each latent, at the sliders' stops."""
-        z = self.rng.standard_normal(len(self.names))
-        return {n: nearest_stop(v, **self.ends) for n, v in zip(self.names, z, strict=True)}
+        return self._stops(self.rng.standard_normal(len(self.names)))
 
-    def step(self, here: Values) -> Values:
-        """One part of the way from here to the goal."""
+    def step(self, values: Values) -> Values:
+        """One part of the way that is left, from where the sliders are now."""
         if not self.left:
-            self.goal, self.left = self.place(), PARTS
-        part = {n: here[n] + (self.goal[n] - here[n]) / self.left for n in self.names}
+            self.goal, self.left = np.array(list(self.place().values())), PARTS
+        if self._stops(self.here) != self._stops([values[name] for name in self.names]):
+            self.here = np.array([values[name] for name in self.names])  # somebody moved them
+        self.here = self.here + (self.goal - self.here) / self.left
         self.left -= 1
-        return {n: nearest_stop(v, **self.ends) for n, v in part.items()}
+        return self._stops(self.here)
+
+    def _stops(self, z: ArrayLike) -> Values:
+        return {n: nearest_stop(v, **self.ends) for n, v in zip(self.names, z, strict=True)}
 
 
 def _drawer(

@@ -1,0 +1,33 @@
+"""What a panel shows, as pixels."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+
+def opened(png):
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def shown(panel, name):
+    return opened(panel.images[name].value)
+
+
+def unscaled(picture, scale):
+    """The image whose pixels are scale × scale squares of this one, which they must be."""
+    small = picture[::scale, ::scale]
+    assert (picture == small.repeat(scale, 0).repeat(scale, 1)).all()
+    return small
+
+
+def centre(mask):
+    """Mean row and column of what is True."""
+    rows, columns = np.nonzero(mask)
+    return rows.mean(), columns.mean()
+
+
+def coloured(picture, colour):
+    """Where the picture has this colour, up to what a palette loses."""
+    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+    return (abs(picture.astype(int) - rgb) < 12).all(-1)
