@@ -54,6 +54,7 @@ from course_lib.metrics import mean_squared_error, neighbour_accuracy
 from course_lib.settings import shortened
 from course_lib.training import evaluate, fit, to_float
 
+# %%
 plots.use_course_style()
 torch.manual_seed(seed)
 rng = torch.Generator().manual_seed(seed)
@@ -545,7 +546,11 @@ print(f"At d = 64 the score estimate scatters {ratio:.0f} times as much.")
 # f(z) = round(z₁), a staircase. Its expectation rises with μ, its slope is 0 almost everywhere.
 
 # %%
-stairs = lambda z: torch.round(z[:, 0])
+def stairs(z: Tensor) -> Tensor:
+    """A staircase in the first coordinate: (S, d) to (S,)."""
+    return torch.round(z[:, 0])
+
+
 mu, log_var = torch.tensor([0.3]), torch.tensor([0.0])
 edges = torch.arange(-8, 9) + 0.5  # each edge adds its density under q
 truth = Normal(mu, 1.0).log_prob(edges).exp().sum()
@@ -1032,9 +1037,9 @@ ae = models.MLPAutoencoder(64)
 epochs = max(1, round(steps * 128 / len(X_train)))
 run = fit(ae, losses.autoencoder_objective, X_train, epochs=epochs, batch_size=128, lr=3e-3, seed=seed)
 for record in tqdm(run, total=epochs * -(-len(X_train) // 128), leave=False):
-    pass
+    last = record
 ae = ae.cpu().eval()
-print(f"after {record.step:,} steps: squared error {record.loss:.1f} per training image")
+print(f"after {last.step:,} steps: squared error {last.loss:.1f} per training image")
 
 # %%
 from sklearn.mixture import GaussianMixture
@@ -1140,11 +1145,16 @@ plt.show()
 # | B | KL(q ‖ N(0, I)) = ½ Σ (1 + log σ² − μ² − σ²) |
 # | C | KL(q ‖ N(0, I)) = Σ (σ² + μ² − log σ − 1) |
 # | D | KL(q ‖ N(0, I)) = Σ (½ σ² + ½ μ² − log σ − ½) |
+#
+# The others are about the cross-entropy, the ELBO and the density of q, for images of D pixels:
+#
+# | name | claim |
+# |---|---|
 # | E | the cross-entropy of x and x̂ is 0 where x̂ = x |
 # | F | ELBO = E_q[log p(x∣z) + log p(z) − log p(z∣x)] |
 # | G | log p(x) = ELBO + KL(q ‖ p(z∣x)) |
 # | H | q(z∣x) = −½‖ε‖² − log∣det σ∣ − (n/2) log 2π at z = μ + σε |
-# | I | mean cross-entropy per pixel + KL = −ELBO / D, for D pixels |
+# | I | mean cross-entropy per pixel + KL = −ELBO / D |
 #
 # Below, each becomes a pair of functions: its left side and its right side, both from formulas you can read.
 
@@ -1179,6 +1189,9 @@ def own_cross_entropy(x: Tensor) -> Tensor:
     return F.binary_cross_entropy(x, x, reduction="none").sum(1)
 
 
+formulas["E"] = Formula(some_x, own_cross_entropy, lambda x: torch.zeros(len(x)).double())
+
+# %%
 def some_q_and_x(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """A Gaussian q and an observation for the smallest model: (4, 1) each."""
     return tuple(torch.randn(3, 4, 1, generator=generator, dtype=torch.float64))
@@ -1188,8 +1201,6 @@ def tiny_elbo(mu: Tensor, log_var: Tensor, x: Tensor) -> Tensor:
     """The ELBO of the smallest model, (B,)."""
     return tiny.elbo(x, mu, torch.diag_embed(log_var.exp()))
 
-
-formulas["E"] = Formula(some_x, own_cross_entropy, lambda x: torch.zeros(len(x)).double())
 
 # %%
 def claim_F(mu: Tensor, log_var: Tensor, x: Tensor) -> Tensor:
@@ -1204,6 +1215,7 @@ def claim_F(mu: Tensor, log_var: Tensor, x: Tensor) -> Tensor:
     return torch.stack(values).mean(0)
 
 
+# %%
 def claim_G(mu: Tensor, log_var: Tensor, x: Tensor) -> Tensor:
     """ELBO + KL(q ‖ p(z|x)), (B,)."""
     gap = kl_full_normal(mu, torch.diag_embed(log_var.exp()), *tiny.posterior(x))
@@ -1241,6 +1253,7 @@ def some_batch(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tens
     return x, logits, *some_q(generator)
 
 
+# %%
 def claim_I(x: Tensor, logits: Tensor, mu: Tensor, log_var: Tensor) -> Tensor:
     """Mean over pixels of the cross-entropy, plus the KL, (B,)."""
     bce = F.binary_cross_entropy_with_logits(logits, x, reduction="none")
@@ -1329,14 +1342,15 @@ for name, (where, claimed, true) in points.items():
     print(f"{name}  {where:24s} claimed {claimed.item():8.4f}, true {true.item():8.4f}")
 
 # %% [markdown]
-# - **B** has the sign turned round: a divergence of −½. Minimising it pushes μ and σ away from the prior.
-# - **C** has lost a ½ and reads log σ for log σ². It is negative at σ² = ½, and its minimum is at σ = 1/√2,
-#   so it trains posteriors that are too narrow.
+# - **B** has the sign turned round. Minimising it pushes μ and σ away from the prior.
+# - **C** has lost a ½ and reads log σ for log σ². Its minimum is at σ = 1/√2, so it trains posteriors
+#   that are too narrow.
 # - **E** forgets that a grey pixel has entropy: 0.693 nats at x = 0.5.
 # - **F** has the posterior where q belongs. The sum is log p(x) for *every* z, here −1.5155, so no
-#   gradient reaches the encoder. The true ELBO is −1.919, and the gap of 0.403 nats is KL(q ‖ p(z|x)).
+#   gradient reaches the encoder. The true ELBO is −1.919, the gap of 0.403 nats KL(q ‖ p(z|x)).
 # - **H** is log q, not q. Its sign alone shows it: a density is never negative.
-# - **I** is the most expensive one, for it looks like a matter of units. We measure it.
+#
+# **I** is the most expensive one, for it looks like a matter of units. We measure it.
 
 # %%
 x, logits, mu, log_var = some_batch(torch.Generator().manual_seed(1))
@@ -1354,14 +1368,14 @@ print("on MNIST, D = 784: the same as training with β = 784 in front of the KL"
 #
 # ## 3.11 · What we have seen
 #
-# - The evidence is an integral that samples of the prior miss: with 16 codes, by nats even at S = 10,000.
+# - The evidence is an integral that samples of the prior miss by nats, even with ten thousand of them.
 # - ELBO = log p(x) − KL(q ‖ p(z|x)): a bound by Jensen, an identity by Bayes, exact at the posterior.
-# - The KL has a closed form without scatter; pathwise gradients scatter far less than score gradients,
-#   and fail without a word on staircases.
+# - The KL has a closed form without scatter. Pathwise gradients scatter least, and fail without a word
+#   on staircases.
 # - A VAE is five steps, all your own; n = 1, 2, 64 show what latents buy, in nats per image.
 # - Samples from the prior decode to digits because the aggregated posterior fills the prior. The price
 #   is a larger reconstruction error.
-# - Nats compare models under one likelihood. Formulas deserve to be evaluated.
+# - Nats compare models under one likelihood, and formulas deserve to be evaluated.
 #
 # **To think about.** (1) A colleague reports a VAE whose KL is negative on some images. What are the first
 # two lines you look at? (2) Why is the importance-weighted bound not used with S = 500 for training?
