@@ -1,0 +1,1184 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 2 · Convolutional autoencoder
+#
+# {{colab_badge}}
+#
+# **What does a network gain that knows which pixels are neighbours?** After this notebook you can
+#
+# - **calculate** the sizes that convolutions and transposed convolutions make,
+# - **build** a convolutional autoencoder with a real bottleneck, and **compare** it fairly with an MLP,
+# - **use** it to denoise, fill in, colour, compress and search images, and to find odd ones,
+# - **say** where each of these uses fails, and why random codes do not generate.
+#
+# | takes | difficulty | you need |
+# |---|---|---|
+# | 120 minutes, 8 exercises | ●○○ to ●●● | notebook 01: codes, squared error, the training loop |
+#
+# Run the cells in order. Where you see `raise NotImplementedError`, write your own code; the card
+# below it says whether it is right and, if not, why. Unsolved exercises do not stop the notebook.
+
+# %% setup=true
+
+# %% tags=["parameters"]
+seed = 0
+seconds = 24
+n_codes = 2_000
+
+# %%
+import io
+import math
+import time
+from collections.abc import Callable
+
+import matplotlib.pyplot as plt
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from sklearn.cluster import KMeans
+from sklearn.manifold import TSNE
+from sklearn.metrics import normalized_mutual_info_score
+from sklearn.mixture import GaussianMixture
+from torch import Tensor, nn
+
+# %%
+from course_lib import datasets, plots, widgets
+from course_lib.exercises import check
+from course_lib.losses import ErrorTerms, autoencoder_objective, squared_error
+from course_lib.metrics import mean_squared_error
+from course_lib.models import MLPAutoencoder
+from course_lib.settings import shortened
+from course_lib.training import best_device, to_float
+
+plots.use_course_style()
+torch.manual_seed(seed)
+seconds, n_codes = shortened((seconds, n_codes), (4, 500))
+device = best_device()
+
+# %%
+digits = datasets.load("mnist")
+X, X_test = to_float(digits.train.images), to_float(digits.test.images)  # (N, 1, H, W) in [0, 1]
+y, y_test = digits.train.labels, digits.test.labels
+print(f"{digits.source}: {len(X):,} training and {len(X_test):,} test images")
+
+# %% [markdown]
+# ## 2.1 · One small pattern, everywhere
+#
+# The MLP of notebook 01 reads an image as a list. Permute the 784 pixels of all images in the same
+# way, and it learns as well as before: it does not know which pixels are neighbours. A
+# **convolution** does. It lays a small **kernel** of weights on every place of the image, multiplies
+# and adds. The same few weights serve all places.
+
+# %%
+def convolve(x: Tensor, kernel: Tensor) -> Tensor:
+    """(H, W) and (k, k) to (H − k + 1, W − k + 1): at each place the sum of k² products."""
+    k = len(kernel)
+    patches = x.unfold(0, k, 1).unfold(1, k, 1)  # (H − k + 1, W − k + 1, k, k)
+    return (patches * kernel).sum((-2, -1))
+
+
+edges = torch.tensor([[-1.0, 0.0, 1.0]] * 3)  # light on the right, dark on the left
+x = X_test[0, 0]  # (28, 28)
+by_torch = F.conv2d(x[None, None], edges[None, None])[0, 0]
+print("largest difference to F.conv2d:", (convolve(x, edges) - by_torch).abs().max().item())
+
+# %% [markdown]
+# **Prediction.** We shift the image by three pixels and convolve, or convolve and then shift. Do the
+# results differ? And if only every second place is kept, a **stride** of 2, how large is the result?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+first, after = convolve(x.roll(3, 1), edges), convolve(x, edges).roll(3, 1)
+print("shift before against shift after:", (first - after).abs()[:, 3:].max().item())
+half = F.conv2d(x[None, None], edges[None, None], stride=2, padding=1)[0, 0]
+print(f"28 × 28 with stride 2 becomes {half.shape[0]} × {half.shape[1]}")
+print(f"weights: 9 here, {784 * 784:,} in a linear layer from 784 pixels to 784")
+
+# %%
+fig, axes = plt.subplots(1, 3, figsize=(10, 3.4))
+plots.image_grid(x[None], axes[0], columns=1, title="image, 28 × 28")
+plots.signed_image(convolve(x, edges), axes[1])
+axes[1].set_title("stride 1, 26 × 26")
+plots.signed_image(half, axes[2])
+axes[2].set_title("stride 2, padding 1, 14 × 14")
+plt.show()
+
+# %% [markdown]
+# **Figure 1.** A digit and what nine weights make of it; orange is negative, purple positive. Note that
+# one kernel finds left and right edges wherever they are, and that stride 2 keeps a quarter of the
+# numbers. A convolutional layer learns many such kernels at once.
+#
+# ### Exercise 1 · `conv_out`
+#
+# *Difficulty ●○○ · importance ●●● · 5 minutes.* The side n of the input, padded by p on both sides, is
+# covered by a kernel of side k that moves in steps of s. How many places does it stop at?
+#
+# <details><summary>Hint 1</summary>
+#
+# The padded input has side n + 2p. The last place at which the kernel fits begins k before its end.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Count the steps of s that fit into that stretch, rounded down with `//`. The first place is one more.
+#
+# </details>
+
+# %% exercise="conv_out"
+def conv_out(n: int, k: int, s: int, p: int) -> int:
+    """Side of the output of a convolution: ⌊(n + 2p − k) / s⌋ + 1.
+
+    n: side of the input; k: side of the kernel; s: stride; p: padding on each side.
+    """
+    ### BEGIN SOLUTION
+    return (n + 2 * p - k) // s + 1
+    ### END SOLUTION
+
+
+# %% check="conv_out"
+conv_out = check("conv_out", conv_out)
+
+# %% [markdown]
+# ### Exercise 2 · `conv_transpose_out`
+#
+# *Difficulty ●○○ · importance ●●○ · 5 minutes.* A **transposed convolution** goes the other way: each
+# input number stamps a copy of the kernel into the output, s pixels from the last one, and copies that
+# overlap add up. Padding p removes p pixels at every side of the result. The floor in `conv_out` lets
+# several sizes n come out alike, so an **output padding** op says which of them is wanted.
+#
+# <details><summary>Hint 1</summary>
+#
+# The first and the last of n stamps begin (n − 1) s pixels apart, and each is k wide.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Padding is removed on two sides, output padding is added on one.
+#
+# </details>
+
+# %% exercise="conv_transpose_out"
+def conv_transpose_out(n: int, k: int, s: int, p: int, op: int) -> int:
+    """Side of the output of a transposed convolution: (n − 1) s − 2p + k + op.
+
+    op: output padding, on one side only; the others as in `conv_out`.
+    """
+    ### BEGIN SOLUTION
+    return (n - 1) * s - 2 * p + k + op
+    ### END SOLUTION
+
+
+# %% check="conv_transpose_out"
+conv_transpose_out = check("conv_transpose_out", conv_transpose_out)
+
+# %%
+cases = [(28, 3, 2, 1, 1), (32, 4, 2, 1, 0), (64, 5, 2, 2, 1), (29, 3, 2, 1, 0)]
+for n, k, s, p, op in cases:
+    down = nn.Conv2d(1, 1, k, stride=s, padding=p)(torch.zeros(1, 1, n, n)).shape[-1]
+    up = nn.ConvTranspose2d(1, 1, k, stride=s, padding=p, output_padding=op)
+    back = up(torch.zeros(1, 1, down, down)).shape[-1]
+    ours = conv_out(n, k, s, p), conv_transpose_out(down, k, s, p, op)
+    print(f"n={n}, k={k}, s={s}, p={p}, op={op}: formulas {ours}, PyTorch {(down, back)}")
+
+# %% [markdown]
+# ## 2.2 · A bottleneck that is none
+#
+# Many tutorials stack three convolutions and call the result the code. Let us count.
+#
+# **Prediction.** A digit goes through 1 → 16 → 32 → 64 channels with strides 2, 2 and 1. How many
+# numbers does this "code" have, and how many had the image?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+layers = nn.Sequential(
+    nn.Conv2d(1, 16, 3, stride=2, padding=1), nn.ReLU(),
+    nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU(),
+    nn.Conv2d(32, 64, 3, stride=1, padding=1),
+)
+shape = tuple(layers(X_test[:1]).shape[1:])
+print(f"code {shape} = {math.prod(shape)} numbers for {X_test[0].numel()} pixels")
+
+# %% [markdown]
+# Four numbers for each pixel compress nothing. Such a code has room for four copies of the image, and
+# convolutions can make one without any learning: `F.pixel_unshuffle` moves each block of 4 × 4
+# pixels into 16 channels, and `F.pixel_shuffle` moves them back.
+
+# %%
+copy = F.pixel_unshuffle(X_test, 4)  # (N, 16, 7, 7), a convolution with kernel 4 and stride 4
+error = squared_error(X_test, F.pixel_shuffle(copy, 4)).mean()
+print(f"{copy[0].numel()} of {math.prod(shape)} numbers used, squared error {error:.1f}")
+
+# %%
+fig, axes = plt.subplots(1, 3, figsize=(10, 3.4))
+plots.image_grid(X_test[:1], axes[0], columns=1, title="image")
+plots.image_grid(copy[0], axes[1], columns=4, title="16 channels of 7 × 7")
+plots.image_grid(F.pixel_shuffle(copy[:1], 4), axes[2], columns=1, title="put back")
+plt.show()
+
+# %% [markdown]
+# **Figure 2.** A "code" that is the image in another order. Note that nothing was learned and the
+# error is 0. This is the identity trap of notebook 01 in convolutional dress. When such an autoencoder
+# looks sharper than a VAE with 128 latents, the comparison is one of code sizes, not of methods. The
+# repair is a linear layer down to a few numbers.
+#
+# ### Exercise 3 · `ConvAutoencoder`
+#
+# *Difficulty ●●○ · importance ●●● · 20 minutes.* Two convolutions, then a linear layer to
+# `latent_dim` numbers; a linear layer, then two convolutions and an upsampling back to an image. It
+# has to work for 1 and 3 channels and for every side that is a multiple of 4.
+#
+# <details><summary>Hint 1</summary>
+#
+# Bring H × W down to h × w = H/4 × W/4, either in two layers of stride 2 or in one of stride 4: a
+# kernel of 8, a stride of 4 and a padding of 2 do it, and `conv_out` says so. A coarse grid early
+# makes the net fast: most of the time of a convolution goes into large images.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `nn.Flatten()` stands before the linear layer of the encoder. After the decoder's linear layer
+# `nn.Unflatten(1, (channels, h, w))` makes a grid again: rows come first.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `nn.PixelShuffle(r)` makes r × r pixels from r² channels, so the last convolution gives r² times as
+# many channels as the image has. `torch.sigmoid` in `decode` keeps the pixels in [0, 1].
+#
+# </details>
+
+# %% exercise="ConvAutoencoder"
+class ConvAutoencoder(nn.Module):
+    """z = encode(x), (B, latent_dim); x̂ = decode(z), (B, channels, H, W) in [0, 1]; size: H = W, or (H, W)."""
+    def __init__(self, channels: int, size: int | tuple[int, int], latent_dim: int) -> None:
+        super().__init__()
+        h, w = (size // 4, size // 4) if isinstance(size, int) else (size[0] // 4, size[1] // 4)
+        ### BEGIN SOLUTION
+        self.encoder = nn.Sequential(
+            nn.Conv2d(channels, 32, 8, stride=4, padding=2), nn.SiLU(),  # (B, 32, h, w)
+            nn.Conv2d(32, 32, 3, padding=1), nn.SiLU(), nn.Flatten(), nn.Linear(32 * h * w, latent_dim))
+        self.decoder = nn.Sequential(
+            nn.Linear(latent_dim, 32 * h * w), nn.SiLU(), nn.Unflatten(1, (32, h, w)), nn.Conv2d(32, 32, 3, padding=1),
+            nn.SiLU(), nn.Conv2d(32, 16 * channels, 3, padding=1), nn.PixelShuffle(4), nn.Sigmoid())
+        ### END SOLUTION
+
+    def encode(self, x: Tensor) -> Tensor:
+        ### BEGIN SOLUTION
+        return self.encoder(x)
+        ### END SOLUTION
+
+    def decode(self, z: Tensor) -> Tensor:
+        ### BEGIN SOLUTION
+        return self.decoder(z)
+        ### END SOLUTION
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decode(self.encode(x))
+
+
+# %% check="ConvAutoencoder"
+ConvAutoencoder = check("ConvAutoencoder", ConvAutoencoder)
+
+# %%
+for channels, size in [(1, 28), (3, 32), (3, 64)]:
+    model = ConvAutoencoder(channels, size, 32)
+    x = torch.rand(2, channels, size, size)
+    z = model.encode(x)
+    weights = sum(p.numel() for p in model.parameters())
+    print(f"{tuple(x.shape)} → {tuple(z.shape)} → {tuple(model.decode(z).shape)}, ", end="")
+    print(f"{x[0].numel() / 32:5.1f} pixels for each number of the code, {weights:,} weights")
+
+# %% [markdown]
+# ## 2.3 · Against the MLP, at equal time
+#
+# To compare two networks we hold fixed what they may spend: here the code, 32 numbers, and the time
+# of training. The loop below is that of notebook 01 with two changes. It stops by the clock, so the
+# faster network gets more steps, and its learning rate rises and falls with the share of time that
+# is used. The objective comes from the library now; it is the squared error you know.
+
+# %%
+some, tiny = X[:64], ConvAutoencoder(1, 28, 32)
+by_hand = ((some - tiny.decode(tiny.encode(some))) ** 2).sum((1, 2, 3)).mean()
+loss, terms = autoencoder_objective(tiny, some)
+print(f"as in notebook 01: {by_hand:.4f}, from the library: {loss:.4f}")
+
+# %%
+def one_cycle(share: float) -> float:
+    """The learning rate's height in [0, 1]: up during 0.3 of the training, then down to 0."""
+    return 0.5 - 0.5 * math.cos(math.pi * min(share / 0.3, (1 - share) / 0.7))
+
+
+def train_for(
+    seconds: float, model: nn.Module, images: Tensor, *,
+    objective: Callable = autoencoder_objective, batch_size: int = 64, lr: float = 4e-3,
+) -> list[float]:  # fmt: skip
+    """Train on bytes (N, C, H, W) for this long; returns the loss of each step."""
+    optimizer = torch.optim.Adam(model.to(device).parameters(), fused=device.type != "mps")
+    losses, start = [], time.perf_counter()
+    while (share := (time.perf_counter() - start) / seconds) < 1:
+        optimizer.param_groups[0]["lr"] = lr * one_cycle(share)
+        batch = torch.randint(len(images), (batch_size,))
+        losses.append(train_step(model, to_float(images[batch], device), objective, optimizer))
+    model.cpu()
+    return losses
+
+
+# %%
+def train_step(model: nn.Module, x: Tensor, objective: Callable, optimizer) -> float:
+    """One gradient step on the objective, as in notebook 01."""
+    loss, _ = objective(model, x)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+# %% [markdown]
+# Each network gets the batch size and the learning rate that suit it best on these images: 128 and
+# 0.003 for the MLP, 64 and 0.004 for the convolutional one. A comparison in which only one side was
+# tuned shows nothing.
+#
+# **Prediction.** Which one has the lower error on test images, and by how much? Which one has more
+# weights?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+torch.manual_seed(seed)
+mlp, conv = MLPAutoencoder(32), ConvAutoencoder(1, 28, 32)
+losses = {
+    "MLP": train_for(seconds, mlp, digits.train.images, batch_size=128, lr=3e-3),
+    "convolutional": train_for(seconds, conv, digits.train.images),
+}
+
+# %%
+@torch.no_grad()
+def reconstruct(model: nn.Module, x: Tensor) -> Tensor:
+    """decode(encode(x)) as images, (B, C, H, W)."""
+    return model.decode(model.encode(x)).view_as(x)
+
+
+nets = {"MLP": mlp, "convolutional": conv}
+test_error = {}
+for name, model in nets.items():
+    test_error[name] = mean_squared_error(lambda x: reconstruct(model, x), X_test)
+    weights = sum(p.numel() for p in model.parameters())
+    print(f"{name:13s} {weights:7,} weights, {len(losses[name]):5,} steps, ", end="")
+    print(f"{1000 * seconds / len(losses[name]):.1f} ms a step, test error {test_error[name]:.2f}")
+print(f"convolutional against MLP: {test_error['convolutional'] / test_error['MLP']:.0%}")
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(11, 3.8), width_ratios=[1, 1.25])
+smooth = {name: torch.tensor(loss).unfold(0, 50, 50).mean(1) for name, loss in losses.items()}
+clock = {name: (torch.linspace(0, seconds, len(s)), s) for name, s in smooth.items()}
+plots.curves(clock, axes[0], x_label="seconds", y_label="training loss per image")
+axes[0].set_yscale("log")
+rows = {"original": X_test[:8], **{name: reconstruct(m, X_test[:8]) for name, m in nets.items()}}
+plots.image_rows(rows, axes[1])
+plt.show()
+
+# %% [markdown]
+# **Figure 3.** Left: squared error against the clock. Right: test images through 32 numbers. Note that
+# the convolutional network goes lower in the same time with fewer weights. It need not learn for each
+# place anew what a stroke looks like. The difference is hard to see in the pictures, which is why we
+# print it.
+
+# %% [markdown]
+# ## 2.4 · The checkerboard
+#
+# A decoder has to enlarge. A transposed convolution with kernel 3 and stride 2 stamps 3 × 3 pixels at
+# every second place, so some pixels are hit by one stamp, some by two, some by four. We count the
+# hits, and compare other ways to enlarge by 2.
+
+# %%
+stamp = nn.ConvTranspose2d(1, 1, 3, stride=2, padding=1, output_padding=1, bias=False)
+nn.init.ones_(stamp.weight)
+print(stamp(torch.ones(1, 1, 4, 4))[0, 0, :6, :6].int())
+
+# %%
+def enlarge(name: str, c_in: int, c_out: int) -> nn.Module:
+    """One of the usual ways from (B, c_in, h, w) to (B, c_out, 2h, 2w)."""
+    if name == "transposed, k = 3":
+        return nn.ConvTranspose2d(c_in, c_out, 3, stride=2, padding=1, output_padding=1)
+    if name == "transposed, k = 4":
+        return nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1)
+    if name == "resize, then conv":
+        return nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(c_in, c_out, 3, padding=1))
+    conv = nn.Conv2d(c_in, 4 * c_out, 3, padding=1)
+    if name == "shuffle, equal start":  # the four pixels of a block begin with the same weights
+        conv.weight.data = conv.weight.data[::4].repeat_interleave(4, 0)
+        conv.bias.data = conv.bias.data[::4].repeat_interleave(4)
+    return nn.Sequential(conv, nn.PixelShuffle(2))
+
+
+# %%
+ways = ["transposed, k = 3", "transposed, k = 4", "resize, then conv", "pixel shuffle"]
+ways.append("shuffle, equal start")
+torch.manual_seed(seed)
+decoders = {
+    way: nn.Sequential(
+        nn.Linear(32, 32 * 7 * 7), nn.ReLU(), nn.Unflatten(1, (32, 7, 7)),
+        enlarge(way, 32, 16), nn.ReLU(), enlarge(way, 16, 1), nn.Sigmoid(),
+    )
+    for way in ways
+}  # fmt: skip
+
+# %% [markdown]
+# A checkerboard repeats every second pixel. In the Fourier transform that is one frequency, the highest
+# one. Its **excess** is the power there over the power at the frequencies next to it, about 1 for
+# photographs and digits.
+#
+# **Prediction.** The decoders above have random weights. Which of the five show a checkerboard? Which
+# still do after a short training? Which one takes the most time for a step?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+def checkerboard(images: Tensor) -> float:
+    """Power at period 2, over that of the next longer period: rows and columns of (B, 1, H, W)."""
+    power = (torch.fft.fft2(images[:, 0]).abs() ** 2).mean(0)  # (H, W)
+    n = len(power) // 2  # the index of period 2
+    peak = power[n, 0] + power[0, n]
+    beside = (power[n - 1, 0] + power[n + 1, 0] + power[0, n - 1] + power[0, n + 1]) / 2
+    return float(peak / beside)
+
+
+# %%
+with torch.no_grad():
+    Z, Z_test = torch.cat([conv.encode(x) for x in X.split(2000)]), conv.encode(X_test)
+    untrained = {way: decoder(Z_test[:500]) for way, decoder in decoders.items()}
+
+# %% [markdown]
+# Now each decoder learns to turn codes of your autoencoder back into digits. We take a step with each
+# in turn, so that whatever else the machine does slows all of them alike.
+
+# %%
+optimizers = {way: torch.optim.Adam(d.parameters(), lr=4e-3) for way, d in decoders.items()}
+took = {way: [] for way in ways}
+for batch in torch.randint(len(Z), (15 * min(seconds, 10), 64)):
+    for way, decoder in decoders.items():
+        start = time.perf_counter()
+        loss = squared_error(X[batch], decoder(Z[batch])).mean()
+        optimizers[way].zero_grad()
+        loss.backward()
+        optimizers[way].step()
+        took[way].append(1000 * (time.perf_counter() - start))
+
+# %%
+with torch.no_grad():
+    trained = {way: decoder(Z_test[:500]) for way, decoder in decoders.items()}
+print(f"excess at period 2 of real digits: {checkerboard(X_test[:500]):.1f}")
+for way in ways:
+    before, now = checkerboard(untrained[way]), checkerboard(trained[way])
+    ms, error = torch.tensor(took[way]).median(), squared_error(X_test[:500], trained[way]).mean()
+    print(f"{way:21s} untrained {before:6.1f}, trained {now:5.1f}, ", end="")
+    print(f"error {error:5.1f}, {ms:5.1f} ms a step")
+
+# %%
+fig, axes = plt.subplots(2, 5, figsize=(12, 5.2))
+for column, way in zip(axes.T, ways):
+    raw = untrained[way][0, 0]
+    column[0].imshow((raw - raw.min()) / (raw.max() - raw.min()))
+    column[1].imshow(trained[way][0, 0], vmin=0, vmax=1)
+    column[0].set_title(way, fontsize=12)
+for ax in axes.flat:
+    ax.set_axis_off()
+plt.show()
+
+# %% [markdown]
+# **Figure 4.** The same code through five decoders: with random weights, contrast stretched (top), and
+# after a short training (bottom). C4
+
+# %% [markdown]
+# ## 2.5 · What the code knows
+#
+# Nobody told the autoencoder about digits. Are images of the same digit neighbours in the code?
+# **t-SNE** draws a map in two dimensions that keeps close points close. Only neighbourhoods count in
+# it: sizes of clusters and distances between them mean nothing.
+#
+# **Prediction.** Will the map of codes look much better sorted than the map of raw pixels?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+pixels = X_test.flatten(1)  # (N, 784)
+features = {"raw pixels": pixels, "codes of 32 numbers": Z_test}
+maps = {}
+for name, points in features.items():
+    tsne = TSNE(init="pca", perplexity=30, random_state=seed)
+    maps[name] = tsne.fit_transform(points[:n_codes].numpy())
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(11, 5.2))
+for ax, (name, points) in zip(axes, maps.items()):
+    plots.code_map(points, y_test[:n_codes], ax, names=list("0123456789"), size=9)
+    ax.set(title=name, xticks=[], yticks=[], xlabel="", ylabel="")
+plt.show()
+
+# %% [markdown]
+# **Figure 5.** t-SNE of test images from their pixels and from their codes, coloured by digit
+# afterwards. C5
+#
+# A number is harder to fool than an eye. **k-means** splits points into ten groups without labels.
+# **Normalised mutual information** (NMI) says how much the group tells about the digit: 0 nothing, 1
+# all. It does not need to know which group is which digit.
+
+# %%
+for name, points in features.items():
+    nmi = []
+    for run in range(3):
+        groups = KMeans(10, n_init=2, random_state=run).fit_predict(points[:4000].numpy())
+        nmi.append(normalized_mutual_info_score(y_test[:4000], groups))
+    print(f"{name:20s} NMI {min(nmi):.2f} to {max(nmi):.2f} in three runs")
+
+# %% [markdown]
+# NMI_TEXT
+#
+# ### Exercise 4 · `knn_retrieve`
+#
+# *Difficulty ●○○ · importance ●●○ · 8 minutes.* Search by example: given one code, find the k nearest
+# others.
+#
+# <details><summary>Hint 1</summary>
+#
+# `(z - z[query])` subtracts one code from all; `.norm(dim=1)` gives a distance for each.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The nearest to a code is the code itself, at distance 0. Give it an infinite distance, then sort
+# upwards.
+#
+# </details>
+
+# %% exercise="knn_retrieve"
+def knn_retrieve(z: Tensor, query: int, k: int) -> Tensor:
+    """Indices of the k codes nearest to z[query] by Euclidean distance, nearest first.
+
+    z: (N, d); query: the index of one of them, which is not among its own neighbours. Returns (k,).
+    """
+    ### BEGIN SOLUTION
+    distance = (z - z[query]).norm(dim=1)  # (N,)
+    distance[query] = torch.inf
+    return distance.argsort()[:k]
+    ### END SOLUTION
+
+
+# %% check="knn_retrieve"
+knn_retrieve = check("knn_retrieve", knn_retrieve)
+
+# %% [markdown]
+# **Precision at 10** is the share of the ten neighbours that show the same digit, averaged over queries.
+
+# %%
+for name, points in features.items():
+    start = time.perf_counter()
+    hits = [(y_test[knn_retrieve(points, q, 10)] == y_test[q]).float().mean() for q in range(300)]
+    ms = 1000 * (time.perf_counter() - start) / len(hits)
+    print(f"{name:20s} precision at 10 {torch.stack(hits).mean():.1%}, {ms:.1f} ms a query")
+
+# %%
+queries = [int((y_test == digit).nonzero()[3]) for digit in (2, 4, 7, 9)]
+found = torch.stack([torch.tensor([q, *knn_retrieve(Z_test, q, 10)]) for q in queries])
+fig, ax = plt.subplots(figsize=(10, 3.8))
+plots.image_rows({f"query {i + 1}": X_test[row] for i, row in enumerate(found)}, ax)
+ax.axvline(28.5, color=plots.VERMILION, linewidth=4)
+plt.show()
+
+# %% [markdown]
+# **Figure 6.** Left of the line a test image, right of it the ten test images with the nearest codes.
+# Note that neighbours share slant and width of the stroke as well, and that a wrong neighbour
+# resembles the query. The code finds neighbours about as well as all 784 pixels do, from a twenty-fourth of the
+# numbers.
+
+# %% [markdown]
+# ## 2.6 · Restoring: denoising and filling in
+#
+# An autoencoder returns what its code can express. If we damage the input and ask for the *clean*
+# image, it has to learn what images look like in order to undo the damage.
+#
+# ### Exercise 5 · `corrupt`
+#
+# *Difficulty ●●○ · importance ●●○ · 15 minutes.* Three kinds of damage with one level each: grey noise,
+# a missing square, and salt and pepper. Level 0 changes nothing.
+#
+# <details><summary>Hint 1</summary>
+#
+# Make a new tensor; `x += …` and `x[…] = 0` would damage the clean image too, which we need as the
+# target. Pass `generator=generator` to every `torch.rand`, `torch.randn` and `torch.randint`.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Salt and pepper take two draws for each pixel: one says whether it is hit, one whether it becomes 0 or 1.
+# `torch.where(hit, a, b)` chooses.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# For the square draw a top and a left edge for each image, from 0 to H − side and from 0 to W − side,
+# both included. A row number is inside if it is at least `top` and below `top + side`; broadcasting
+# rows against columns gives the whole square.
+#
+# </details>
+
+# %% exercise="corrupt"
+def corrupt(x: Tensor, kind: str, level: float, generator: torch.Generator) -> Tensor:
+    """A damaged copy of x (B, C, H, W), in [0, 1] as x is; level in [0, 1], 0 changes nothing.
+
+    "gaussian": x + level · N(0, 1), clamped to [0, 1]. "salt_pepper": each pixel is replaced with
+    probability `level`, by 0 or 1 with equal chances. "mask": each image loses one square, set to 0,
+    of round(level · min(H, W)) pixels a side, at a place drawn for each image by itself.
+    """
+    ### BEGIN SOLUTION
+    B, C, H, W = x.shape
+    if kind == "gaussian":
+        return (x + level * torch.randn(x.shape, generator=generator, dtype=x.dtype)).clamp(0, 1)
+    if kind == "salt_pepper":
+        hit = torch.rand(B, 1, H, W, generator=generator) < level
+        salt = (torch.rand(B, 1, H, W, generator=generator) < 0.5).to(x.dtype)
+        return torch.where(hit, salt, x)
+    side = round(level * min(H, W))
+    top = torch.randint(H - side + 1, (B, 1, 1), generator=generator)
+    left = torch.randint(W - side + 1, (B, 1, 1), generator=generator)
+    row, column = torch.arange(H)[:, None], torch.arange(W)
+    inside = (row >= top) & (row < top + side) & (column >= left) & (column < left + side)
+    return x.masked_fill(inside[:, None], 0)
+    ### END SOLUTION
+
+
+# %% check="corrupt"
+corrupt = check("corrupt", corrupt)
+
+# %% [markdown]
+# ### Exercise 6 · `denoising_loss`
+#
+# *Difficulty ●○○ · importance ●●● · 5 minutes.* The squared error of notebook 01 with two images: one
+# goes in, the other is wanted.
+#
+# <details><summary>Hint 1</summary>
+#
+# The noisy image goes through `encode` and `decode`. The clean image is seen by the loss alone.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `.flatten(1)` makes (B, C·H·W) of (B, C, H, W), so that one sum serves all shapes. Keep one value per
+# image.
+#
+# </details>
+
+# %% exercise="denoising_loss"
+def denoising_loss(model: nn.Module, clean: Tensor, noisy: Tensor) -> Tensor:
+    """‖clean − decode(encode(noisy))‖² per image, summed over pixels and channels.
+
+    clean, noisy: (B, C, H, W). Returns (B,).
+    """
+    ### BEGIN SOLUTION
+    x_hat = model.decode(model.encode(noisy))
+    return ((clean - x_hat) ** 2).flatten(1).sum(1)
+    ### END SOLUTION
+
+
+# %% check="denoising_loss"
+denoising_loss = check("denoising_loss", denoising_loss)
+
+# %% [markdown]
+# ### Exercise 7 · `psnr`
+#
+# *Difficulty ●○○ · importance ●●○ · 8 minutes.* Restoration is reported in decibels, as the **peak
+# signal-to-noise ratio**: 10 log₁₀ of the squared range of a pixel over the mean squared error. Ten
+# decibels more are a tenth of the error.
+#
+# <details><summary>Hint 1</summary>
+#
+# First a mean squared error for each image, (B,), then the logarithm. The mean of the logarithms is not the
+# logarithm of the mean.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `torch.log10`, and the range squared: with bytes a wrong range of 1 gives 48 decibels too few.
+#
+# </details>
+
+# %% exercise="psnr"
+def psnr(x: Tensor, x_hat: Tensor, data_range: float) -> Tensor:
+    """10 log₁₀(data_range² / MSE) of each image, in decibels.
+
+    x, x_hat: (B, …) of the same shape; data_range: the largest minus the smallest value that a
+    pixel can have, 1 or 255. Returns (B,), infinite where the images are equal.
+    """
+    ### BEGIN SOLUTION
+    mse = ((x - x_hat) ** 2).flatten(1).mean(1)  # (B,)
+    return 10 * torch.log10(data_range**2 / mse)
+    ### END SOLUTION
+
+
+# %% check="psnr"
+psnr = check("psnr", psnr)
+
+# %% [markdown]
+# One network shall undo all three kinds. In each step it sees one kind at one random level.
+
+# %%
+noise = torch.Generator().manual_seed(seed)
+LEVELS = {"gaussian": 0.4, "mask": 0.4, "salt_pepper": 0.25}  # for tests
+
+
+def any_damage(x: Tensor) -> Tensor:
+    """The batch with a random kind of damage, of a random level below 0.6."""
+    kind = list(LEVELS)[int(torch.randint(3, (), generator=noise))]
+    level = 0.6 * float(torch.rand((), generator=noise))
+    return corrupt(x.cpu(), kind, level, noise).to(x.device)
+
+
+def restoring(damage: Callable) -> Callable:
+    """The objective of a model that gets damage(x) and is asked for x."""
+    def objective(model: nn.Module, x: Tensor) -> tuple[Tensor, ErrorTerms]:
+        error = denoising_loss(model, x, damage(x))  # (B,)
+        return error.mean(), ErrorTerms(error)
+    return objective
+
+
+# %% [markdown]
+# **Prediction.** The autoencoder of section 2.3 never saw noise. Will it remove some? Compare it with
+# the new network, and with a blur: each pixel replaced by the mean of its 3 × 3 neighbours.
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+torch.manual_seed(seed)
+restorer = ConvAutoencoder(1, 28, 64)
+restorer_losses = train_for(seconds, restorer, digits.train.images, objective=restoring(any_damage))
+
+# %%
+ways_back = {
+    "as it is": lambda x: x,
+    "blur": lambda x: F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False),
+    "autoencoder": lambda x: reconstruct(conv, x),
+    "restorer": lambda x: reconstruct(restorer, x),
+}
+noise.manual_seed(seed + 1)
+damaged = {kind: corrupt(X_test, kind, level, noise) for kind, level in LEVELS.items()}
+for kind, x in damaged.items():
+    values = {name: psnr(X_test, back(x), 1.0).mean() for name, back in ways_back.items()}
+    print(f"{kind:11s}", ", ".join(f"{name} {value:4.1f} dB" for name, value in values.items()))
+
+# %%
+fig, axes = plt.subplots(1, 3, figsize=(12, 4.2))
+for ax, (kind, x) in zip(axes, damaged.items()):
+    rows = {"clean": X_test[:4], **{name: back(x[:4]) for name, back in ways_back.items()}}
+    plots.image_rows(rows, ax)
+    ax.set_title(kind.replace("_", " "))
+for ax in axes[1:]:
+    ax.set_yticks([])
+plt.show()
+
+# %% [markdown]
+# **Figure 7.** Three kinds of damage, and what undoes them. C7
+#
+# Filling in a hole is called **inpainting**, and there we know more: outside of the hole the input
+# is right, so we keep it and take from the network only what is missing.
+
+# %%
+holes = damaged["mask"]
+hole = torch.ones_like(X_test)
+noise.manual_seed(seed + 1)
+corrupt(X_test, "gaussian", LEVELS["gaussian"], noise)  # the same draws as above
+hole = corrupt(hole, "mask", LEVELS["mask"], noise) == 0  # (N, 1, H, W)
+filled = torch.where(hole, reconstruct(restorer, holes), holes)
+for name, x_hat in {"hole left black": holes, "filled in": filled}.items():
+    inside = ((x_hat - X_test) ** 2 * hole).sum((1, 2, 3)).mean()
+    print(f"{name:16s} squared error in the hole {inside:5.1f}")
+
+# %%
+fig, ax = plt.subplots(figsize=(10, 3.4))
+grey = torch.where(hole, 0.5, X_test)  # shows where the hole is
+plots.image_rows({"with hole": grey[:12], "filled in": filled[:12], "truth": X_test[:12]}, ax)
+plt.show()
+
+# %% [markdown]
+# **Figure 8.** Holes of 11 × 11 pixels, drawn in grey here and black for the network. C8
+#
+# The panel runs your own `corrupt` and your own networks. Find the level at which the restored digit
+# becomes another one.
+
+# %%
+damage_panel = widgets.corruption(
+    X_test[:8],
+    corrupt,
+    {"autoencoder": lambda x: reconstruct(conv, x), "restorer": lambda x: reconstruct(restorer, x)},
+    start=("gaussian", 0.4),
+)
+damage_panel
+
+# %% [markdown]
+# **Figure 9.** Choose a kind of damage and move its level. Note that the restorer always answers with
+# something like a digit, even where nothing of the digit is left. It does not know that it does not
+# know.
+
+# %% [markdown]
+# ## 2.7 · Colouring
+#
+# Taking the colour away is one more damage: the three channels become their mean. Nothing else
+# changes, neither the loss nor the network, which has 3 channels now. We use CIFAR-10 if it is at hand
+# and else the course's cartoon faces.
+
+# %%
+name = "cifar10" if dict(datasets.at_hand())["cifar10"] else "faces"
+coloured = datasets.load(name, size=32)
+C_test = to_float(coloured.test.images[:1000])  # (N, 3, 32, 32)
+print(f"{coloured.source}: {len(coloured.train):,} training images")
+
+
+def to_grey(x: Tensor) -> Tensor:
+    """(B, 3, H, W) with the mean of the channels in each of them."""
+    return x.mean(1, keepdim=True).expand_as(x)
+
+
+# %% [markdown]
+# **Prediction.** A shirt was red or blue, and its grey is the same. Which colour does the network
+# paint, if its loss is the squared error?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+torch.manual_seed(seed)
+painter = ConvAutoencoder(3, 32, 128)
+paint_losses = train_for(
+    0.8 * seconds, painter, coloured.train.images, objective=restoring(to_grey), lr=2e-3
+)
+
+# %% [markdown]
+# The network's picture is blurred by its bottleneck, but we know the brightness of each pixel. So we take
+# from the network only the **chroma**, its picture minus its grey, and add it to the grey picture.
+
+# %%
+grey = to_grey(C_test)
+painted = reconstruct(painter, grey)
+repaired = (grey + painted - to_grey(painted)).clamp(0, 1)
+chroma = {"truth": C_test, "network": painted}
+for name, x_hat in {"grey": grey, "network": painted, "grey + chroma": repaired}.items():
+    print(f"{name:14s} {psnr(C_test, x_hat, 1.0).mean():.1f} dB")
+strength = {name: (c - to_grey(c)).abs().mean() for name, c in chroma.items()}
+print(", ".join(f"mean strength of colour, {name}: {s:.3f}" for name, s in strength.items()))
+
+# %%
+fig, ax = plt.subplots(figsize=(10, 4.4))
+rows = {"grey": grey, "network": painted, "grey + chroma": repaired, "truth": C_test}
+plots.image_rows({name: x[:10] for name, x in rows.items()}, ax)
+plt.show()
+
+# %% [markdown]
+# **Figure 10.** Ten test images coloured from their grey. C10
+
+# %% [markdown]
+# ## 2.8 · Compressing, against JPEG
+#
+# A code of 32 numbers is no file yet. We round each number to b bits between the smallest and the
+# largest value that training codes take, so an image costs 32 b / 8 = 4 b bytes. That is a lossy codec,
+# and JPEG is its rival.
+#
+# **What is counted.** A JPEG of one digit is mostly **header**: tables that say how to decode. To be
+# fair to JPEG we put 400 digits into one mosaic, each padded to 32 × 32 so that JPEG's blocks of 8 × 8
+# fit, and divide the bytes of the file by 400. We also print what single files cost. On our side the
+# decoder's weights are not counted; every receiver must have them beforehand.
+#
+# **Prediction.** At equal bytes, which of the two has the smaller squared error?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+low, high = Z.min(0).values, Z.max(0).values  # (d,) each
+
+
+def quantise(z: Tensor, bits: int) -> Tensor:
+    """Codes rounded to the nearest of 2^bits equally spaced values per number."""
+    top = 2**bits - 1
+    return low + (high - low) * (top * (z - low) / (high - low)).round().clamp(0, top) / top
+
+
+@torch.no_grad()
+def through_code(x: Tensor, bits: int) -> Tensor:
+    """(B, 1, 28, 28) through the encoder, 4·bits bytes an image, and the decoder."""
+    return conv.decode(quantise(conv.encode(x), bits))
+
+
+# %%
+def jpeg(image: Tensor, quality: int) -> tuple[bytes, Tensor]:
+    """One image (H, W) as a JPEG file, and the image in that file."""
+    file = io.BytesIO()
+    Image.fromarray(plots.to_uint8(image)).save(file, "JPEG", quality=quality, optimize=True)
+    back = torch.frombuffer(bytearray(Image.open(file).tobytes()), dtype=torch.uint8)
+    return file.getvalue(), back.view(image.shape) / 255
+
+
+def through_mosaic(x: Tensor, quality: int) -> tuple[float, Tensor]:
+    """400 images as one JPEG: bytes an image, header shared, and what comes back."""
+    tiles = F.pad(x, (2, 2, 2, 2)).view(20, 20, 32, 32)
+    file, back = jpeg(tiles.permute(0, 2, 1, 3).reshape(640, 640), quality)
+    tiles = back.view(20, 32, 20, 32).permute(0, 2, 1, 3).reshape(400, 1, 32, 32)
+    return len(file) / 400, tiles[..., 2:30, 2:30]
+
+
+# %%
+some = X_test[:400]
+ours = {4 * b: squared_error(some, through_code(some, b)).mean().item() for b in range(2, 9)}
+mosaic = {}
+for quality in (1, 2, 4, 7, 10, 15, 20, 30):
+    size, back = through_mosaic(some, quality)
+    mosaic[size] = squared_error(some, back).mean().item()
+for name, curve in {"autoencoder": ours, "JPEG mosaic": mosaic}.items():
+    print(f"{name}:", ", ".join(f"{size:.0f} B {error:.1f}" for size, error in curve.items()))
+
+# %%
+file, _ = jpeg(X_test[0, 0], 10)
+header = file.index(b"\xff\xda")  # the marker after which the picture's own bits begin
+print(f"one digit as a JPEG file: {len(file)} bytes, {header} of them header")
+print(f"our decoder, once for all images: {4 * sum(p.numel() for p in conv.parameters()):,} bytes")
+
+# %% [markdown]
+# The code is made for digits. What happens to something else? We send **inverted** digits, black on
+# white, through both, at the highest rate of each curve.
+
+# %%
+inverted = 1 - some
+size, back = through_mosaic(inverted, 30)
+print(f"inverted: JPEG {squared_error(inverted, back).mean():5.1f} at {size:.0f} bytes, ", end="")
+print(f"autoencoder {squared_error(inverted, through_code(inverted, 8)).mean():5.1f} at 32 bytes")
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(11, 3.8), width_ratios=[1, 1.1])
+both = {"autoencoder": ours, "JPEG mosaic": mosaic}
+lines = {name: (list(curve), list(curve.values())) for name, curve in both.items()}
+plots.curves(lines, axes[0], x_label="bytes per image", y_label="squared error per image")
+axes[0].set_yscale("log")
+worst = through_mosaic(some, 1)[1]
+rows = {"original": some, "code, 20 B": through_code(some, 5), "JPEG, smallest": worst}
+rows |= {"inverted": inverted, "through code": through_code(inverted, 8)}
+plots.image_rows({name: x[:8] for name, x in rows.items()}, axes[1])
+plt.show()
+
+# %% [markdown]
+# **Figure 11.** Left: rate and distortion, on a logarithmic error axis. Right: digits at low rates, and
+# inverted digits. C11
+
+# %% [markdown]
+# ## 2.9 · Finding what is odd
+#
+# A network that has learned normal images should fail on others. So the reconstruction error can serve
+# as an alarm, and no example of an anomaly is needed. We keep all twos and all ones out of the
+# training and see whether their errors are larger.
+#
+# ### Exercise 8 · `anomaly_auroc`
+#
+# *Difficulty ●●○ · importance ●●○ · 10 minutes.* Any alarm needs a threshold. The **area under the ROC
+# curve** needs none: it is the chance that a random anomaly has a larger error than a random normal
+# image. ½ is a coin, 1 is perfect, and 0 is perfectly wrong.
+#
+# <details><summary>Hint 1</summary>
+#
+# `err_out[:, None] > err_in` compares all pairs at once, (M, N).
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# A tie counts one half. Blank images all have the same error, so ties do occur.
+#
+# </details>
+
+# %% exercise="anomaly_auroc"
+def anomaly_auroc(err_in: Tensor, err_out: Tensor) -> float:
+    """P(err_out > err_in) + ½ P(err_out = err_in) for a random pair: the area under the ROC curve.
+
+    err_in: (N,) errors of normal images; err_out: (M,) errors of anomalies. Returns a float.
+    """
+    ### BEGIN SOLUTION
+    larger = (err_out[:, None] > err_in).double()  # (M, N)
+    equal = (err_out[:, None] == err_in).double()
+    return float((larger + 0.5 * equal).mean())
+    ### END SOLUTION
+
+
+# %% check="anomaly_auroc"
+anomaly_auroc = check("anomaly_auroc", anomaly_auroc)
+
+# %% [markdown]
+# **Prediction.** Neither twos nor ones were seen in training. Which of them are found? And what does
+# the alarm say to an image that is black all over?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+normal = (y != 1) & (y != 2)
+torch.manual_seed(seed)
+guard = ConvAutoencoder(1, 28, 16)
+guard_losses = train_for(seconds / 2, guard, digits.train.images[normal])
+
+# %%
+groups = {"normal": X_test[(y_test != 1) & (y_test != 2)], "two": X_test[y_test == 2]}
+groups |= {"one": X_test[y_test == 1], "blank": torch.zeros(100, 1, 28, 28)}
+errors = {name: squared_error(x, reconstruct(guard, x)) for name, x in groups.items()}
+for name in ["two", "one", "blank"]:
+    auroc = anomaly_auroc(errors["normal"], errors[name])
+    print(f"{name:5s} mean error {errors[name].mean():5.2f}, AUROC {auroc:.2f}")
+print(f"normal digits: mean error {errors['normal'].mean():.2f}")
+
+# %% [markdown]
+# The alarm finds twos and misses ones. A one is a single stroke, and whoever can draw a four can draw a
+# one. Blank images are simpler still. The error measures how *complicated* an image is, and only
+# among images of equal complexity how unusual.
+#
+# The repair asks another question: not "can this code be decoded?" but "do normal images have such codes?"
+# We fit a Gaussian to the codes of normal images and measure how far a code lies from its mean, in
+# units of its covariance, the **Mahalanobis distance**.
+
+# %%
+with torch.no_grad():
+    Z_normal = guard.encode(X[normal][:10_000])  # (N, d)
+    spread = torch.linalg.inv(torch.cov(Z_normal.T))
+    offset = {name: guard.encode(x) - Z_normal.mean(0) for name, x in groups.items()}
+unusual = {name: ((o @ spread) * o).sum(1) for name, o in offset.items()}  # (B,)
+for name in ["two", "one", "blank"]:
+    print(f"{name:5s} AUROC {anomaly_auroc(unusual['normal'], unusual[name]):.2f} by the code")
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(11, 3.6))
+for ax, (label, scores) in zip(axes, {"squared error": errors, "distance of code": unusual}.items()):
+    top = float(scores["normal"].quantile(0.995))
+    for i, name in enumerate(["normal", "two", "one"]):
+        values = scores[name].clamp(max=top)
+        ax.hist(values, 40, (0, top), density=True, histtype="step", linewidth=2.2,
+                color=plots.PALETTE[i], linestyle=plots.LINE_STYLES[i], label=name)  # fmt: skip
+    ax.set(xlabel=label, ylabel="density")
+axes[1].legend()
+plt.show()
+
+# %% [markdown]
+# **Figure 12.** Two alarms on normal digits and on digits that were held out. C12
+
+# %% [markdown]
+# ## 2.10 · What is missing is a density
+#
+# Notebook 01 ended with random codes that decode to no digit. It is often said that this shows the need
+# for a VAE. Is the decoder to blame, or the way we drew the codes? We draw from four distributions:
+#
+# 1. N(0, I), which has nothing to do with the codes,
+# 2. each number by itself, uniform between its smallest and largest value,
+# 3. a Gaussian with the mean and the covariance of the training codes,
+# 4. a **mixture** of ten such Gaussians, fitted to the training codes.
+#
+# **Prediction.** From which of the four will the decoded images look like digits?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+mixture = GaussianMixture(10, reg_covar=1e-3, random_state=seed).fit(Z[:10_000].numpy())
+low, high = Z.min(0).values, Z.max(0).values
+one_gaussian = torch.distributions.MultivariateNormal(Z.mean(0), torch.cov(Z.T))
+drawn = {
+    "N(0, I)": torch.randn(1_000, 32),
+    "box": low + (high - low) * torch.rand(1_000, 32),
+    "Gaussian": one_gaussian.sample((1_000,)),
+    "mixture of 10": torch.from_numpy(mixture.sample(1_000)[0]).float(),
+}
+with torch.no_grad():
+    generated = {name: conv.decode(z) for name, z in drawn.items()}
+
+# %%
+fig, axes = plt.subplots(2, 2, figsize=(11, 5.2))
+for ax, (name, images) in zip(axes.flat, generated.items()):
+    plots.image_grid(torch.from_numpy(plots.to_uint8(images[:36])), ax, columns=12, title=name)
+plt.show()
+
+# %% [markdown]
+# **Figure 13.** Thirty-six codes from each of the four distributions, decoded by the same decoder. C13
+#
+# Two numbers for what we see. The first is that of notebook 01, the median squared distance to the
+# nearest training image. It is blind to variety: one good digit a thousand times would pass. The second is a
+# **two-sample test**. We mix drawn images with reconstructions of test images and look at each image's
+# nearest neighbour. If the two kinds are alike, the neighbour is of the same kind half of the time;
+# if they can be told apart, always.
+
+# %%
+def to_nearest(images: Tensor) -> float:
+    """Median squared distance of images (B, 1, H, W) to their nearest training image."""
+    distance = torch.cdist(images.flatten(1), X[:20_000].flatten(1)).min(1).values
+    return float((distance**2).median())
+
+
+def told_apart(a: Tensor, b: Tensor) -> float:
+    """Share of images whose nearest neighbour is of their own kind: ½ alike, 1 different."""
+    both = torch.cat([a, b]).flatten(1)
+    kind = torch.arange(len(both)) < len(a)
+    distance = torch.cdist(both, both).fill_diagonal_(torch.inf)
+    return float((kind[distance.argmin(1)] == kind).float().mean())
+
+
+# %%
+real = reconstruct(conv, X_test[:1000])
+for name, images in {**generated, "other test images": reconstruct(conv, X_test[1000:2000])}.items():
+    print(f"{name:18s} to nearest training image {to_nearest(images):5.1f}, ", end="")
+    print(f"told apart from test images {told_apart(images, real):.0%}")
+
+# %% [markdown]
+# DENS
+#
+# Last, a walk between two images. Halfway in pixels is a double exposure. Halfway in code is one
+# image, if the codes in between are codes of digits.
+
+# %%
+a, b = X_test[:500], X_test[500:1000]
+with torch.no_grad():
+    halfway = {"in pixels": (a + b) / 2, "in code": conv.decode((Z_test[:500] + Z_test[500:1000]) / 2)}
+for name, images in halfway.items():
+    print(f"halfway {name}: {to_nearest(images):.1f} from the nearest training image")
+
+# %%
+pairs = X_test[[int((y_test == digit).nonzero()[0]) for digit in (4, 9, 3, 5, 1, 7, 0, 6)]]
+walk = widgets.interpolation(pairs, conv.encode, conv.decode)
+walk
+
+# %% [markdown]
+# **Figure 14.** Move t from one digit to the other, in pixels and in code. Note what happens around the
+# middle: the pixels show both digits at once, the code bends one stroke into another. Some codes on the
+# way belong to no digit.
+
+# %% [markdown]
+# ## 2.11 · What we have seen
+#
+# - A convolution uses few weights everywhere. At equal time and equal code it reconstructs better than
+#   an MLP.
+# - Count the numbers of a code before you praise it: 64 × 7 × 7 is larger than the image.
+# - How a decoder enlarges decides about checkerboards and about time.
+# - The same loss with a damaged input denoises, fills in and colours. It answers with a mean where the
+#   input leaves a choice.
+# - An autoencoder compresses what it was trained on, and nothing else.
+# - The reconstruction error is a poor alarm for simple images. A density of the codes is a better one.
+# - A density fitted to the codes also makes the decoder generate.
+#
+# **To think about.** (1) You permute the pixels of all images in the same way and train both networks
+# again. Which error changes? (2) Your colleague trains an autoencoder on healthy X-ray images
+# and wants to find the ill ones. What do you ask first? (3) The mixture was fitted after training. What
+# could be gained if the encoder knew during training which density its codes should have?
+#
+# <details><summary>Some answers</summary>
+#
+# (1) That of the convolutional one: it relies on neighbours. The MLP never knew them. (2) Whether ill images
+# are more complicated or simpler than healthy ones, and what the AUROC is for each illness, not for all together.
+# (3) Codes that leave no holes and a density that need not be guessed; the price is paid in
+# reconstruction. Notebook 03 derives it.
+#
+# </details>
+#
+# *Next:* **03 · The variational autoencoder**, in which the density of the codes is part of the loss.
