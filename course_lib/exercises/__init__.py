@@ -11,13 +11,17 @@ from IPython.display import display
 from torch import Tensor
 
 from course_lib.errors import CourseError
-from course_lib.exercises import autoencoder_basics
+from course_lib.exercises import (
+    autoencoder_basics,
+    convolutional_autoencoder,
+    variational_autoencoder,
+)
 from course_lib.exercises.card import Card
 from course_lib.exercises.spec import PUBLIC_SEED, Case, Exercise, Mistake, Verdict, call
 
 __all__ = ["EXERCISES", "Case", "Exercise", "Mistake", "Verdict", "check"]
 
-NOTEBOOKS = (autoencoder_basics,)
+NOTEBOOKS = (autoencoder_basics, convolutional_autoencoder, variational_autoencoder)
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise for notebook in NOTEBOOKS for exercise in notebook.EXERCISES
 }

@@ -1,0 +1,86 @@
+"""Slips that both gradient estimators share: how the noise is drawn, and the pathwise estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor
+
+from course_lib.exercises.spec import Mistake
+from course_lib.exercises.variational_autoencoder.observe import NOISE_HINTS, seeded
+
+_N_SAMPLES = (
+    "`f` is not asked about `n_samples` points: draw that many, (S, d), whatever the number is."
+)
+
+
+def pathwise(
+    sample: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda mu, log_var, eps: (
+        mu + torch.exp(0.5 * log_var) * eps
+    ),
+    *,
+    pool: Callable[[Tensor], Tensor] = torch.mean,
+    wrt: str = "mu",
+) -> Callable:
+    """The gradient of the pooled f at these samples, with respect to `mu` or `log_var`."""
+
+    def candidate(
+        f: Callable, mu: Tensor, log_var: Tensor, n_samples: int, generator: Generator
+    ) -> Tensor:
+        leaves = {"mu": mu.clone().requires_grad_(), "log_var": log_var.clone().requires_grad_()}
+        eps = torch.randn(n_samples, *mu.shape, generator=generator, dtype=mu.dtype)
+        value = pool(f(sample(leaves["mu"], leaves["log_var"], eps)))
+        return torch.autograd.grad(value, leaves[wrt])[0]
+
+    return candidate
+
+
+def _noisy(right: Callable, noise: Callable[[Tensor, int, Generator], Tensor]) -> Callable:
+    """The right estimator on this noise, made from (mu, n_samples, generator)."""
+    return lambda f, mu, log_var, n_samples, generator: right(
+        f, mu, log_var, noise(mu, n_samples, generator)
+    )
+
+
+def _gaussian(mu: Tensor, n: int, g: Generator | None) -> Tensor:
+    return torch.randn(n, len(mu), generator=g, dtype=mu.dtype)
+
+
+def slips_of_noise(right: Callable) -> tuple[Mistake, ...]:
+    """Mistakes in the noise of an estimator `right(f, mu, log_var, noise)`; noise: (S, d)."""
+    other = NOISE_HINTS["another generator gives another result"]
+    return (
+        Mistake(
+            "global noise",
+            _noisy(right, lambda mu, n, g: _gaussian(mu, n, None)),
+            NOISE_HINTS["all noise comes from the generator"],
+        ),
+        Mistake(
+            "seed of its own", _noisy(right, lambda mu, n, g: _gaussian(mu, n, seeded(0))), other
+        ),
+        Mistake(
+            "generator set back",
+            _noisy(right, lambda mu, n, g: _gaussian(mu, n, g.manual_seed(0))),
+            other,
+        ),
+        Mistake("one sample", _noisy(right, lambda mu, n, g: _gaussian(mu, 1, g)), _N_SAMPLES),
+        Mistake("always ten", _noisy(right, lambda mu, n, g: _gaussian(mu, 10, g)), _N_SAMPLES),
+        Mistake(
+            "one noise for all samples",
+            _noisy(right, lambda mu, n, g: _gaussian(mu, 1, g).expand(n, -1)),
+            "All samples share one noise, so `f` is asked n_samples times about the same z. Draw "
+            "(S, d) numbers.",
+        ),
+        Mistake(
+            "one noise for all latents",
+            _noisy(right, lambda mu, n, g: _gaussian(mu[:1], n, g).expand(-1, len(mu))),
+            "All latents of a sample share one noise, so z moves along a line only. Draw (S, d) "
+            "numbers.",
+        ),
+        Mistake(
+            "uniform noise",
+            _noisy(right, lambda mu, n, g: torch.rand(n, len(mu), generator=g, dtype=mu.dtype)),
+            "Your noise is uniform (`torch.rand`). Gaussian noise is `torch.randn`.",
+        ),
+    )
