@@ -92,7 +92,7 @@ def observe_kl_estimate(candidate: Callable, case: Any) -> dict[str, Any]:
     record |= noise_of(lambda g: candidate(mu.clone(), log_var.clone(), 2, g), seed)
     if not record[FROM_GENERATOR]:
         return record
-    for n_samples, rows in ((2, 10_000), (8, 2_500)):
+    for n_samples, rows in ((2, 4_000), (8, 1_000)):
         many = [t.repeat_interleave(rows, 0) for t in (mu, log_var)]  # (B · rows, d)
         estimates = candidate(*many, n_samples, seeded(seed + 2)).detach().view(len(mu), rows)
         record[OWN_NOISE] = bool(estimates.std(1).min() > 1e-9)
