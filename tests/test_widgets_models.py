@@ -96,7 +96,7 @@ def test_corruption_may_write_into_what_it_is_given():
     assert not np.any(corrupted_rows(panel)[1])
     panel.controls["level"].value = 0.0
     rows = corrupted_rows(panel)
-    assert (X == before).all() and (np.stack(rows[0]) == plots.to_uint8(before[:, 0])).all()
+    assert torch.equal(X, before) and (np.stack(rows[0]) == plots.to_uint8(before[:, 0])).all()
     assert (rows[0][2] == rows[1][2]).all()
     assert "corrupted 0.0" in panel.text.value
 
