@@ -34,8 +34,8 @@ AUTOENCODER_HINTS = {
     "`nn.Dropout`, which `eval()` switches off, or leave it out.",
     "each image by itself": "The code of an image depends on the others in its batch: statistics "
     "and reshapes have to leave dimension 0 alone.",
-    "each code by itself": "A decoded image depends on the other codes of its batch: statistics "
-    "and reshapes have to leave dimension 0 alone.",
+    "each code by itself": "A decoded image depends on the other codes of its batch: reshapes, "
+    "statistics and extremes have to leave dimension 0 alone. (Into [0, 1] leads a sigmoid.)",
     "the image reaches the code": "All images get the same code: what does `encode` do with x?",
     "every channel reaches the code": "Some channels never reach the code: use all of x.",
     "the code reaches the image": "All codes give the same image: what does `decode` do with z?",

@@ -103,9 +103,8 @@ BATCH = (
             autoencoder(decode=lambda m, z: decode_rightly(m, mixed(z))),
             HINTS["each code by itself"]),
     Mistake("scaled over the batch", autoencoder(decode=lambda m, z: (
-            lambda y: (y - y.min()) / (y.max() - y.min()))(m.decoder(z))), "You bring the decoded "
-            "images into [0, 1] by the extremes of the batch, so each depends on the others."
-            + SIGMOID),
+            lambda y: (y - y.min()) / (y.max() - y.min()))(m.decoder(z))),
+            HINTS["each code by itself"]),
     Mistake("dropout that stays on", autoencoder(encode=lambda m, x: m.encoder(dropped(x))),
             "`F.dropout` is random in evaluation mode too. Use `nn.Dropout`, which `eval()` "
             "switches off, or leave it out."),
@@ -124,8 +123,8 @@ CODE = (
     Mistake("image handed past the code", autoencoder(encode=remembering, decode=with_memory),
             HINTS["decode knows the code alone"]),
     Mistake("sigmoid in the code", autoencoder(encode=lambda m, x: m.encoder(x).sigmoid()),
-            "A sigmoid squeezes the code into (0, 1). The sigmoid belongs to the image, at the end "
-            "of `decode`; a code takes any value."),
+            "Every number of the code lies in (0, 1), as after a sigmoid. The sigmoid belongs to "
+            "the image, at the end of `decode`; a code takes any value."),
     Mistake("tanh in the code", autoencoder(encode=lambda m, x: m.encoder(x).tanh()),
             HINTS["the code is unbounded"]),
     Mistake("ReLU in the code", autoencoder(encode=lambda m, x: m.encoder(x).relu()),

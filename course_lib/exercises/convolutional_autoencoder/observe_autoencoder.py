@@ -164,5 +164,6 @@ def _ranges(model: nn.Module, make: Callable, x: Tensor, codes: Tensor) -> dict[
         "the code is unbounded": bool((z.abs() > 1.001).any()),
         "a convolution in encode": encoding.seen,
         "a convolution in decode": decoding.seen,
-        "model(x) is decode(encode(x))": _runs(lambda: model(x)) and _close(model(x), x_hat),
+        "model(x) is decode(encode(x))": _runs(lambda: model(x), x.shape)
+        and torch.allclose(model(x), x_hat, atol=1e-3),
     }
