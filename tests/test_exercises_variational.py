@@ -99,6 +99,12 @@ def variance_as_scale_one_by_one(mu, log_var, n_samples, generator):
     return torch.stack(terms).sum(-1).mean(0)
 
 
+def one_noise_for_all_rows(mu, log_var, n_samples, generator):
+    eps = normal(mu.shape[1], n_samples, generator=generator).T[:, None]
+    z = mu + sigma_of(log_var) * eps
+    return 0.5 * (z**2 - eps**2 - log_var).sum(-1).mean(0)
+
+
 def score_by_columns(f, mu, log_var, n_samples, generator):
     eps = normal(len(mu), n_samples, generator=generator).T
     return (f(mu + sigma_of(log_var) * eps)[:, None] * eps / sigma_of(log_var)).mean(0)
@@ -163,6 +169,7 @@ def counted_by_hand(formulas):
         ("kl_monte_carlo", prior_samples_by_rows, "samples come from the prior"),
         ("kl_monte_carlo", reversed_one_by_one, "have changed places"),
         ("kl_monte_carlo", variance_as_scale_one_by_one, "wrong spread"),
+        ("kl_monte_carlo", one_noise_for_all_rows, "All images share one noise"),
         ("score_gradient", score_with_one_sigma_by_columns, "you divide by σ once"),
         ("score_gradient", pathwise_by_columns, "that is the pathwise estimator"),
         ("score_gradient", numpy_noise, "Not all noise comes from `generator`"),

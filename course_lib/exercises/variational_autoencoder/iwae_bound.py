@@ -21,8 +21,7 @@ def cases(seed: int) -> list[Case]:
         Case("5 samples, 3 images", {"log_w": draw(5, 3)}),
         Case("as many samples as images", {"log_w": draw(4, 4)}),
         Case("large log-weights", {"log_w": 800 + draw(6, 2)}),
-        Case("log-weights of −800", {"log_w": -800 + draw(6, 2)}),
-        Case("images of very different weight", {"log_w": apart + draw(7, 3)}),
+        Case("log-weights around 800, 0 and −800", {"log_w": apart + draw(7, 3)}),
         Case("one sample: the bound is the ELBO", {"log_w": draw(1, 3)}),
     ]
 
