@@ -429,9 +429,9 @@ decoders = {
 }  # fmt: skip
 
 # %% [markdown]
-# A checkerboard repeats every second pixel. In the Fourier transform that is one frequency, the highest
-# one. Its **excess** is the power there over the power at the frequencies next to it, about 1 for
-# photographs and digits.
+# A checkerboard repeats every second pixel. In the Fourier transform that is the highest frequency, along
+# rows, columns or both. Its **grain** is the share of an image's power with periods of 2 to 2.4 pixels;
+# the strokes of digits have little of it.
 #
 # **Prediction.** The decoders above have random weights. Which of the four show a checkerboard? Does
 # training remove it, and how fast? Which one takes the most time for a step?
@@ -439,13 +439,12 @@ decoders = {
 # ✎ *Double-click here and write your answer:*
 
 # %%
-def checkerboard(images: Tensor) -> float:
-    """Power at period 2, over that of the next longer period: rows and columns of (B, 1, H, W)."""
+def grain(images: Tensor) -> float:
+    """Share of the power of (B, 1, H, W) that has a period of 2 to 2.4 pixels, in [0, 1]."""
+    images = images - images.mean((2, 3), keepdim=True)
     power = (torch.fft.fft2(images[:, 0]).abs() ** 2).mean(0)  # (H, W)
-    n = len(power) // 2  # the index of period 2
-    peak = power[n, 0] + power[0, n]
-    beside = (power[n - 1, 0] + power[n + 1, 0] + power[0, n - 1] + power[0, n + 1]) / 2
-    return float(peak / beside)
+    fine = [torch.fft.fftfreq(n).abs() > 1 / 2.4 for n in power.shape]
+    return float(power[fine[0][:, None] | fine[1]].sum() / power.sum())
 
 
 # %%
@@ -459,12 +458,12 @@ with torch.no_grad():
 
 # %%
 optimizers = {way: torch.optim.Adam(d.parameters(), lr=2e-3) for way, d in decoders.items()}
-took, excess, early = {way: [] for way in ways}, {way: [] for way in ways}, {}
+took, grains, early = {way: [] for way in ways}, {way: [] for way in ways}, {}
 for step, batch in enumerate(torch.randint(len(Z), (201, 64))):
     for way, decoder in decoders.items():
         if step % 20 == 0:
             images = decoder(Z_test[:500]).detach()
-            excess[way].append(checkerboard(images))
+            grains[way].append(grain(images))
         if step == 40:
             early[way] = images
         start = time.perf_counter()
@@ -475,15 +474,15 @@ for step, batch in enumerate(torch.randint(len(Z), (201, 64))):
         took[way].append(1000 * (time.perf_counter() - start))
 
 # %%
-print(f"excess at period 2 of real digits: {checkerboard(X_test[:500]):.1f}")
+print(f"grain of real digits: {grain(X_test[:500]):.1%}")
 for way in ways:
-    before, now, end = excess[way][0], excess[way][2], excess[way][-1]
-    print(f"{way:18s} untrained {before:6.1f}, 40 steps {now:5.1f}, 200 steps {end:4.1f}; ", end="")
+    before, now, end = grains[way][0], grains[way][2], grains[way][-1]
+    print(f"{way:18s} untrained {before:5.1%}, 40 steps {now:5.1%}, 200 steps {end:5.1%}; ", end="")
     print(f"{torch.tensor(took[way]).median():4.1f} ms a step")
 
 # %%
-fig = plt.figure(figsize=(12, 5.2))
-pictures, chart = fig.subfigures(1, 2, width_ratios=[1.25, 1])
+fig = plt.figure(figsize=(12, 4.4))
+pictures, chart = fig.subfigures(1, 2, width_ratios=[1.45, 1])
 for column, way in zip(pictures.subplots(2, 4).T, ways):
     raw = untrained[way][0, 0]
     column[0].imshow((raw - raw.min()) / (raw.max() - raw.min()))
@@ -492,15 +491,15 @@ for column, way in zip(pictures.subplots(2, 4).T, ways):
     for ax in column:
         ax.set_axis_off()
 ax = chart.subplots()
-lines = {way: (range(0, 201, 20), values) for way, values in excess.items()}
-plots.curves(lines, ax, x_label="step", y_label="excess at period 2")
+lines = {way: (range(0, 201, 20), values) for way, values in grains.items()}
+plots.curves(lines, ax, x_label="step", y_label="grain, share of power")
 ax.set_yscale("log")
 ax.legend(fontsize=11)
 plt.show()
 
 # %% [markdown]
 # **Figure 4.** Left: one code through four decoders, with random weights, contrast stretched (top), and
-# after 40 steps (bottom). Right: the excess during training, on a logarithmic axis. Note the regular grain of random weights in all but one. Only resizing starts smooth, because neighbours begin as copies of one pixel. Training has to unlearn the grain that the others start with. A kernel of 4 is divided by the stride, so its stamps overlap evenly; with random weights this alone does not help. Which way is fastest depends on the sizes and on the machine: measure it on yours.
+# after 40 steps (bottom). Right: the grain during training, on a logarithmic axis. Note the regular grain of random weights in all but one, and what is left of it after 40 steps. Only resizing starts smooth, because neighbours begin as copies of one pixel. Training has to unlearn the grain that the others start with. A kernel of 4 is a multiple of the stride, so its stamps overlap evenly; with random weights this alone does not help. Which way is fastest depends on the sizes and on the machine: measure it on yours.
 
 # %% [markdown]
 # ## 2.5 · What the code knows
@@ -973,7 +972,7 @@ plt.show()
 
 # %% [markdown]
 # **Figure 11.** Left: rate and distortion, bytes against error. Right: digits at low rates, and
-# inverted digits. Note that at the smallest size that JPEG reaches the code has less than its error, but that JPEG's error falls on with more bytes. The code's does not: after a few bits per number the bottleneck is what is lost, and more bits buy nothing. For inverted digits the code is useless. It is short because the decoder knows digits, and knows nothing else.
+# inverted digits. Note that at the smallest size that JPEG reaches the code has the smaller error, but that JPEG's error falls on with more bytes. The code's does not: after a few bits per number the bottleneck is what is lost, and more bits buy nothing. For inverted digits the code is useless. It is short because the decoder knows digits, and knows nothing else.
 
 # %% [markdown]
 # ## 2.9 · Finding what is odd
@@ -1037,13 +1036,14 @@ for name in ["two", "one", "blank"]:
 print(f"normal digits: mean error {errors['normal'].mean():.2f}")
 
 # %% [markdown]
-# The alarm finds twos and misses ones. A one is a single stroke, and whoever can draw a four can draw a
-# one. Blank images are simpler still. The error measures how *complicated* an image is, and only
-# among images of equal complexity how unusual.
+# The alarm finds most twos, and never a blank image, whose AUROC is far below ½: nothing is easier to
+# draw than nothing. Ones depend on how they are written. A plain stroke, as in MNIST, is simpler than any normal digit
+# and passes as more normal than normal; with serifs and a foot, as in the stand-in, it does not. The
+# error measures how *complicated* an image is, and only among images of equal complexity how unusual.
 #
 # The repair asks another question: not "can this code be decoded?" but "do normal images have such codes?"
 # We fit a Gaussian to the codes of normal images and measure how far a code lies from its mean, in
-# units of its covariance, the **Mahalanobis distance**.
+# units of its covariance, the (squared) **Mahalanobis distance**.
 
 # %%
 with torch.no_grad():
@@ -1067,7 +1067,7 @@ axes[1].legend()
 plt.show()
 
 # %% [markdown]
-# **Figure 12.** Two alarms on normal digits and on digits that were held out. Left: ones lie to the *left* of normal digits, where no threshold finds them. Right: by the distance of the code they are no longer left of them. (The last bar collects all that lies beyond.)
+# **Figure 12.** Two alarms on normal digits and on digits that were held out. Look first at the ones on the left: where they are plain strokes they lie *left* of the normal digits, and no threshold finds them. By the distance of the code (right) they have moved to the other side. The last bar collects all that lies beyond.
 
 # %% [markdown]
 # ## 2.10 · What is missing is a density
