@@ -8,7 +8,12 @@ import torch
 from torch import Generator, Tensor
 
 from course_lib.exercises.spec import Mistake
-from course_lib.exercises.variational_autoencoder.observe import NOISE_HINTS, seeded
+from course_lib.exercises.variational_autoencoder.observe import (
+    FROM_GENERATOR,
+    NOISE_HINTS,
+    OTHER_NOISE,
+    seeded,
+)
 
 _N_SAMPLES = (
     "`f` is not asked about `n_samples` points: draw that many, (S, d), whatever the number is."
@@ -47,40 +52,33 @@ def _gaussian(mu: Tensor, n: int, g: Generator | None) -> Tensor:
     return torch.randn(n, len(mu), generator=g, dtype=mu.dtype)
 
 
+_SEED = NOISE_HINTS[OTHER_NOISE]
+_NOISES = (
+    ("global noise", lambda mu, n, g: _gaussian(mu, n, None), NOISE_HINTS[FROM_GENERATOR]),
+    ("seed of its own", lambda mu, n, g: _gaussian(mu, n, seeded(0)), _SEED),
+    ("generator set back", lambda mu, n, g: _gaussian(mu, n, g.manual_seed(0)), _SEED),
+    ("one sample", lambda mu, n, g: _gaussian(mu, 1, g), _N_SAMPLES),
+    ("always ten", lambda mu, n, g: _gaussian(mu, 10, g), _N_SAMPLES),
+    (
+        "one noise for all samples",
+        lambda mu, n, g: _gaussian(mu, 1, g).expand(n, -1),
+        "All samples share one noise, so `f` is asked n_samples times about the same z. Draw "
+        "(S, d) numbers.",
+    ),
+    (
+        "one noise for all latents",
+        lambda mu, n, g: _gaussian(mu[:1], n, g).expand(-1, len(mu)),
+        "All latents of a sample share one noise, so z moves along a line only. Draw (S, d) "
+        "numbers.",
+    ),
+    (
+        "uniform noise",
+        lambda mu, n, g: torch.rand(n, len(mu), generator=g, dtype=mu.dtype),
+        "Your noise is uniform (`torch.rand`). Gaussian noise is `torch.randn`.",
+    ),
+)
+
+
 def slips_of_noise(right: Callable) -> tuple[Mistake, ...]:
     """Mistakes in the noise of an estimator `right(f, mu, log_var, noise)`; noise: (S, d)."""
-    other = NOISE_HINTS["another generator gives another result"]
-    return (
-        Mistake(
-            "global noise",
-            _noisy(right, lambda mu, n, g: _gaussian(mu, n, None)),
-            NOISE_HINTS["all noise comes from the generator"],
-        ),
-        Mistake(
-            "seed of its own", _noisy(right, lambda mu, n, g: _gaussian(mu, n, seeded(0))), other
-        ),
-        Mistake(
-            "generator set back",
-            _noisy(right, lambda mu, n, g: _gaussian(mu, n, g.manual_seed(0))),
-            other,
-        ),
-        Mistake("one sample", _noisy(right, lambda mu, n, g: _gaussian(mu, 1, g)), _N_SAMPLES),
-        Mistake("always ten", _noisy(right, lambda mu, n, g: _gaussian(mu, 10, g)), _N_SAMPLES),
-        Mistake(
-            "one noise for all samples",
-            _noisy(right, lambda mu, n, g: _gaussian(mu, 1, g).expand(n, -1)),
-            "All samples share one noise, so `f` is asked n_samples times about the same z. Draw "
-            "(S, d) numbers.",
-        ),
-        Mistake(
-            "one noise for all latents",
-            _noisy(right, lambda mu, n, g: _gaussian(mu[:1], n, g).expand(-1, len(mu))),
-            "All latents of a sample share one noise, so z moves along a line only. Draw (S, d) "
-            "numbers.",
-        ),
-        Mistake(
-            "uniform noise",
-            _noisy(right, lambda mu, n, g: torch.rand(n, len(mu), generator=g, dtype=mu.dtype)),
-            "Your noise is uniform (`torch.rand`). Gaussian noise is `torch.randn`.",
-        ),
-    )
+    return tuple(Mistake(name, _noisy(right, noise), hint) for name, noise, hint in _NOISES)

@@ -19,7 +19,9 @@ from course_lib.exercises.variational_autoencoder.estimates import (
 )
 from course_lib.exercises.variational_autoencoder.kl_integrands import INTEGRANDS
 from course_lib.exercises.variational_autoencoder.observe import (
+    FROM_GENERATOR,
     NOISE_HINTS,
+    OTHER_NOISE,
     OWN_NOISE,
     observe_kl_estimate,
 )
@@ -110,17 +112,17 @@ MISTAKES = (
     Mistake(
         "global noise",
         lambda mu, lv, n, g: mean_of()(mu, lv, n, None),
-        NOISE_HINTS["all noise comes from the generator"],
+        NOISE_HINTS[FROM_GENERATOR],
     ),
     Mistake(
         "seed of its own",
         own_generator,
-        NOISE_HINTS["another generator gives another result"],
+        NOISE_HINTS[OTHER_NOISE],
     ),
     Mistake(
         "generator set back",
         lambda mu, lv, n, g: mean_of()(mu, lv, n, g.manual_seed(0)),
-        NOISE_HINTS["another generator gives another result"],
+        NOISE_HINTS[OTHER_NOISE],
     ),
     Mistake(
         "one noise for all samples",

@@ -19,10 +19,10 @@ from course_lib.exercises.variational_autoencoder.observe import (
 
 # (S, d) to (S,); the text is what a card shows.
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "f(z) = 4 + z₀² z₁": lambda z: 4 + z[..., 0] ** 2 * z[..., 1],
-    "f(z) = 10 where z₀ > ½, else 0": lambda z: 10 * (z.detach()[..., 0] > 0.5).to(z.dtype),
-    "f(z) = ⅓ z₀³ + z₀ z₁²": lambda z: z[..., 0] ** 3 / 3 + z[..., 0] * z[..., 1] ** 2,
-    "f(z) = Σ exp(z)": lambda z: z.exp().sum(-1),
+    "4 + z₀² z₁": lambda z: 4 + z[..., 0] ** 2 * z[..., 1],
+    "10 where z₀ > ½, else 0": lambda z: 10 * (z.detach()[..., 0] > 0.5).to(z.dtype),
+    "⅓ z₀³ + z₀ z₁²": lambda z: z[..., 0] ** 3 / 3 + z[..., 0] * z[..., 1] ** 2,
+    "Σ exp(z)": lambda z: z.exp().sum(-1),
 }
 POINTS = "different points z that f is asked about, for 5 samples"
 SECOND_CALL = "a second call with the same mu gives the same"

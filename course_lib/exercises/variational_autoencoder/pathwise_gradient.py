@@ -21,8 +21,8 @@ from course_lib.exercises.variational_autoencoder.observe_gradients import (
 def cases(seed: int) -> list[Case]:
     g = torch.Generator().manual_seed(seed)
     functions = [
-        ("a function of 2 latents", "f(z) = ⅓ z₀³ + z₀ z₁²", 2),
-        ("a function of 3 latents", "f(z) = Σ exp(z)", 3),
+        ("a function of 2 latents", "⅓ z₀³ + z₀ z₁²", 2),
+        ("a function of 3 latents", "Σ exp(z)", 3),
     ]
     return [
         Case(about, {"f": f, **draw_inputs(d, generator=g), "seed of the generator": seed})
