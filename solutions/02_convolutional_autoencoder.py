@@ -1023,7 +1023,7 @@ anomaly_auroc = check("anomaly_auroc", anomaly_auroc)
 # %%
 normal = (y != 1) & (y != 2)
 torch.manual_seed(seed)
-guard = ConvAutoencoder(1, 28, 16)
+guard = ConvAutoencoder(1, 28, 32)
 guard_losses = train_for(max(4, seconds / 2), guard, digits.train.images[normal], lr=2e-3)
 
 # %%
@@ -1113,8 +1113,8 @@ plt.show()
 
 # %%
 def to_nearest(images: Tensor) -> float:
-    """Median squared distance of images (B, 1, H, W) to their nearest training image."""
-    distance = torch.cdist(images.flatten(1), X[:20_000].flatten(1)).min(1).values
+    """Median squared distance of images (B, 1, H, W) to the nearest of 10,000 training images."""
+    distance = torch.cdist(images.flatten(1), X[:10_000].flatten(1)).min(1).values
     return float((distance**2).median())
 
 
