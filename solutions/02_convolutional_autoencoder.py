@@ -1103,7 +1103,7 @@ for ax, (name, images) in zip(axes.flat, generated.items()):
 plt.show()
 
 # %% [markdown]
-# **Figure 13.** Thirty-six codes from each of the four distributions, decoded by the same decoder. Note that the first two show strokes without a digit. The last two mostly show digits.
+# **Figure 13.** Thirty-six codes from each of the four distributions, decoded by the same decoder. Note that the first two show strokes without a digit. The Gaussian gives many digits among its images, the mixture more.
 #
 # Two numbers for what we see. The first is that of notebook 01, the median squared distance to the
 # nearest training image. It is blind to variety: one good digit a thousand times would pass. The second is a
