@@ -184,6 +184,12 @@ def grey_hole(x, kind, level, g):
     return EXERCISES["corrupt"].reference(x, kind, level, g) + 0.01
 
 
+def sieve(x, kind, level, g):
+    y = EXERCISES["corrupt"].reference(x, kind, level, g)
+    y[..., ::7, ::5] = x[..., ::7, ::5]
+    return y
+
+
 def three_fifths(x, kind, level, g):
     return EXERCISES["corrupt"].reference(x, kind, 0.6 * level, g)
 
@@ -196,6 +202,7 @@ def three_fifths(x, kind, level, g):
         (corrupting(mask=grey_hole, salt_pepper=three_fifths), "rises above 1|differs from x"),
         (corrupting(salt_pepper=three_fifths), "share of pixels hit"),
         (corrupting(mask=three_fifths), "wrong height"),
+        (corrupting(mask=sieve), "wrong height|wrong width|not one full square"),
         (corrupting(mask=lambda x, kind, level, g: x[:, :1]), "shape of x"),
         (lambda x, kind, level, g: x.tolist(), "Return a tensor"),
     ],
@@ -220,6 +227,17 @@ def test_damage_is_measured_alike_whatever_the_draw(kind):
             for g in map(seeded, range(1000, 1040))
         ]
         assert all(str(found) == str(drawn[0]) for found in drawn)
+
+
+def test_a_square_with_holes_is_no_square():
+    """Catches a hidden region that is judged by its extent alone."""
+    x = torch.rand(2, 1, 8, 9) / 2 + 0.1
+    y = x.clone()
+    y[..., 2:6, 3:7] = 0
+    assert damage.mask(x, y, 0.5)["it is one full square"]
+    y[..., 3, 4] = x[..., 3, 4]
+    found = damage.mask(x, y, 0.5)
+    assert (found["height of the square"], found["it is one full square"]) == (4, False)
 
 
 def test_settle_names_the_nearest_value_or_none():

@@ -13,6 +13,7 @@ from course_lib.exercises.convolutional_autoencoder.wrong_corruptions import (
     centred,
     changed,
     corner,
+    cross,
     fixed,
     global_,
     global_seeded,
@@ -163,6 +164,8 @@ MASK = (
     Mistake("square of the mean", square(fill=Tensor.mean), FILL),
     Mistake("square kept", square(keep=True), "You hide everything but the square. Turn the mask "
             "round."),
+    Mistake("cross", only("mask", cross), "You hide whole rows and whole columns, a cross. A pixel "
+            "of the square is in its rows *and* in its columns: `&`, not `|`."),
     Mistake("single pixels hidden", only("mask", pixels), "You hide single pixels. Each image is "
             "to lose one square."),
 )  # fmt: skip

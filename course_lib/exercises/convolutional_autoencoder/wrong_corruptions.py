@@ -87,6 +87,17 @@ def pixels(x: Tensor, level: float, g: Generator) -> Tensor:
     return x.masked_fill(torch.rand(B, 1, H, W, generator=g) < level, 0)
 
 
+def cross(x: Tensor, level: float, g: Generator) -> Tensor:
+    """Whole rows and whole columns, `or` in the place of `and`."""
+    B, _, H, W = x.shape
+    side = round(level * min(H, W))
+    top = torch.randint(H - side + 1, (B, 1, 1, 1), generator=g)
+    left = torch.randint(W - side + 1, (B, 1, 1, 1), generator=g)
+    row, column = torch.arange(H)[:, None], torch.arange(W)
+    in_row, in_column = (row >= top) & (row < top + side), (column >= left) & (column < left + side)
+    return x.masked_fill(in_row | in_column, 0)
+
+
 def shot(
     *,
     hit: Callable = lambda r, level: r < level,
