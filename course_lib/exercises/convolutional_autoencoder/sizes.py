@@ -30,6 +30,7 @@ SIDE_HINTS = {
 
 
 def conv_cases(seed: int) -> list[Case]:
+    """Sizes on which the division has a remainder, and has none."""
     g = torch.Generator().manual_seed(seed)
     m = 2 * int(torch.randint(5, 60, (), generator=g))  # even
     return [
@@ -44,6 +45,7 @@ def conv_cases(seed: int) -> list[Case]:
 
 
 def transpose_cases(seed: int) -> list[Case]:
+    """Sizes with and without output padding."""
     g = torch.Generator().manual_seed(seed)
     m = int(torch.randint(9, 60, (), generator=g))
     return [

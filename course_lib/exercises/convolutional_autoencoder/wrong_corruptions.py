@@ -70,19 +70,23 @@ def square(
 
 
 def middle(high: int, size: tuple, generator: Generator) -> Tensor:
+    """Always the same place, half of the way."""
     return torch.full(size, high // 2)
 
 
 def corner(high: int, size: tuple, generator: Generator) -> Tensor:
+    """Always the first place."""
     return torch.zeros(size, dtype=torch.long)
 
 
 def centred(high: int, size: tuple, generator: Generator) -> Tensor:
+    """Places near the middle more often than others."""
     draws = torch.stack([torch.randint(high, size, generator=generator) for _ in range(3)])
     return draws.double().mean(0).round().long()
 
 
 def pixels(x: Tensor, level: float, g: Generator) -> Tensor:
+    """Single pixels instead of a square."""
     B, _, H, W = x.shape
     return x.masked_fill(torch.rand(B, 1, H, W, generator=g) < level, 0)
 
@@ -120,22 +124,28 @@ def shot(
 
 
 def fixed(x: Tensor, kind: str, level: float, g: Generator) -> tuple:
+    """A new generator with a seed of its own."""
     return x, kind, level, Generator().manual_seed(0)
 
 
 def rewound(x: Tensor, kind: str, level: float, g: Generator) -> tuple:
+    """A generator set back to its seed."""
     return x, kind, level, Generator().manual_seed(g.initial_seed())
 
 
 def global_(x: Tensor, kind: str, level: float, g: Generator) -> tuple:
+    """The global random numbers."""
     return x, kind, level, torch.default_generator
 
 
 def global_seeded(x: Tensor, kind: str, level: float, g: Generator) -> tuple:
+    """The global random numbers, after seeding them."""
     return x, kind, level, torch.manual_seed(g.initial_seed())
 
 
 def in_place(kind: str) -> Callable:
+    """Wrong for one kind: writes into the images it is given."""
+
     def wrong(x: Tensor, level: float, g: Generator) -> Tensor:
         return x.copy_(reference("corrupt")(x, kind, level, g))
 
