@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
@@ -29,3 +30,15 @@ def neighbour_accuracy(
     """Share of test codes whose k nearest training codes vote for the right class, in [0, 1]."""
     classifier = KNeighborsClassifier(k).fit(z_train.numpy(), y_train.numpy())
     return float(classifier.score(z_test.numpy(), y_test.numpy()))
+
+
+def two_sample_accuracy(a: Tensor, b: Tensor, *, seed: int = 0) -> float:
+    """How often a random forest knows which of two sets an unseen image is from: ½ if alike.
+
+    a, b: (N, D) images, as many of each. Judged on the images that each tree has not seen.
+    Source: Lopez-Paz & Oquab (2017), "Revisiting classifier two-sample tests".
+    """
+    images = torch.cat([a, b]).flatten(1).numpy()
+    kind = torch.arange(len(images)).numpy() < len(a)
+    forest = RandomForestClassifier(100, oob_score=True, random_state=seed)
+    return float(forest.fit(images, kind).oob_score_)

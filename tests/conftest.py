@@ -6,9 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from course_lib.commands import cli
 
+# The tests' tensors are small: threads would spend their time waiting for each other. Notebooks run
+# in processes of their own, with all cores.
+torch.set_num_threads(1)
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -141,12 +141,34 @@ def test_copies_have_the_same_cells(texts, stem):
 # --- run --------------------------------------------------------------------------------------
 
 
+# Run after a notebook's last cell: every control of every slider goes to another place.
+MOVE = """\
+from course_lib.widgets import Panel
+
+for name, panel in [(n, p) for n, p in globals().items() if n[0] != "_" and isinstance(p, Panel)]:
+    for label, control in panel.controls.items():
+        before = {n: image.value for n, image in panel.images.items()}, panel.text.value
+        if hasattr(control, "options"):
+            control.index = 0 if control.index else len(control.options) - 1
+        else:
+            control.value = control.min if control.value == control.max else control.max
+        after = {n: image.value for n, image in panel.images.items()}, panel.text.value
+        moved = panel.error is None and before[0] != after[0] and before[1] != after[1]
+        print(f"{name}/{label}: {'moved' if moved else 'stuck'}")
+"""
+
+
 class Run:
-    """One notebook run once: `seconds`, `report`, and what each code cell showed, by cell id."""
+    """One notebook run once: `seconds`, `report`, and what each code cell showed, by cell id.
+
+    `moves` is what the sliders printed when they were moved after the last cell.
+    """
 
     def __init__(self, text, folder):
         path = folder / "notebook.ipynb"
-        path.write_text(text, encoding="utf-8")
+        with_moves = nbformat.reads(text, as_version=nbformat.NO_CONVERT)
+        with_moves.cells.append(nbformat.v4.new_code_cell(MOVE, id="move"))
+        nbformat.write(with_moves, path)
         env = environment() | {"NBVAL_OUTPUTS": str(folder / "outputs.json")}
         command = [sys.executable, "-m", "pytest", "-p", "nbval_outputs", "-p", "no:cacheprovider"]
         command += ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={CELL_LIMIT}"]
@@ -163,6 +185,9 @@ class Run:
         self.seconds = min(wall, busy / 2) if busy else wall
         self.passed, self.report = done.returncode == 0, done.stdout + done.stderr
         self.cells = json.loads((folder / "outputs.json").read_text(encoding="utf-8"))
+        moved = [cell for cell in self.cells if cell["id"] == "move"]
+        self.cells = [cell for cell in self.cells if cell["id"] != "move"]
+        self.moves = words([out for cell in moved for out in cell["outputs"]]).split("\n")
         self.shown = {cell["id"]: cell["outputs"] for cell in self.cells}
         # The kernel runs in this folder: whatever else lies there was left by the notebook.
         kept = {"notebook.ipynb", "outputs.json"}
@@ -257,6 +282,17 @@ def test_each_caption_has_its_figure(run, texts, stem, copy):
             above = cell.id
         elif cell.source.lstrip().startswith("**Figure"):
             assert any(map(is_picture, shown[above])), cell.source[:80]
+
+
+@pytest.mark.notebook
+@runs_of
+def test_every_slider_drives_its_pictures(run, texts, stem, copy):
+    """Catches a slider whose model fails at its ends, or whose picture or text stands still."""
+    moves = [line for line in run(stem, copy).moves if line]
+    assert moves and all(line.endswith(": moved") for line in moves), moves
+    source = texts[f"{COPIES[copy]}/{stem}.ipynb"]
+    shown = source.count("= widgets.")
+    assert len({line.split("/")[0] for line in moves}) == shown
 
 
 @pytest.mark.notebook

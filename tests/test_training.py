@@ -215,6 +215,14 @@ def test_bad_input_is_refused_before_training(data, options, words):
         next(fit(small(), losses.autoencoder_objective, data, **{"epochs": 1, **options}))
 
 
+def test_two_sample_accuracy_is_chance_for_one_distribution_and_one_for_two():
+    """Catches a forest judged on what it was trained on, or labels that do not fit the images."""
+    g = torch.Generator().manual_seed(0)
+    a, b = torch.randn(2, 300, 20, generator=g)
+    assert abs(metrics.two_sample_accuracy(a, b) - 0.5) < 0.07  # 600 images: 3.4 standard errors
+    assert metrics.two_sample_accuracy(a, b + 3) > 0.98
+
+
 def test_neighbour_accuracy_of_separated_classes_is_one_and_of_noise_is_chance():
     """Catches swapped arguments or a vote that ignores the codes."""
     g = torch.Generator().manual_seed(0)
