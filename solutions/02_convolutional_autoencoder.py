@@ -307,7 +307,7 @@ for channels, size in [(1, 28), (3, 32), (3, 64)]:
 # is used. The objective comes from the library now; it is the squared error you know.
 #
 # A third line is a repair. At first every gradient says "darker", and long ones drive the sigmoid so
-# far below 0 that all images stay black and no gradient comes back. So gradients longer than 5 are
+# far below 0 that all images stay black and no gradient comes back. So gradients longer than 1 are
 # cut to that length.
 
 # %%
@@ -343,7 +343,7 @@ def train_step(model: nn.Module, x: Tensor, objective: Callable, optimizer) -> f
     loss, _ = objective(model, x)
     optimizer.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     return loss.item()
 
@@ -475,7 +475,7 @@ for step, batch in enumerate(torch.randint(len(Z), (201, 64))):
         loss = squared_error(X[batch], decoder(Z[batch])).mean()
         optimizers[way].zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(decoder.parameters(), 5.0)
+        nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
         optimizers[way].step()
         took[way].append(1000 * (time.perf_counter() - start))
 
