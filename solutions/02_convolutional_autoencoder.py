@@ -794,7 +794,7 @@ for ax in axes[1:]:
 plt.show()
 
 # %% [markdown]
-# **Figure 7.** Three kinds of damage, and what undoes them. Note that the autoencoder makes the noise worse: it never saw such inputs, and its code answers with strokes that were never there. The restorer has the same layers and another pair of images in its loss. We print medians, because an image whose hole fell on black paper has no error at all and infinitely many decibels.
+# **Figure 7.** Three kinds of damage, and what undoes them. Note that the autoencoder of section 2.3 is no help: it never saw such inputs, and its code answers noise with strokes that were never there. The restorer has the same layers and another pair of images in its loss. We print medians, because an image whose hole fell on black paper has no error at all and infinitely many decibels.
 #
 # Filling in a hole is called **inpainting**, and there we know more: outside of the hole the input
 # is right, so we keep it and take from the network only what is missing.
