@@ -550,7 +550,7 @@ for name, points in features.items():
     print(f"{name:20s} NMI {min(nmi):.2f} to {max(nmi):.2f} in three runs")
 
 # %% [markdown]
-# Runs of k-means differ, so we look at several before we compare. The codes are sorted by digit about as well as the pixels are, not much better: the loss asked for pixels, not for classes. What was gained is size, 32 numbers in place of 784. k-means finds ten round groups, and digits are not round groups.
+# Runs of k-means differ, so we look at several before we compare. The codes are sorted by digit about as well as the pixels or a little better, not much: the loss asked for pixels, not for classes. What was gained is size, 32 numbers in place of 784. k-means finds ten round groups, and digits are not round groups.
 #
 # ### Exercise 4 · `knn_retrieve`
 #
@@ -606,8 +606,8 @@ plt.show()
 # %% [markdown]
 # **Figure 6.** Left of the line a test image, right of it the ten test images with the nearest codes.
 # Note that neighbours share slant and width of the stroke as well, and that a wrong neighbour
-# resembles the query. The code finds neighbours about as well as all 784 pixels do, from a twenty-fourth of the
-# numbers.
+# resembles the query. The code finds neighbours at least about as well as all 784 pixels do, from a
+# twenty-fourth of the numbers.
 
 # %% [markdown]
 # ## 2.6 · Restoring: denoising and filling in
@@ -1042,10 +1042,11 @@ for name in ["two", "one", "blank"]:
 print(f"normal digits: mean error {errors['normal'].mean():.2f}")
 
 # %% [markdown]
-# The alarm finds most twos, and never a blank image, whose AUROC is far below ½: nothing is easier to
-# draw than nothing. Ones depend on how they are written. A plain stroke, as in MNIST, is simpler than any normal digit
-# and passes as more normal than normal; with serifs and a foot, as in the stand-in, it does not. The
-# error measures how *complicated* an image is, and only among images of equal complexity how unusual.
+# The alarm finds most twos. An AUROC below ½ means that anomalies pass as *more* normal than normal
+# images. In MNIST this happens to ones, plain strokes that whoever can draw a four can draw, and to blank
+# images, since nothing is easier to draw than nothing. Where ones have a serif and a foot, as in the
+# stand-in, they come out near ½, and a blank page may be far from all that was seen. The error measures
+# how *hard to draw* an image is. That is not the same as unusual.
 #
 # The repair asks another question: not "can this code be decoded?" but "do normal images have such codes?"
 # We fit a Gaussian to the codes of normal images and measure how far a code lies from its mean, in
