@@ -649,7 +649,7 @@ def corrupt(x: Tensor, kind: str, level: float, generator: torch.Generator) -> T
     of round(level · min(H, W)) pixels a side, at a place drawn for each image by itself.
     """
     ### BEGIN SOLUTION
-    B, C, H, W = x.shape
+    B, _, H, W = x.shape
     if kind == "gaussian":
         return (x + level * torch.randn(x.shape, generator=generator, dtype=x.dtype)).clamp(0, 1)
     if kind == "salt_pepper":
