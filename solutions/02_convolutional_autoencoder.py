@@ -235,7 +235,8 @@ plt.show()
 #
 # *Difficulty ●●○ · importance ●●● · 20 minutes.* Two convolutions, then a linear layer to
 # `latent_dim` numbers; a linear layer, then two convolutions and an upsampling back to an image. It
-# has to work for 1 and 3 channels and for every side that is a multiple of 4.
+# has to work for 1 and 3 channels and for every side that is a multiple of 4. There is at least one
+# convolution each way, no activation on the code, and `decode` knows nothing but the code.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -259,27 +260,35 @@ plt.show()
 
 # %% exercise="ConvAutoencoder"
 class ConvAutoencoder(nn.Module):
-    """z = encode(x), (B, latent_dim); x̂ = decode(z), (B, channels, H, W) in [0, 1]; size: H = W, or (H, W)."""
+    """Images of `size` pixels a side, or (H, W), through a code of `latent_dim` numbers."""
+
     def __init__(self, channels: int, size: int | tuple[int, int], latent_dim: int) -> None:
         super().__init__()
-        h, w = (size // 4, size // 4) if isinstance(size, int) else (size[0] // 4, size[1] // 4)
+        H, W = (size, size) if isinstance(size, int) else size
         ### BEGIN SOLUTION
+        h, w = H // 4, W // 4
         self.encoder = nn.Sequential(
             nn.Conv2d(channels, 32, 8, stride=4, padding=2), nn.SiLU(),  # (B, 32, h, w)
-            nn.Conv2d(32, 32, 3, padding=1), nn.SiLU(), nn.Flatten(), nn.Linear(32 * h * w, latent_dim))
+            nn.Conv2d(32, 32, 3, padding=1), nn.SiLU(),
+            nn.Flatten(), nn.Linear(32 * h * w, latent_dim),
+        )
         self.decoder = nn.Sequential(
-            nn.Linear(latent_dim, 32 * h * w), nn.SiLU(), nn.Unflatten(1, (32, h, w)), nn.Conv2d(32, 32, 3, padding=1),
-            nn.SiLU(), nn.Conv2d(32, 16 * channels, 3, padding=1), nn.PixelShuffle(4), nn.Sigmoid())
+            nn.Linear(latent_dim, 32 * h * w), nn.SiLU(), nn.Unflatten(1, (32, h, w)),
+            nn.Conv2d(32, 32, 3, padding=1), nn.SiLU(),
+            nn.Conv2d(32, 16 * channels, 3, padding=1), nn.PixelShuffle(4),  # (B, C, H, W)
+        )
         ### END SOLUTION
 
     def encode(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) in [0, 1] to (B, latent_dim), any real numbers."""
         ### BEGIN SOLUTION
         return self.encoder(x)
         ### END SOLUTION
 
     def decode(self, z: Tensor) -> Tensor:
+        """(B, latent_dim) to (B, C, H, W) in [0, 1]."""
         ### BEGIN SOLUTION
-        return self.decoder(z)
+        return torch.sigmoid(self.decoder(z))
         ### END SOLUTION
 
     def forward(self, x: Tensor) -> Tensor:
@@ -434,7 +443,8 @@ decoders = {
 }  # fmt: skip
 
 # %% [markdown]
-# A checkerboard repeats every second pixel. In the Fourier transform that is the highest frequency, along
+# A checkerboard repeats every second pixel. In the Fourier transform that is the highest frequency,
+# along
 # rows, columns or both. Its **grain** is the share of an image's power with periods of 2 to 2.4 pixels;
 # the strokes of digits have little of it.
 #
@@ -505,7 +515,12 @@ plt.show()
 
 # %% [markdown]
 # **Figure 4.** Left: one code through four decoders, with random weights, contrast stretched (top), and
-# after 40 steps (bottom). Right: the grain during training, on a logarithmic axis. Note the regular grain of random weights in all but one, and what is left of it after 40 steps. Only resizing starts smooth, because neighbours begin as copies of one pixel. Training has to unlearn the grain that the others start with. A kernel of 4 is a multiple of the stride, so its stamps overlap evenly; with random weights this alone does not help. Which way is fastest depends on the sizes and on the machine: measure it on yours.
+# after 40 steps (bottom). Right: the grain during training, on a logarithmic axis. Note the regular
+# grain of random weights in all but one, and what is left of it after 40 steps. Only resizing
+# starts smooth, because neighbours begin as copies of one pixel. Training has to unlearn the grain
+# that the others start with. A kernel of 4 is a multiple of the stride, so its stamps overlap
+# evenly; with random weights this alone does not help. Which way is fastest depends on the sizes
+# and on the machine: measure it on yours.
 
 # %% [markdown]
 # ## 2.5 · What the code knows
@@ -550,7 +565,10 @@ for name, points in features.items():
     print(f"{name:20s} NMI {min(nmi):.2f} to {max(nmi):.2f} in three runs")
 
 # %% [markdown]
-# Runs of k-means differ, so we look at several before we compare. The codes are sorted by digit about as well as the pixels or a little better, not much: the loss asked for pixels, not for classes. What was gained is size, 32 numbers in place of 784. k-means finds ten round groups, and digits are not round groups.
+# Runs of k-means differ, so we look at several before we compare. The codes are sorted by digit
+# about as well as the pixels or a little better, not much: the loss asked for pixels, not for
+# classes. What was gained is size, 32 numbers in place of 784. k-means finds ten round groups, and
+# digits are not round groups.
 #
 # ### Exercise 4 · `knn_retrieve`
 #
@@ -586,7 +604,8 @@ def knn_retrieve(z: Tensor, query: int, k: int) -> Tensor:
 knn_retrieve = check("knn_retrieve", knn_retrieve)
 
 # %% [markdown]
-# **Precision at 10** is the share of the ten neighbours that show the same digit, averaged over queries.
+# **Precision at 10** is the share of the ten neighbours that show the same digit, averaged over
+# queries.
 
 # %%
 for name, points in features.items():
@@ -628,7 +647,8 @@ plt.show()
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Salt and pepper take two draws for each pixel: one says whether it is hit, one whether it becomes 0 or 1.
+# Salt and pepper take two draws for each pixel: one says whether it is hit, one whether it becomes
+# 0 or 1.
 # `torch.where(hit, a, b)` chooses.
 #
 # </details>
@@ -642,11 +662,14 @@ plt.show()
 
 # %% exercise="corrupt"
 def corrupt(x: Tensor, kind: str, level: float, generator: torch.Generator) -> Tensor:
-    """A damaged copy of x (B, C, H, W), in [0, 1] as x is; level in [0, 1], 0 changes nothing.
+    """A damaged copy of x, in [0, 1] as x is; level 0 changes nothing, and x stays as it was.
 
-    "gaussian": x + level · N(0, 1), clamped to [0, 1]. "salt_pepper": each pixel is replaced with
-    probability `level`, by 0 or 1 with equal chances. "mask": each image loses one square, set to 0,
-    of round(level · min(H, W)) pixels a side, at a place drawn for each image by itself.
+    "gaussian": x + level · N(0, 1), clamped to [0, 1].
+    "salt_pepper": each pixel is hit with probability `level`: all its channels become 0, or all 1,
+    with equal chances.
+    "mask": each image loses one square, set to 0, of round(level · min(H, W)) pixels a side, at a
+    place drawn for each image by itself.
+    x: (B, C, H, W); level: in [0, 1]. Every random number comes from `generator`.
     """
     ### BEGIN SOLUTION
     B, _, H, W = x.shape
@@ -710,7 +733,8 @@ denoising_loss = check("denoising_loss", denoising_loss)
 #
 # <details><summary>Hint 1</summary>
 #
-# First a mean squared error for each image, (B,), then the logarithm. The mean of the logarithms is not the
+# First a mean squared error for each image, (B,), then the logarithm. The mean of the logarithms is
+# not the
 # logarithm of the mean.
 #
 # </details>
@@ -794,7 +818,10 @@ for ax in axes[1:]:
 plt.show()
 
 # %% [markdown]
-# **Figure 7.** Three kinds of damage, and what undoes them. Note that the autoencoder of section 2.3 is no help: it never saw such inputs, and its code answers noise with strokes that were never there. The restorer has the same layers and another pair of images in its loss. We print medians, because an image whose hole fell on black paper has no error at all and infinitely many decibels.
+# **Figure 7.** Three kinds of damage, and what undoes them. Note that the autoencoder of section
+# 2.3 is no help: it never saw such inputs, and its code answers noise with strokes that were never
+# there. The restorer has the same layers and another pair of images in its loss. We print medians,
+# because an image whose hole fell on black paper has no error at all and infinitely many decibels.
 #
 # Filling in a hole is called **inpainting**, and there we know more: outside of the hole the input
 # is right, so we keep it and take from the network only what is missing.
@@ -815,7 +842,9 @@ plots.image_rows({"with hole": grey[:12], "filled in": filled[:12], "truth": X_t
 plt.show()
 
 # %% [markdown]
-# **Figure 8.** Holes of 11 × 11 pixels, drawn in grey here and black for the network. Note that short gaps are closed and that open choices are answered with grey: where several strokes would fit, squared error asks for their mean.
+# **Figure 8.** Holes of 11 × 11 pixels, drawn in grey here and black for the network. Note that
+# short gaps are closed and that open choices are answered with grey: where several strokes would
+# fit, squared error asks for their mean.
 #
 # The panel runs your own `corrupt` and your own networks. Find the level at which the restored digit
 # becomes another one.
@@ -867,7 +896,8 @@ paint_losses = train_for(
 )
 
 # %% [markdown]
-# The network's picture is blurred by its bottleneck, but we know the brightness of each pixel. So we take
+# The network's picture is blurred by its bottleneck, but we know the brightness of each pixel. So
+# we take
 # from the network only the **chroma**, its picture minus its grey, and add it to the grey picture.
 
 # %%
@@ -887,7 +917,9 @@ plots.image_rows({name: x[:10] for name, x in rows.items()}, ax)
 plt.show()
 
 # %% [markdown]
-# **Figure 10.** Ten test images coloured from their grey. Note that the colours are paler than the truth, as the last line printed says. Where one grey may come from several colours, squared error asks for the mean of them, and the mean of many colours is near grey.
+# **Figure 10.** Ten test images coloured from their grey. Note that the colours are paler than the
+# truth, as the last line printed says. Where one grey may come from several colours, squared error
+# asks for the mean of them, and the mean of many colours is near grey.
 
 # %% [markdown]
 # ## 2.8 · Compressing, against JPEG
@@ -978,7 +1010,10 @@ plt.show()
 
 # %% [markdown]
 # **Figure 11.** Left: rate and distortion, bytes against error. Right: digits at low rates, and
-# inverted digits. Note that at the smallest size that JPEG reaches the code has the smaller error, but that JPEG's error falls on with more bytes. The code's does not: after a few bits per number the bottleneck is what is lost, and more bits buy nothing. For inverted digits the code is useless. It is short because the decoder knows digits, and knows nothing else.
+# inverted digits. Note that at the smallest size that JPEG reaches the code has the smaller error,
+# but that JPEG's error falls on with more bytes. The code's does not: after a few bits per number
+# the bottleneck is what is lost, and more bits buy nothing. For inverted digits the code is
+# useless. It is short because the decoder knows digits, and knows nothing else.
 
 # %% [markdown]
 # ## 2.9 · Finding what is odd
@@ -1043,12 +1078,14 @@ print(f"normal digits: mean error {errors['normal'].mean():.2f}")
 
 # %% [markdown]
 # The alarm finds most twos. An AUROC below ½ means that anomalies pass as *more* normal than normal
-# images. In MNIST this happens to ones, plain strokes that whoever can draw a four can draw, and to blank
+# images. In MNIST this happens to ones, plain strokes that whoever can draw a four can draw, and to
+# blank
 # images, since nothing is easier to draw than nothing. Where ones have a serif and a foot, as in the
 # stand-in, they come out near ½, and a blank page may be far from all that was seen. The error measures
 # how *hard to draw* an image is. That is not the same as unusual.
 #
-# The repair asks another question: not "can this code be decoded?" but "do normal images have such codes?"
+# The repair asks another question: not "can this code be decoded?" but "do normal images have such
+# codes?"
 # We fit a Gaussian to the codes of normal images and measure how far a code lies from its mean, in
 # units of its covariance, the (squared) **Mahalanobis distance**.
 
@@ -1074,7 +1111,10 @@ axes[1].legend()
 plt.show()
 
 # %% [markdown]
-# **Figure 12.** Two alarms on normal digits and on digits that were held out. Look first at the ones on the left: where they are plain strokes they lie *left* of the normal digits, and no threshold finds them. By the distance of the code (right) they have moved to the other side. The last bar collects all that lies beyond.
+# **Figure 12.** Two alarms on normal digits and on digits that were held out. Look first at the
+# ones on the left: where they are plain strokes they lie *left* of the normal digits, and no
+# threshold finds them. By the distance of the code (right) they have moved to the other side. The
+# last bar collects all that lies beyond.
 
 # %% [markdown]
 # ## 2.10 · What is missing is a density
@@ -1110,10 +1150,13 @@ for ax, (name, images) in zip(axes.flat, generated.items()):
 plt.show()
 
 # %% [markdown]
-# **Figure 13.** Thirty-six codes from each of the four distributions, decoded by the same decoder. Note that the first two show strokes without a digit. The Gaussian gives many digits among its images, the mixture more.
+# **Figure 13.** Thirty-six codes from each of the four distributions, decoded by the same decoder.
+# Note that the first two show strokes without a digit. The Gaussian gives many digits among its
+# images, the mixture more.
 #
 # Two numbers for what we see. The first is that of notebook 01, the median squared distance to the
-# nearest training image. It is blind to variety: one good digit a thousand times would pass. The second is a
+# nearest training image. It is blind to variety: one good digit a thousand times would pass. The
+# second is a
 # **two-sample test**: a random forest learns to tell drawn images from reconstructions of test images,
 # and is judged on images that its trees have not seen. Where it is right half of the time, the two
 # kinds look alike to it.
@@ -1140,7 +1183,11 @@ for name, images in {**generated, "other test images": reconstruct(conv, X_test[
     print(f"told apart from test images {told_apart(images, real):.0%}")
 
 # %% [markdown]
-# The first two fail and the fitted ones come near the test images, the mixture nearer than the single Gaussian. It is the same decoder each time. So what an autoencoder lacks is not a decoder but a density of its codes, and a random code from N(0, I) is no fair opponent for a VAE. The forest still tells all of them from real reconstructions more often than by chance: ten Gaussians are a guess about the shape of the density.
+# The first two fail and the fitted ones come near the test images, the mixture nearer than the
+# single Gaussian. It is the same decoder each time. So what an autoencoder lacks is not a decoder
+# but a density of its codes, and a random code from N(0, I) is no fair opponent for a VAE. The
+# forest still tells all of them from real reconstructions more often than by chance: ten Gaussians
+# are a guess about the shape of the density.
 #
 # Last, a walk between two images. Halfway in pixels is a double exposure. Halfway in code is one
 # image, if the codes in between are codes of digits.
@@ -1182,8 +1229,10 @@ walk
 #
 # <details><summary>Some answers</summary>
 #
-# (1) That of the convolutional one: it relies on neighbours. The MLP never knew them. (2) Whether ill images
-# are more complicated or simpler than healthy ones, and what the AUROC is for each illness, not for all together.
+# (1) That of the convolutional one: it relies on neighbours. The MLP never knew them. (2) Whether
+# ill images
+# are more complicated or simpler than healthy ones, and what the AUROC is for each illness, not for
+# all together.
 # (3) Codes that leave no holes and a density that need not be guessed; the price is paid in
 # reconstruction. Notebook 03 derives it.
 #
