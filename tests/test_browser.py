@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTEFACTS = ROOT / "test-artefacts"
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser"])), None)
 
 pytestmark = [
@@ -242,14 +243,12 @@ def test_an_error_is_shown_under_the_pictures(small):
     alert.wait_for(state="detached")
 
 
-def test_keys_move_the_sliders_of_notebook_01(browser, lab):
-    """Catches a first notebook whose sliders do not live in a student's JupyterLab."""
-    source = ROOT / "notebooks" / "01_autoencoder_basics.ipynb"
-    if not source.exists():
-        pytest.skip("notebook 01 is not built yet")
+@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
+def test_keys_move_the_sliders_of_each_notebook(browser, lab, source):
+    """Catches a notebook whose sliders do not live in a student's JupyterLab."""
     ARTEFACTS.mkdir(exist_ok=True)
     shutil.copy(source, lab[1])
     page = run_notebook(browser, lab, name=source.name, timeout=240)
-    assert len(panels(page)) == 2
-    press_every_slider(page, panels(page), name="notebook_01")
+    assert len(panels(page)) == source.read_text(encoding="utf-8").count("= widgets.")
+    press_every_slider(page, panels(page), name=source.stem)
     page.close()
