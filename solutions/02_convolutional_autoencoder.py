@@ -14,7 +14,8 @@
 # **What does a network gain that knows which pixels are neighbours?** After this notebook you can
 #
 # - **calculate** the sizes that convolutions and transposed convolutions make,
-# - **build** a convolutional autoencoder with a real bottleneck, and **compare** it fairly with an MLP,
+# - **build** a convolutional autoencoder with a real bottleneck, and **compare** it fairly with an
+#   MLP,
 # - **use** it to denoise, fill in, colour, compress and search images, and to find odd ones,
 # - **say** where each of these uses fails, and why random codes do not generate.
 #
@@ -113,9 +114,9 @@ axes[2].set_title("stride 2, padding 1, 14 × 14")
 plt.show()
 
 # %% [markdown]
-# **Figure 1.** A digit and what nine weights make of it; orange is negative, purple positive. Note that
-# one kernel finds left and right edges wherever they are, and that stride 2 keeps a quarter of the
-# numbers. A convolutional layer learns many such kernels at once.
+# **Figure 1.** A digit and what nine weights make of it; orange is negative, purple positive. Note
+# that one kernel finds left and right edges wherever they are, and that stride 2 keeps a quarter of
+# the numbers. A convolutional layer learns many such kernels at once.
 #
 # ### Exercise 1 · `conv_out`
 #
@@ -444,9 +445,8 @@ decoders = {
 
 # %% [markdown]
 # A checkerboard repeats every second pixel. In the Fourier transform that is the highest frequency,
-# along
-# rows, columns or both. Its **grain** is the share of an image's power with periods of 2 to 2.4 pixels;
-# the strokes of digits have little of it.
+# along rows, columns or both. Its **grain** is the share of an image's power with periods of 2 to
+# 2.4 pixels; the strokes of digits have little of it.
 #
 # **Prediction.** The decoders above have random weights. Which of the four show a checkerboard? Does
 # training remove it, and how fast? Which one takes the most time for a step?
@@ -514,13 +514,13 @@ ax.legend(fontsize=11)
 plt.show()
 
 # %% [markdown]
-# **Figure 4.** Left: one code through four decoders, with random weights, contrast stretched (top), and
-# after 40 steps (bottom). Right: the grain during training, on a logarithmic axis. Note the regular
-# grain of random weights in all but one, and what is left of it after 40 steps. Only resizing
-# starts smooth, because neighbours begin as copies of one pixel. Training has to unlearn the grain
-# that the others start with. A kernel of 4 is a multiple of the stride, so its stamps overlap
-# evenly; with random weights this alone does not help. Which way is fastest depends on the sizes
-# and on the machine: measure it on yours.
+# **Figure 4.** Left: one code through four decoders, with random weights, contrast stretched (top),
+# and after 40 steps (bottom). Right: the grain during training, on a logarithmic axis. Note the
+# regular grain of random weights in all but one, and what is left of it after 40 steps. Only
+# resizing starts smooth, because neighbours begin as copies of one pixel. Training has to unlearn
+# the grain that the others start with. A kernel of 4 is a multiple of the stride, so its stamps
+# overlap evenly; with random weights this alone does not help. Which way is fastest depends on the
+# sizes and on the machine: measure it on yours.
 
 # %% [markdown]
 # ## 2.5 · What the code knows
@@ -550,7 +550,8 @@ plt.show()
 
 # %% [markdown]
 # **Figure 5.** t-SNE of test images from their pixels and from their codes, coloured by digit
-# afterwards. Note that both maps are sorted by digit, and that 4 and 9 lie close to each other in both.
+# afterwards. Note that both maps are sorted by digit, and that 4 and 9 lie close to each other in
+# both.
 #
 # A number is harder to fool than an eye. **k-means** splits points into ten groups without labels.
 # **Normalised mutual information** (NMI) says how much the group tells about the digit: 0 nothing, 1
@@ -636,8 +637,8 @@ plt.show()
 #
 # ### Exercise 5 · `corrupt`
 #
-# *Difficulty ●●○ · importance ●●○ · 15 minutes.* Three kinds of damage with one level each: grey noise,
-# a missing square, and salt and pepper. Level 0 changes nothing.
+# *Difficulty ●●○ · importance ●●○ · 15 minutes.* Three kinds of damage with one level each: grey
+# noise, a missing square, and salt and pepper. Level 0 changes nothing.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -925,8 +926,8 @@ plt.show()
 # ## 2.8 · Compressing, against JPEG
 #
 # A code of 32 numbers is no file yet. We round each number to b bits between the smallest and the
-# largest value that training codes take, so an image costs 32 b / 8 = 4 b bytes. That is a lossy codec,
-# and JPEG is its rival.
+# largest value that training codes take, so an image costs 32 b / 8 = 4 b bytes. That is a lossy
+# codec, and JPEG is its rival.
 #
 # **What is counted.** A JPEG of one digit is mostly **header**: tables that say how to decode. To be
 # fair to JPEG we put 400 digits into one mosaic, each padded to 32 × 32 so that JPEG's blocks of 8 × 8
@@ -1079,10 +1080,9 @@ print(f"normal digits: mean error {errors['normal'].mean():.2f}")
 # %% [markdown]
 # The alarm finds most twos. An AUROC below ½ means that anomalies pass as *more* normal than normal
 # images. In MNIST this happens to ones, plain strokes that whoever can draw a four can draw, and to
-# blank
-# images, since nothing is easier to draw than nothing. Where ones have a serif and a foot, as in the
-# stand-in, they come out near ½, and a blank page may be far from all that was seen. The error measures
-# how *hard to draw* an image is. That is not the same as unusual.
+# blank images, since nothing is easier to draw than nothing. Where ones have a serif and a foot, as
+# in the stand-in, they come out near ½, and a blank page may be far from all that was seen. The
+# error measures how *hard to draw* an image is. That is not the same as unusual.
 #
 # The repair asks another question: not "can this code be decoded?" but "do normal images have such
 # codes?"
@@ -1119,8 +1119,9 @@ plt.show()
 # %% [markdown]
 # ## 2.10 · What is missing is a density
 #
-# Notebook 01 ended with random codes that decode to no digit. It is often said that this shows the need
-# for a VAE. Is the decoder to blame, or the way we drew the codes? We draw from four distributions:
+# Notebook 01 ended with random codes that decode to no digit. It is often said that this shows the
+# need for a VAE. Is the decoder to blame, or the way we drew the codes? We draw from four
+# distributions:
 #
 # 1. N(0, I), which has nothing to do with the codes,
 # 2. each number by itself, uniform between its smallest and largest value,
@@ -1205,9 +1206,9 @@ walk = widgets.interpolation(pairs, conv.encode, conv.decode)
 walk
 
 # %% [markdown]
-# **Figure 14.** Move t from one digit to the other, in pixels and in code. Note what happens around the
-# middle: the pixels show both digits at once, the code bends one stroke into another. Some codes on the
-# way belong to no digit.
+# **Figure 14.** Move t from one digit to the other, in pixels and in code. Note what happens around
+# the middle: the pixels show both digits at once, the code bends one stroke into another. Some
+# codes on the way belong to no digit.
 
 # %% [markdown]
 # ## 2.11 · What we have seen
@@ -1222,10 +1223,11 @@ walk
 # - The reconstruction error is a poor alarm for simple images. A density of the codes is a better one.
 # - A density fitted to the codes also makes the decoder generate.
 #
-# **To think about.** (1) You permute the pixels of all images in the same way and train both networks
-# again. Which error changes? (2) Your colleague trains an autoencoder on healthy X-ray images
-# and wants to find the ill ones. What do you ask first? (3) The mixture was fitted after training. What
-# could be gained if the encoder knew during training which density its codes should have?
+# **To think about.** (1) You permute the pixels of all images in the same way and train both
+# networks again. Which error changes? (2) Your colleague trains an autoencoder on healthy X-ray
+# images and wants to find the ill ones. What do you ask first? (3) The mixture was fitted after
+# training. What could be gained if the encoder knew during training which density its codes should
+# have?
 #
 # <details><summary>Some answers</summary>
 #

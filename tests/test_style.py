@@ -116,7 +116,7 @@ def test_prose_is_plain(source):
             continue
         hype = re.search(r"\b(amazing|powerful|simply|obviously|magic(al)?)\b", cell.source, re.I)
         assert not hype, f"{cell.path}:{cell.line}: {hype}"
-        for paragraph in re.split(r"\n\s*\n", cell.source):
+        for paragraph in re.split(r"\n\s*\n|\n(?=- )", cell.source):
             assert len(paragraph.split()) <= 120, f"{cell.path}:{cell.line}: {paragraph[:60]}"
 
 
