@@ -75,8 +75,9 @@ print(f"{digits.source}: {len(X):,} training and {len(X_test):,} test images")
 #
 # The MLP of notebook 01 reads an image as a list. Permute the 784 pixels of all images in the same
 # way, and it learns as well as before: it does not know which pixels are neighbours. A
-# **convolution** does. It lays a small **kernel** of weights on every place of the image, multiplies
-# and adds. The same few weights serve all places.
+# **convolution** does. It lays a small **kernel** of weights on every place of the image,
+# multiplies and adds. The same few weights serve all places. (Strictly this is a cross-correlation:
+# the kernel is not flipped. The field calls it convolution all the same.)
 
 # %%
 def convolve(x: Tensor, kernel: Tensor) -> Tensor:
@@ -92,14 +93,15 @@ by_torch = F.conv2d(x[None, None], edges[None, None])[0, 0]
 print("largest difference to F.conv2d:", (convolve(x, edges) - by_torch).abs().max().item())
 
 # %% [markdown]
-# **Prediction.** We shift the image by three pixels and convolve, or convolve and then shift. Do the
-# results differ? And if only every second place is kept, a **stride** of 2, how large is the result?
+# **Prediction.** We shift the image by three pixels and convolve, or convolve and then shift. Do
+# the results differ? And if the image gets a border of one black pixel (**padding** 1) and only
+# every second place is kept (**stride** 2), how large is the result?
 #
 # ✎ *Double-click here and write your answer:*
 
 # %%
 first, after = convolve(x.roll(3, 1), edges), convolve(x, edges).roll(3, 1)
-print("shift before against shift after:", (first - after).abs()[:, 3:].max().item())
+print("shift before against shift after:", (first - after).abs()[:, 3:].max().item())  # 3 columns went round
 half = F.conv2d(x[None, None], edges[None, None], stride=2, padding=1)[0, 0]
 print(f"28 × 28 with stride 2 becomes {half.shape[0]} × {half.shape[1]}")
 print(f"weights: 9 here, {784 * 784:,} in a linear layer from 784 pixels to 784")
@@ -130,13 +132,14 @@ plt.show()
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Count the steps of s that fit into that stretch, rounded down with `//`. The first place is one more.
+# Count the steps of s that fit into that stretch, rounded down with `//`. Then count the place
+# where it starts.
 #
 # </details>
 
 # %% exercise="conv_out"
 def conv_out(n: int, k: int, s: int, p: int) -> int:
-    """Side of the output of a convolution: ⌊(n + 2p − k) / s⌋ + 1.
+    """Side of the output of a convolution.
 
     n: side of the input; k: side of the kernel; s: stride; p: padding on each side.
     """
@@ -151,10 +154,11 @@ conv_out = check("conv_out", conv_out)
 # %% [markdown]
 # ### Exercise 2 · `conv_transpose_out`
 #
-# *Difficulty ●○○ · importance ●●○ · 5 minutes.* A **transposed convolution** goes the other way: each
-# input number stamps a copy of the kernel into the output, s pixels from the last one, and copies that
-# overlap add up. Padding p removes p pixels at every side of the result. The floor in `conv_out` lets
-# several sizes n come out alike, so an **output padding** op says which of them is wanted.
+# *Difficulty ●○○ · importance ●●○ · 5 minutes.* A **transposed convolution** goes the other way:
+# each input number stamps the kernel, multiplied by that number, into the output. Neighbouring
+# stamps begin s pixels apart, and where they overlap they add up. Padding p then removes p pixels
+# on every side. The floor in `conv_out` lets several sizes n come out alike, so an **output
+# padding** op says which of them is wanted.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -169,7 +173,7 @@ conv_out = check("conv_out", conv_out)
 
 # %% exercise="conv_transpose_out"
 def conv_transpose_out(n: int, k: int, s: int, p: int, op: int) -> int:
-    """Side of the output of a transposed convolution: (n − 1) s − 2p + k + op.
+    """Side of the output of a transposed convolution.
 
     op: output padding, on one side only; the others as in `conv_out`.
     """
@@ -191,7 +195,7 @@ for n, k, s, p, op in cases:
     print(f"n={n}, k={k}, s={s}, p={p}, op={op}: formulas {ours}, PyTorch {(down, back)}")
 
 # %% [markdown]
-# ## 2.2 · A bottleneck that is none
+# ## 2.2 · A bottleneck that does not narrow
 #
 # Many tutorials stack three convolutions and call the result the code. Let us count.
 #
@@ -228,9 +232,9 @@ plt.show()
 
 # %% [markdown]
 # **Figure 2.** A "code" that is the image in another order. Note that nothing was learned and the
-# error is 0. This is the identity trap of notebook 01 in convolutional dress. When such an autoencoder
-# looks sharper than a VAE with 128 latents, the comparison is one of code sizes, not of methods. The
-# repair is a linear layer down to a few numbers.
+# error is 0. This is the identity trap of notebook 01 in convolutional form. When such a network
+# looks sharper than one with a code of 128 numbers, the comparison is one of code sizes, not of
+# methods. The repair is a linear layer down to a few numbers.
 #
 # ### Exercise 3 · `ConvAutoencoder`
 #
@@ -242,8 +246,8 @@ plt.show()
 # <details><summary>Hint 1</summary>
 #
 # Bring H × W down to h × w = H/4 × W/4, either in two layers of stride 2 or in one of stride 4: a
-# kernel of 8, a stride of 4 and a padding of 2 do it, and `conv_out` says so. A coarse grid early
-# makes the net fast: most of the time of a convolution goes into large images.
+# kernel of 8, a stride of 4 and a padding of 2 do it, and `conv_out` says so. A convolution costs
+# most where the image is large, so going to a coarse grid early makes the network fast.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -301,12 +305,17 @@ ConvAutoencoder = check("ConvAutoencoder", ConvAutoencoder)
 
 # %%
 for channels, size in [(1, 28), (3, 32), (3, 64)]:
-    model = ConvAutoencoder(channels, size, 32)
-    x = torch.rand(2, channels, size, size)
-    z = model.encode(x)
+    model, x = ConvAutoencoder(channels, size, 32), torch.rand(64, channels, size, size)
+    z, start = model.encode(x), time.perf_counter()
+    ((x - model(x)) ** 2).sum().backward()
+    ms = 1000 * (time.perf_counter() - start)
     weights = sum(p.numel() for p in model.parameters())
     print(f"{tuple(x.shape)} → {tuple(z.shape)} → {tuple(model.decode(z).shape)}, ", end="")
-    print(f"{x[0].numel() / 32:5.1f} pixels for each number of the code, {weights:,} weights")
+    print(f"{x[0].numel() / 32:.1f} values per number of the code, {weights:,} weights, {ms:.0f} ms")
+
+# %% [markdown]
+# The same class serves three sizes. The milliseconds are those of one forward and one backward pass
+# with 64 images: four times as many pixels cost about four times as much.
 
 # %% [markdown]
 # ## 2.3 · Against the MLP, at equal time
@@ -316,36 +325,15 @@ for channels, size in [(1, 28), (3, 32), (3, 64)]:
 # faster network gets more steps, and its learning rate rises and falls with the share of time that
 # is used. The objective comes from the library now; it is the squared error you know.
 #
-# A third line is a repair. At first every gradient says "darker", and long ones drive the sigmoid so
-# far below 0 that all images stay black and no gradient comes back. So gradients longer than 1 are
-# cut to that length.
+# A third change is a repair. At first every gradient says "darker", and long ones drive the *input*
+# of the sigmoid so far below 0 that all images stay black and no gradient comes back. So a gradient
+# longer than 1 is cut to length 1.
 
 # %%
-some, tiny = X[:64], ConvAutoencoder(1, 28, 32)
+some, tiny = X[:64], ConvAutoencoder(1, 28, 32).eval()
 by_hand = ((some - tiny.decode(tiny.encode(some))) ** 2).sum((1, 2, 3)).mean()
 loss, terms = autoencoder_objective(tiny, some)
 print(f"as in notebook 01: {by_hand:.4f}, from the library: {loss:.4f}")
-
-# %%
-def one_cycle(share: float) -> float:
-    """The learning rate's height in [0, 1]: up during 0.3 of the training, then down to 0."""
-    return 0.5 - 0.5 * math.cos(math.pi * min(share / 0.3, (1 - share) / 0.7))
-
-
-def train_for(
-    seconds: float, model: nn.Module, images: Tensor, *,
-    objective: Callable = autoencoder_objective, batch_size: int = 64, lr: float = 4e-3,
-) -> list[float]:  # fmt: skip
-    """Train on bytes (N, C, H, W) for this long; returns the loss of each step."""
-    optimizer = torch.optim.Adam(model.to(device).parameters(), fused=device.type != "mps")
-    losses, start = [], time.perf_counter()
-    while (share := (time.perf_counter() - start) / seconds) < 1:
-        optimizer.param_groups[0]["lr"] = lr * one_cycle(share)
-        batch = torch.randint(len(images), (batch_size,))
-        losses.append(train_step(model, to_float(images[batch], device), objective, optimizer))
-    model.cpu()
-    return losses
-
 
 # %%
 def train_step(model: nn.Module, x: Tensor, objective: Callable, optimizer) -> float:
@@ -358,10 +346,33 @@ def train_step(model: nn.Module, x: Tensor, objective: Callable, optimizer) -> f
     return loss.item()
 
 
+# %%
+def one_cycle(share: float) -> float:
+    """The learning rate's height in [0, 1]: up during 0.3 of the training, then down to 0."""
+    return 0.5 - 0.5 * math.cos(math.pi * min(share / 0.3, (1 - share) / 0.7))
+
+
+def train_for(
+    seconds: float, model: nn.Module, images: Tensor, *,
+    objective: Callable = autoencoder_objective, batch_size: int = 64, lr: float = 4e-3,
+) -> list[float]:  # fmt: skip
+    """Train on bytes (N, C, H, W) for this long; returns the loss of each step."""
+    model.train()
+    optimizer = torch.optim.Adam(model.to(device).parameters(), fused=device.type != "mps")
+    losses, start = [], time.perf_counter()
+    while (share := (time.perf_counter() - start) / seconds) < 1:
+        optimizer.param_groups[0]["lr"] = lr * one_cycle(share)
+        batch = torch.randint(len(images), (batch_size,))
+        losses.append(train_step(model, to_float(images[batch], device), objective, optimizer))
+    model.cpu().eval()
+    return losses
+
+
 # %% [markdown]
 # Each network gets the batch size and the learning rate that suit it best on these images: 128 and
-# 0.003 for the MLP, 64 and 0.004 for the convolutional one. A comparison in which only one side was
-# tuned shows nothing.
+# 0.003 for the MLP, 64 and 0.004 for the convolutional one (that of the solution; try others for
+# yours). A comparison in which only one side was tuned shows nothing. Let nothing else run
+# meanwhile.
 #
 # **Prediction.** Which one has the lower error on test images, and by how much? Which one has more
 # weights?
@@ -369,6 +380,7 @@ def train_step(model: nn.Module, x: Tensor, objective: Callable, optimizer) -> f
 # ✎ *Double-click here and write your answer:*
 
 # %%
+train_for(0.5, MLPAutoencoder(32), digits.train.images)  # the device starts up outside of the race
 torch.manual_seed(seed)
 mlp, conv = MLPAutoencoder(32), ConvAutoencoder(1, 28, 32)
 losses = {
@@ -377,10 +389,23 @@ losses = {
 }
 
 # %%
+def smoothed(loss: list[float]) -> Tensor:
+    """Means of up to 50 losses in a row."""
+    width = max(1, min(50, len(loss) // 4))
+    return torch.tensor(loss).unfold(0, width, width).mean(1)
+
+
+@torch.no_grad()
+def encode_all(model: nn.Module, x: Tensor) -> Tensor:
+    """Codes (N, d), in batches so that memory stays small."""
+    return torch.cat([model.encode(batch) for batch in x.split(1000)])
+
+
+# %%
 @torch.no_grad()
 def reconstruct(model: nn.Module, x: Tensor) -> Tensor:
     """decode(encode(x)) as images, (B, C, H, W)."""
-    return model.decode(model.encode(x)).view_as(x)
+    return torch.cat([model.decode(model.encode(part)) for part in x.split(1000)]).view_as(x)
 
 
 nets = {"MLP": mlp, "convolutional": conv}
@@ -394,26 +419,27 @@ print(f"convolutional against MLP: {test_error['convolutional'] / test_error['ML
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(11, 3.8), width_ratios=[1, 1.25])
-smooth = {name: torch.tensor(loss).unfold(0, 50, 50).mean(1) for name, loss in losses.items()}
+smooth = {name: smoothed(loss) for name, loss in losses.items()}
 clock = {name: (torch.linspace(0, seconds, len(s)), s) for name, s in smooth.items()}
-plots.curves(clock, axes[0], x_label="seconds", y_label="training loss per image")
+plots.curves(clock, axes[0], x_label="seconds", y_label="squared error per image (training)")
 axes[0].set_yscale("log")
-rows = {"original": X_test[:8], **{name: reconstruct(m, X_test[:8]) for name, m in nets.items()}}
+rows = {"original": X_test[:5], **{name: reconstruct(m, X_test[:5]) for name, m in nets.items()}}
 plots.image_rows(rows, axes[1])
 plt.show()
 
 # %% [markdown]
-# **Figure 3.** Left: squared error against the clock. Right: test images through 32 numbers. Note that
-# the convolutional network goes lower in the same time with fewer weights. It need not learn for each
-# place anew what a stroke looks like. The difference is hard to see in the pictures, which is why we
-# print it.
+# **Figure 3.** Left: squared error of training batches against the clock, on a logarithmic axis.
+# Right: test images through 32 numbers. Note where each curve ends, and compare the test errors
+# printed above: that is where the convolutional network wins. It need not learn for each place anew
+# what a stroke looks like. If yours does not win, look at its steps: a network that works on large
+# images takes fewer of them.
 
 # %% [markdown]
 # ## 2.4 · The checkerboard
 #
-# A decoder has to enlarge. A transposed convolution with kernel 3 and stride 2 stamps 3 × 3 pixels at
-# every second place, so some pixels are hit by one stamp, some by two, some by four. We count the
-# hits, and compare other ways to enlarge by 2.
+# A decoder has to enlarge. A transposed convolution with kernel 3 and stride 2 stamps 3 × 3 pixels
+# at every second place, so some pixels are hit by one stamp, some by two, some by four (Odena et
+# al., 2016). We count the hits, and compare other ways to enlarge by 2.
 
 # %%
 stamp = nn.ConvTranspose2d(1, 1, 3, stride=2, padding=1, output_padding=1, bias=False)
@@ -464,7 +490,7 @@ def grain(images: Tensor) -> float:
 
 # %%
 with torch.no_grad():
-    Z, Z_test = torch.cat([conv.encode(x) for x in X.split(2000)]), conv.encode(X_test)
+    Z, Z_test = encode_all(conv, X), encode_all(conv, X_test)  # (N, d)
     untrained = {way: decoder(Z_test[:500]) for way, decoder in decoders.items()}
 
 # %% [markdown]
@@ -516,11 +542,14 @@ plt.show()
 # %% [markdown]
 # **Figure 4.** Left: one code through four decoders, with random weights, contrast stretched (top),
 # and after 40 steps (bottom). Right: the grain during training, on a logarithmic axis. Note the
-# regular grain of random weights in all but one, and what is left of it after 40 steps. Only
-# resizing starts smooth, because neighbours begin as copies of one pixel. Training has to unlearn
-# the grain that the others start with. A kernel of 4 is a multiple of the stride, so its stamps
-# overlap evenly; with random weights this alone does not help. Which way is fastest depends on the
-# sizes and on the machine: measure it on yours.
+# fine grain of random weights in all but one, a plain checkerboard for k = 4. After 40 steps the
+# images are still blurred, so they should have less grain than real digits, as the resized one has;
+# the others have several times that. Only resizing starts smooth, because neighbours begin as
+# copies of one pixel. Training has to unlearn the grain that the others start with.
+#
+# A kernel of 4 is a multiple of the stride, so its stamps overlap evenly; with random weights this
+# alone does not help. Which way is fastest depends on the sizes and on the machine: measure it on
+# yours.
 
 # %% [markdown]
 # ## 2.5 · What the code knows
@@ -546,12 +575,13 @@ fig, axes = plt.subplots(1, 2, figsize=(11, 5.2))
 for ax, (name, points) in zip(axes, maps.items()):
     plots.code_map(points, y_test[:n_codes], ax, names=list("0123456789"), size=9)
     ax.set(title=name, xticks=[], yticks=[], xlabel="", ylabel="")
+    ax.spines[:].set_visible(False)
 plt.show()
 
 # %% [markdown]
 # **Figure 5.** t-SNE of test images from their pixels and from their codes, coloured by digit
-# afterwards. Note that both maps are sorted by digit, and that 4 and 9 lie close to each other in
-# both.
+# afterwards. Note that both maps are sorted by digit, and look where the classes touch: those are
+# the digits that a stroke or two turns into each other.
 #
 # A number is harder to fool than an eye. **k-means** splits points into ten groups without labels.
 # **Normalised mutual information** (NMI) says how much the group tells about the digit: 0 nothing, 1
@@ -568,7 +598,7 @@ for name, points in features.items():
 # %% [markdown]
 # Runs of k-means differ, so we look at several before we compare. The codes are sorted by digit
 # about as well as the pixels or a little better, not much: the loss asked for pixels, not for
-# classes. What was gained is size, 32 numbers in place of 784. k-means finds ten round groups, and
+# classes. What we gain is size, 32 numbers in place of 784. k-means finds ten round groups, and
 # digits are not round groups.
 #
 # ### Exercise 4 · `knn_retrieve`
@@ -619,7 +649,7 @@ for name, points in features.items():
 queries = [int((y_test == digit).nonzero()[3]) for digit in (2, 4, 7, 9)]
 found = torch.stack([torch.tensor([q, *knn_retrieve(Z_test, q, 10)]) for q in queries])
 fig, ax = plt.subplots(figsize=(10, 3.8))
-plots.image_rows({f"query {i + 1}": X_test[row] for i, row in enumerate(found)}, ax)
+plots.image_rows({f"a {int(y_test[row[0]])}": X_test[row] for row in found}, ax)
 ax.axvline(28.5, color=plots.VERMILION, linewidth=4)
 plt.show()
 
@@ -633,12 +663,12 @@ plt.show()
 # ## 2.6 · Restoring: denoising and filling in
 #
 # An autoencoder returns what its code can express. If we damage the input and ask for the *clean*
-# image, it has to learn what images look like in order to undo the damage.
+# image, it has to learn what images look like in order to undo the damage (Vincent et al., 2008).
 #
 # ### Exercise 5 · `corrupt`
 #
-# *Difficulty ●●○ · importance ●●○ · 15 minutes.* Three kinds of damage with one level each: grey
-# noise, a missing square, and salt and pepper. Level 0 changes nothing.
+# *Difficulty ●●○ · importance ●●○ · 15 minutes.* Three kinds of damage with one level each:
+# Gaussian noise, a missing square, and salt and pepper. Level 0 changes nothing.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -762,7 +792,7 @@ def psnr(x: Tensor, x_hat: Tensor, data_range: float) -> Tensor:
 psnr = check("psnr", psnr)
 
 # %% [markdown]
-# One network shall undo all three kinds. In each step it sees one kind at one random level.
+# One network is to undo all three kinds. In each step it sees one kind at one random level.
 
 # %%
 noise = torch.Generator().manual_seed(seed)
@@ -792,12 +822,12 @@ def restoring(damage: Callable) -> Callable:
 
 # %%
 torch.manual_seed(seed)
-restorer = ConvAutoencoder(1, 28, 64)
+restorer = ConvAutoencoder(1, 28, 32)
 restorer_losses = train_for(seconds, restorer, digits.train.images, objective=restoring(any_damage))
 
 # %%
 ways_back = {
-    "as it is": lambda x: x,
+    "damaged": lambda x: x,
     "blur": lambda x: F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False),
     "autoencoder": lambda x: reconstruct(conv, x),
     "restorer": lambda x: reconstruct(restorer, x),
@@ -813,19 +843,22 @@ fig, axes = plt.subplots(1, 3, figsize=(12, 4.2))
 for ax, (kind, x) in zip(axes, damaged.items()):
     rows = {"clean": X_test[:4], **{name: back(x[:4]) for name, back in ways_back.items()}}
     plots.image_rows(rows, ax)
-    ax.set_title(kind.replace("_", " "))
+    ax.set_title(kind.replace("_", " and "))
 for ax in axes[1:]:
     ax.set_yticks([])
 plt.show()
 
 # %% [markdown]
 # **Figure 7.** Three kinds of damage, and what undoes them. Note that the autoencoder of section
-# 2.3 is no help: it never saw such inputs, and its code answers noise with strokes that were never
-# there. The restorer has the same layers and another pair of images in its loss. We print medians,
-# because an image whose hole fell on black paper has no error at all and infinitely many decibels.
+# 2.3 is far behind the restorer, and on noise behind a blur: it never saw such inputs, and answers
+# noise with strokes that were never there. The restorer has the same layers and the same code size,
+# and another pair of images in its loss. We print medians, because an image whose hole fell on
+# black background (holes are hard to see here; Figure 8 marks them) has no error at all and
+# infinitely many decibels.
 #
 # Filling in a hole is called **inpainting**, and there we know more: outside of the hole the input
-# is right, so we keep it and take from the network only what is missing.
+# is right, so we keep it and take from the network only what is missing. The network is not told
+# where the hole is: black may be hole or background. The mask as a second channel would help it.
 
 # %%
 noise.manual_seed(seed + 2)
@@ -860,20 +893,20 @@ damage_panel = widgets.corruption(
 damage_panel
 
 # %% [markdown]
-# **Figure 9.** Choose a kind of damage and move its level. Note that the restorer always answers with
-# something like a digit, even where nothing of the digit is left. It does not know that it does not
-# know.
+# **Figure 9.** Choose a kind of damage and move its level. Note that the restorer answers at every
+# level, with a digit or a grey mean of several, and that nothing in its answer says how sure it is.
 
 # %% [markdown]
 # ## 2.7 · Colouring
 #
 # Taking the colour away is one more damage: the three channels become their mean. Nothing else
-# changes, neither the loss nor the network, which has 3 channels now. We use CIFAR-10 if it is at hand
-# and else the course's cartoon faces.
+# changes, neither the loss nor the network, which has 3 channels now. We use CIFAR-10 if it is at
+# hand, and otherwise the course's cartoon faces.
 
 # %%
 name = "cifar10" if dict(datasets.at_hand())["cifar10"] else "faces"
 coloured = datasets.load(name, size=32)
+torch.manual_seed(seed)
 C_test = to_float(coloured.test.images[torch.randperm(len(coloured.test))[:1000]])  # (N, 3, 32, 32)
 print(f"{coloured.source}: {len(coloured.train):,} training images")
 
@@ -929,10 +962,11 @@ plt.show()
 # largest value that training codes take, so an image costs 32 b / 8 = 4 b bytes. That is a lossy
 # codec, and JPEG is its rival.
 #
-# **What is counted.** A JPEG of one digit is mostly **header**: tables that say how to decode. To be
-# fair to JPEG we put 400 digits into one mosaic, each padded to 32 × 32 so that JPEG's blocks of 8 × 8
-# fit, and divide the bytes of the file by 400. We also print what single files cost. On our side the
-# decoder's weights are not counted; every receiver must have them beforehand.
+# **What is counted.** A JPEG of one digit is mostly **header**: tables that say how to decode. To
+# be fair to JPEG we put 400 digits into one mosaic, each padded to 32 × 32 so that JPEG's blocks of
+# 8 × 8 fit, and divide the bytes of the file by 400. We also print what single files cost. On our
+# side the decoder's weights are not counted; every receiver must have them beforehand. JPEG also
+# packs its numbers with a Huffman code, and ours are stored plainly.
 #
 # **Prediction.** At equal bytes, which of the two has the smaller squared error?
 #
@@ -982,10 +1016,16 @@ for name, curve in {"autoencoder": ours, "JPEG mosaic": mosaic}.items():
     print(f"{name}:", ", ".join(f"{size:.0f} B {error:.1f}" for size, error in curve.items()))
 
 # %%
+near = min(mosaic, key=lambda size: abs(size - 32))
+enough = min((size for size, e in mosaic.items() if e <= ours[32]), default=math.inf)
+print(f"our code {ours[32]:.1f} at 32 bytes, JPEG {mosaic[near]:.1f} at {near:.0f} bytes", end="")
+print(f"; as good as ours from {enough:.0f} bytes on")
 file, _ = jpeg(X_test[0, 0], 10)
 header = file.index(b"\xff\xda")  # the marker after which the picture's own bits begin
 print(f"one digit as a JPEG file: {len(file)} bytes, {header} of them header")
-print(f"our decoder, once for all images: {4 * sum(p.numel() for p in conv.parameters()):,} bytes")
+weights = torch.autograd.grad(conv.decode(Z_test[:1]).sum(), [*conv.parameters()], allow_unused=True)
+bytes_of = 4 * sum(w.numel() for w in weights if w is not None)  # those that decode uses
+print(f"our decoder, once for all images: {bytes_of:,} bytes")
 
 # %% [markdown]
 # The code is made for digits. What happens to something else? We send **inverted** digits, black on
@@ -1002,18 +1042,18 @@ fig, axes = plt.subplots(1, 2, figsize=(11, 3.8), width_ratios=[1, 1.1])
 both = {"autoencoder": ours, "JPEG mosaic": mosaic}
 lines = {name: (list(curve), list(curve.values())) for name, curve in both.items()}
 plots.curves(lines, axes[0], x_label="bytes per image", y_label="squared error per image")
-axes[0].set_ylim(0, max(ours.values()))
+axes[0].set_ylim(0, 1.05 * max(ours.values()))
 worst = through_mosaic(some, 1)[1]
 rows = {"original": some, "code, 20 B": through_code(some, 5), "JPEG, smallest": worst}
 rows |= {"inverted": inverted, "through code": through_code(inverted, 8)}
-plots.image_rows({name: x[:8] for name, x in rows.items()}, axes[1])
+plots.image_rows({name: x[:6] for name, x in rows.items()}, axes[1])
 plt.show()
 
 # %% [markdown]
 # **Figure 11.** Left: rate and distortion, bytes against error. Right: digits at low rates, and
-# inverted digits. Note that at the smallest size that JPEG reaches the code has the smaller error,
-# but that JPEG's error falls on with more bytes. The code's does not: after a few bits per number
-# the bottleneck is what is lost, and more bits buy nothing. For inverted digits the code is
+# inverted digits. Note, at the smallest size that JPEG reaches, which error is smaller, and that
+# JPEG's keeps falling with more bytes. The code's does not: after a few bits per number only what
+# the bottleneck drops is still missing, and more bits buy nothing. For inverted digits the code is
 # useless. It is short because the decoder knows digits, and knows nothing else.
 
 # %% [markdown]
@@ -1036,7 +1076,8 @@ plt.show()
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# A tie counts one half. Blank images all have the same error, so ties do occur.
+# A pair with equal errors counts one half. Such pairs are rare among real numbers and common once
+# errors are rounded. `==` finds them.
 #
 # </details>
 
@@ -1080,27 +1121,33 @@ print(f"normal digits: mean error {errors['normal'].mean():.2f}")
 # %% [markdown]
 # The alarm finds most twos. An AUROC below ½ means that anomalies pass as *more* normal than normal
 # images. In MNIST this happens to ones, plain strokes that whoever can draw a four can draw, and to
-# blank images, since nothing is easier to draw than nothing. Where ones have a serif and a foot, as
-# in the stand-in, they come out near ½, and a blank page may be far from all that was seen. The
+# blank images. Where ones have a serif and a foot, as in the stand-in, they come out less low, and a
+# blank page may be far from all that was seen: the failure depends on the data, so measure it. The
 # error measures how *hard to draw* an image is. That is not the same as unusual.
 #
 # The repair asks another question: not "can this code be decoded?" but "do normal images have such
-# codes?"
-# We fit a Gaussian to the codes of normal images and measure how far a code lies from its mean, in
-# units of its covariance, the (squared) **Mahalanobis distance**.
+# codes?" We fit a Gaussian to the codes of normal images and measure how far a code lies from its
+# mean, in units of its covariance, the (squared) **Mahalanobis distance**.
+
+# %%
+def covariance(z: Tensor) -> Tensor:
+    """Of codes (N, d), with a little added to the diagonal, so that an unused number does no harm."""
+    C = torch.cov(z.T)
+    return C + 1e-4 * C.diagonal().mean() * torch.eye(len(C))
+
 
 # %%
 with torch.no_grad():
-    Z_normal = guard.encode(X[normal][:10_000])  # (N, d)
-    spread = torch.linalg.inv(torch.cov(Z_normal.T))
-    offset = {name: guard.encode(x) - Z_normal.mean(0) for name, x in groups.items()}
+    Z_normal = encode_all(guard, X[normal][:10_000])  # (N, d)
+    spread = torch.linalg.inv(covariance(Z_normal))
+    offset = {name: encode_all(guard, x) - Z_normal.mean(0) for name, x in groups.items()}
 unusual = {name: ((o @ spread) * o).sum(1) for name, o in offset.items()}  # (B,)
 for name in ["two", "one", "blank"]:
     print(f"{name:5s} AUROC {anomaly_auroc(unusual['normal'], unusual[name]):.2f} by the code")
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(11, 3.6))
-for ax, (label, scores) in zip(axes, {"squared error": errors, "distance of code": unusual}.items()):
+for ax, (label, scores) in zip(axes, {"squared error per image": errors, "squared Mahalanobis distance": unusual}.items()):
     top = float(scores["normal"].quantile(0.995))
     for i, name in enumerate(["normal", "two", "one"]):
         values = scores[name].clamp(max=top)
@@ -1113,28 +1160,30 @@ plt.show()
 # %% [markdown]
 # **Figure 12.** Two alarms on normal digits and on digits that were held out. Look first at the
 # ones on the left: where they are plain strokes they lie *left* of the normal digits, and no
-# threshold finds them. By the distance of the code (right) they have moved to the other side. The
-# last bar collects all that lies beyond.
+# threshold from below finds them. By the distance of the code (right) they no longer lie left of
+# the normal digits, but many still lie among them. Read the AUROC: no longer turned round, and not
+# yet a good alarm. The last bar collects all that lies beyond; for blank images see the numbers.
 
 # %% [markdown]
 # ## 2.10 · What is missing is a density
 #
 # Notebook 01 ended with random codes that decode to no digit. It is often said that this shows the
-# need for a VAE. Is the decoder to blame, or the way we drew the codes? We draw from four
-# distributions:
+# need for a variational autoencoder (VAE, notebook 03). Is the decoder to blame, or the way we drew
+# the codes? We draw from four distributions:
 #
 # 1. N(0, I), which has nothing to do with the codes,
 # 2. each number by itself, uniform between its smallest and largest value,
 # 3. a Gaussian with the mean and the covariance of the training codes,
-# 4. a **mixture** of ten such Gaussians, fitted to the training codes.
+# 4. a **mixture** of ten such Gaussians, fitted to 5,000 of the training codes.
 #
-# **Prediction.** From which of the four will the decoded images look like digits?
+# **Prediction.** For which of the four do the decoded images look like digits?
 #
 # ✎ *Double-click here and write your answer:*
 
 # %%
 mixture = GaussianMixture(10, reg_covar=1e-3, tol=0.01, random_state=seed).fit(Z[:5_000].double())
-one_gaussian = torch.distributions.MultivariateNormal(Z.mean(0), torch.cov(Z.T))
+one_gaussian = torch.distributions.MultivariateNormal(Z.mean(0), covariance(Z))
+torch.manual_seed(seed)
 drawn = {
     "N(0, I)": torch.randn(1_000, 32),
     "box": low + (high - low) * torch.rand(1_000, 32),
@@ -1152,15 +1201,14 @@ plt.show()
 
 # %% [markdown]
 # **Figure 13.** Thirty-six codes from each of the four distributions, decoded by the same decoder.
-# Note that the first two show strokes without a digit. The Gaussian gives many digits among its
-# images, the mixture more.
+# Note that the first two show patches and strokes, and hardly a digit. The Gaussian gives many
+# digits among its images, the mixture more.
 #
 # Two numbers for what we see. The first is that of notebook 01, the median squared distance to the
-# nearest training image. It is blind to variety: one good digit a thousand times would pass. The
-# second is a
-# **two-sample test**: a random forest learns to tell drawn images from reconstructions of test images,
-# and is judged on images that its trees have not seen. Where it is right half of the time, the two
-# kinds look alike to it.
+# nearest training image. It favours pale images and is blind to variety: one good digit a thousand
+# times would pass. The second is a **two-sample test** (Lopez-Paz and Oquab, 2017): a random forest
+# learns to tell drawn images from reconstructions of test images, and is judged on images that its
+# trees have not seen. Where it is right half of the time, the two kinds look alike to it.
 
 # %%
 def to_nearest(images: Tensor) -> float:
@@ -1184,11 +1232,11 @@ for name, images in {**generated, "other test images": reconstruct(conv, X_test[
     print(f"told apart from test images {told_apart(images, real):.0%}")
 
 # %% [markdown]
-# The first two fail and the fitted ones come near the test images, the mixture nearer than the
-# single Gaussian. It is the same decoder each time. So what an autoencoder lacks is not a decoder
-# but a density of its codes, and a random code from N(0, I) is no fair opponent for a VAE. The
-# forest still tells all of them from real reconstructions more often than by chance: ten Gaussians
-# are a guess about the shape of the density.
+# The first two fail and the fitted ones come much nearer, the mixture nearer than the single
+# Gaussian. It is the same decoder each time. So what an autoencoder lacks is not a decoder but a
+# density of its codes (Ghosh et al., 2020), and a random code from N(0, I) is no fair opponent for
+# a VAE. The forest still tells all of them from real reconstructions more often than by chance: ten
+# Gaussians are a guess about the shape of the density.
 #
 # Last, a walk between two images. Halfway in pixels is a double exposure. Halfway in code is one
 # image, if the codes in between are codes of digits.
@@ -1216,11 +1264,12 @@ walk
 # - A convolution uses few weights everywhere. At equal time and equal code it reconstructs better than
 #   an MLP.
 # - Count the numbers of a code before you praise it: 64 × 7 × 7 is larger than the image.
-# - How a decoder enlarges decides about checkerboards and about time.
+# - How a decoder enlarges decides whether it starts with a checkerboard, and what a step costs.
 # - The same loss with a damaged input denoises, fills in and colours. It answers with a mean where the
 #   input leaves a choice.
 # - An autoencoder compresses what it was trained on, and nothing else.
-# - The reconstruction error is a poor alarm for simple images. A density of the codes is a better one.
+# - The reconstruction error is a poor alarm for simple images. The distance of the code, a first
+#   density, is not blind to them, though one Gaussian is a rough one.
 # - A density fitted to the codes also makes the decoder generate.
 #
 # **To think about.** (1) You permute the pixels of all images in the same way and train both
@@ -1235,7 +1284,7 @@ walk
 # ill images
 # are more complicated or simpler than healthy ones, and what the AUROC is for each illness, not for
 # all together.
-# (3) Codes that leave no holes and a density that need not be guessed; the price is paid in
+# (3) Codes with fewer holes and a density that need not be guessed; the price is paid in
 # reconstruction. Notebook 03 derives it.
 #
 # </details>
