@@ -13,6 +13,7 @@ from course_lib.exercises.spec import Case, Exercise, Mistake
 from course_lib.exercises.variational_autoencoder.observe import outline
 
 NO_OTHER_NOISE = "the noise is eps alone"
+SAME_TYPE = "float32 in, float32 out"
 
 
 def cases(seed: int) -> list[Case]:
@@ -49,11 +50,13 @@ def observe(candidate: Callable, case: Case) -> dict[str, Any]:
     same = z.shape == again.shape and torch.allclose(z, again, equal_nan=True)
     if not same or not torch.equal(state, torch.get_rng_state()):
         return {"kind of the result": "tensor", NO_OTHER_NOISE: False}
+    single = candidate(*(arg.float() for arg in case.args.values()))
     weights = torch.linspace(1, 2, again.numel(), dtype=z.dtype).view(again.shape)
     total = (weights * again).sum()
     return {
         "kind of the result": "tensor",
         NO_OTHER_NOISE: True,
+        SAME_TYPE: single.dtype == torch.float32,
         "z": z,
         "gradient with respect to mu": _gradient(total, mu),
         "gradient with respect to log_var": _gradient(total, log_var),
@@ -88,6 +91,10 @@ _CUT = (
 _STD_CUT = (
     "The gradient reaches μ but not log σ²: σ is detached, and the encoder never learns how much "
     "noise to add."
+)
+_DOUBLE = (
+    "You turn the numbers into float64. The decoder holds float32 and refuses such a z: keep the "
+    "type of the inputs."
 )
 _HALF = "log_var is log σ², so σ is the exponential of one half of it."
 MISTAKES = (
@@ -197,6 +204,11 @@ MISTAKES = (
         "to put an image.",
     ),
     Mistake(
+        "float64 whatever comes in",
+        lambda mu, log_var, eps: _right(mu.double(), log_var.double(), eps.double()),
+        _DOUBLE,
+    ),
+    Mistake(
         "two results",
         lambda mu, log_var, eps: (_right(mu, log_var, eps), eps),
         "You return a tuple. Return z alone.",
@@ -212,5 +224,6 @@ EXERCISE = Exercise(
     property_hints={
         "kind of the result": "Return z, a tensor: stay with PyTorch from input to output.",
         NO_OTHER_NOISE: _OWN,
+        SAME_TYPE: _DOUBLE,
     },
 )
