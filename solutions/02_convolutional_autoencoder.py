@@ -1256,7 +1256,8 @@ walk
 # %% [markdown]
 # **Figure 14.** Move t from one digit to the other, in pixels and in code. Note what happens around
 # the middle: the pixels show both digits at once, the code bends one stroke into another. Some
-# codes on the way belong to no digit.
+# codes on the way belong to no digit. The printed distance to the nearer end is smaller for the pixel
+# mix, which is half of that very image; it does not make it a digit.
 
 # %% [markdown]
 # ## 2.11 · What we have seen

@@ -926,9 +926,9 @@ plt.show()
 # %% [markdown]
 # **Figure 12.** Left: t-SNE of 1,500 codes, n = 64, coloured by digit afterwards. Neighbourhoods
 # can be read off it; distances between clusters, their sizes and shapes cannot. Right: KL of each
-# latent. Note that only some of the latents carry anything, the more the longer we train. The
-# others have KL near 0: there q equals the prior, and the decoder ignores them. The printed votes
-# rise with every latent added. Notebook 04 asks how many latents survive, and why.
+# latent. Note that after a long training only some of the latents carry anything. The others end with
+# a KL near 0: there q equals the prior, and the decoder ignores them. The printed votes rise with n.
+# Notebook 04 asks how many latents survive, and why.
 
 # %%
 sliders = widgets.latents(vaes[64].decode, kl_per_latent[64], shown=16, seed=seed)

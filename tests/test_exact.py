@@ -1,11 +1,14 @@
 """Identities of Gaussians and of the linear-Gaussian model, whose evidence is known."""
 
+import itertools
+
 import pytest
 import torch
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from course_lib.distributions import gaussian, kl_full_normal, kl_normal, log_normal
 from course_lib.exact import LinearGaussian
+from course_lib.exercises import EXERCISES
 
 
 @pytest.fixture
@@ -97,3 +100,25 @@ def test_samples_have_the_models_mean_and_covariance(model):
     _, x = model.sample(200_000, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(x.mean(0), model.b, atol=0.03, rtol=0)
     torch.testing.assert_close(torch.cov(x.T), model.covariance(), atol=0.05, rtol=0.02)
+
+
+def test_the_importance_weighted_bound_rises_from_the_elbo_to_the_evidence(model, x):
+    """Catches weights or a bound that leave what notebook 03 derives: ELBO = L₁ ≤ L_S ≤ log p(x).
+
+    q is wider than the posterior, so that the weights have a finite variance.
+    """
+    mean, cov = model.posterior(x)
+    mu, log_var = mean + 0.3, (2 * cov.diagonal()).log().expand_as(mean)
+    g = torch.Generator().manual_seed(0)
+    eps = torch.randn(20_000, *mu.shape, generator=g, dtype=torch.float64)  # (S, B, d)
+    z, zero = mu + torch.exp(0.5 * log_var) * eps, torch.zeros_like(mu)
+    log_w = model.log_lik(x, z) + log_normal(z, zero, zero) - log_normal(z, mu, log_var)  # (S, B)
+    iwae_bound = EXERCISES["iwae_bound"].reference
+    bounds = {S: torch.stack([iwae_bound(w) for w in log_w.split(S)]) for S in (1, 5, 25, 500)}
+    means = [bound.mean(0) for bound in bounds.values()]
+    errors = [bound.std(0) / len(bound) ** 0.5 for bound in bounds.values()]
+    assert all((b - a > 0).all() for a, b in itertools.pairwise(means))
+    elbo, evidence = model.elbo(x, mu, torch.diag_embed(log_var.exp())), model.log_evidence(x)
+    assert ((means[0] - elbo).abs() < 4.5 * errors[0]).all()
+    assert ((means[-1] - evidence).abs() < 4.5 * errors[-1] + 0.01).all()
+    assert all((mean < evidence + 4.5 * e).all() for mean, e in zip(means, errors, strict=True))
