@@ -353,6 +353,7 @@ def one_cycle(share: float) -> float:
     return 0.5 - 0.5 * math.cos(math.pi * min(share / 0.3, (1 - share) / 0.7))
 
 
+# %%
 def train_for(
     seconds: float, model: nn.Module, images: Tensor, *,
     objective: Callable = autoencoder_objective, batch_size: int = 64, lr: float = 6e-3,
@@ -1125,10 +1126,11 @@ print(f"normal digits: mean error {errors['normal'].mean():.2f}")
 
 # %% [markdown]
 # The alarm finds most twos. An AUROC below ½ means that anomalies pass as *more* normal than normal
-# images. In MNIST this happens to ones, plain strokes that whoever can draw a four can draw, and to
-# blank images. Where ones have a serif and a foot, as in the stand-in, they come out less low, and a
-# blank page may be far from all that was seen: the failure depends on the data, so measure it. The
-# error measures how *hard to draw* an image is. That is not the same as unusual.
+# images. In MNIST this happens to ones: whoever can draw a four can draw a plain stroke. Where ones
+# have a serif and a foot, as in the stand-in, they come out less low. A blank image goes either way
+# from run to run: it is the easiest of all to draw, and far from all that was seen. So the failure
+# depends on the data and on the run, and has to be measured. The error measures how *hard to draw*
+# an image is. That is not the same as unusual.
 #
 # The repair asks another question: not "can this code be decoded?" but "do normal images have such
 # codes?" We fit a Gaussian to the codes of normal images and measure how far a code lies from its
