@@ -315,7 +315,7 @@ for channels, size in [(1, 28), (3, 32), (3, 64)]:
 
 # %% [markdown]
 # The same class serves three sizes. The milliseconds are those of one forward and one backward pass
-# with 64 images: four times as many pixels cost about four times as much.
+# with 64 images: four times as many pixels cost three to four times as much.
 
 # %% [markdown]
 # ## 2.3 · Against the MLP, at equal time
