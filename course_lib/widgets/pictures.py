@@ -99,11 +99,10 @@ class Chart:
         return picture
 
 
-def chart(paint: Callable[[Axes], object], *, width: int, height: int, colours: int = 200) -> Chart:
+def chart(paint: Callable[[Axes], object], *, width: int, height: int) -> Chart:
     """Draw a figure of width × height page pixels once; `paint` draws on its axes.
 
-    The picture has a palette: it encodes five times as fast. colours: how many of 256 the figure
-    takes; the rest is left for what is drawn on it later.
+    The picture has a palette: it encodes five times as fast.
     """
     with mpl.rc_context(plots.STYLE):
         figure = Figure(figsize=(width / 100, height / 100), dpi=100 * DENSITY)
