@@ -17,6 +17,11 @@ MODULE_HINTS = {
 }
 
 
+def seeded(seed: int) -> torch.Generator:
+    """A generator that starts at this seed."""
+    return torch.Generator().manual_seed(seed)
+
+
 def shake(model: nn.Module, *, seed: int = 1) -> None:
     """Move every parameter a little, so that a bias that starts at zero shows itself."""
     generator = torch.Generator().manual_seed(seed)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from course_lib.exercises.convolutional_autoencoder import damage
+from course_lib.exercises.observers import seeded
 
 KINDS = {"gaussian": damage.gaussian, "mask": damage.mask, "salt_pepper": damage.salt_pepper}
 FIRST = 715_517  # far from the seeds of cases: noise from the seed of the images follows them
@@ -33,11 +34,6 @@ CORRUPTION_HINTS = {
     **GENERATOR_HINTS,
     **damage.HINTS,
 }
-
-
-def seeded(seed: int) -> torch.Generator:
-    """A generator in a known state."""
-    return torch.Generator().manual_seed(seed)
 
 
 def observe_corruption(candidate: Callable, case: Any) -> dict[str, Any]:

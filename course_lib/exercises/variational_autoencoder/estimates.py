@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from course_lib.distributions import log_normal
-from course_lib.exercises.variational_autoencoder.observe import seeded
+from course_lib.exercises.observers import seeded
 
 
 def normal_noise(shape: tuple[int, ...], g: Generator) -> Tensor:

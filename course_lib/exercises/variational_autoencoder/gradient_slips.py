@@ -7,12 +7,12 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
+from course_lib.exercises.observers import seeded
 from course_lib.exercises.spec import Mistake
 from course_lib.exercises.variational_autoencoder.observe import (
     FROM_GENERATOR,
     NOISE_HINTS,
     OTHER_NOISE,
-    seeded,
 )
 
 _N_SAMPLES = (
@@ -20,36 +20,41 @@ _N_SAMPLES = (
 )
 
 
+def draw(mu: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
+    """z = μ + σ ε, samples of q: (S, d)."""
+    return mu + torch.exp(0.5 * log_var) * noise
+
+
 def pathwise(
-    sample: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda mu, log_var, eps: (
-        mu + torch.exp(0.5 * log_var) * eps
-    ),
+    sample: Callable[[Tensor, Tensor, Tensor], Tensor] = draw,
     *,
     pool: Callable[[Tensor], Tensor] = torch.mean,
     wrt: str = "mu",
 ) -> Callable:
     """The gradient of the pooled f at these samples, with respect to `mu` or `log_var`."""
 
-    def candidate(
-        f: Callable, mu: Tensor, log_var: Tensor, n_samples: int, generator: Generator
-    ) -> Tensor:
+    def estimator(f: Callable, mu: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
         leaves = {"mu": mu.clone().requires_grad_(), "log_var": log_var.clone().requires_grad_()}
-        eps = torch.randn(n_samples, *mu.shape, generator=generator, dtype=mu.dtype)
-        value = pool(f(sample(leaves["mu"], leaves["log_var"], eps)))
+        value = pool(f(sample(leaves["mu"], leaves["log_var"], noise)))
         return torch.autograd.grad(value, leaves[wrt])[0]
 
-    return candidate
-
-
-def _noisy(right: Callable, noise: Callable[[Tensor, int, Generator], Tensor]) -> Callable:
-    """The right estimator on this noise, made from (mu, n_samples, generator)."""
-    return lambda f, mu, log_var, n_samples, generator: right(
-        f, mu, log_var, noise(mu, n_samples, generator)
-    )
+    return noisy(estimator)
 
 
 def _gaussian(mu: Tensor, n: int, g: Generator | None) -> Tensor:
     return torch.randn(n, len(mu), generator=g, dtype=mu.dtype)
+
+
+def noisy(
+    estimator: Callable, noise: Callable[[Tensor, int, Generator], Tensor] = _gaussian
+) -> Callable:
+    """A candidate out of estimator(f, mu, log_var, noise), noise: (S, d).
+
+    noise: made from (mu, n_samples, generator); by default as it should be.
+    """
+    return lambda f, mu, log_var, n_samples, generator: estimator(
+        f, mu, log_var, noise(mu, n_samples, generator)
+    )
 
 
 _SEED = NOISE_HINTS[OTHER_NOISE]
@@ -81,4 +86,4 @@ _NOISES = (
 
 def slips_of_noise(right: Callable) -> tuple[Mistake, ...]:
     """Mistakes in the noise of an estimator `right(f, mu, log_var, noise)`; noise: (S, d)."""
-    return tuple(Mistake(name, _noisy(right, noise), hint) for name, noise, hint in _NOISES)
+    return tuple(Mistake(name, noisy(right, noise), hint) for name, noise, hint in _NOISES)

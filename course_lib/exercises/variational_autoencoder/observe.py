@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course_lib.exercises.observers import seeded
+
 FROM_GENERATOR = "all noise comes from the generator"
 OTHER_NOISE = "another generator gives another result"
 OWN_NOISE = "equal rows get noise of their own"
@@ -22,11 +24,6 @@ NOISE_HINTS = {
     OTHER_NOISE: "A generator with another seed gives the same result: draw the noise from the "
     "`generator` that is handed in, and never set its seed yourself.",
 }
-
-
-def seeded(seed: int) -> torch.Generator:
-    """A generator that starts at this seed."""
-    return torch.Generator().manual_seed(seed)
 
 
 def outline(value: Any) -> str:

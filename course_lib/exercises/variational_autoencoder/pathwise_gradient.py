@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from course_lib.exercises.spec import Case, Exercise, Mistake
-from course_lib.exercises.variational_autoencoder.gradient_slips import pathwise, slips_of_noise
+from course_lib.exercises.variational_autoencoder.gradient_slips import (
+    draw,
+    noisy,
+    pathwise,
+    slips_of_noise,
+)
 from course_lib.exercises.variational_autoencoder.observe_gradients import (
     GRADIENT_HINTS,
     SECOND_CALL,
@@ -32,63 +37,37 @@ def cases(seed: int) -> list[Case]:
 
 def _right(f: Callable, mu: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
     mu = mu.detach().requires_grad_()
-    return torch.autograd.grad(f(mu + torch.exp(0.5 * log_var) * noise).mean(), mu)[0]
+    return torch.autograd.grad(f(draw(mu, log_var, noise)).mean(), mu)[0]
 
 
-def _score(
-    f: Callable, mu: Tensor, log_var: Tensor, n_samples: int, generator: Generator
-) -> Tensor:
-    noise = torch.randn(n_samples, *mu.shape, generator=generator, dtype=mu.dtype)
-    value = f(mu + torch.exp(0.5 * log_var) * noise)
+def _score(f: Callable, mu: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
+    value = f(draw(mu, log_var, noise))
     return (value[:, None] * noise / torch.exp(0.5 * log_var)).mean(0)
 
 
-def _kept_in_mu(
-    f: Callable, mu: Tensor, log_var: Tensor, n_samples: int, generator: Generator
-) -> Tensor:
+def _kept_in_mu(f: Callable, mu: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
     mu.requires_grad_()
-    noise = torch.randn(n_samples, *mu.shape, generator=generator, dtype=mu.dtype)
-    f(mu + torch.exp(0.5 * log_var) * noise).mean().backward()
+    f(draw(mu, log_var, noise)).mean().backward()
     return mu.grad
 
 
-def _of_the_noise(
-    f: Callable, mu: Tensor, log_var: Tensor, n_samples: int, generator: Generator
-) -> Tensor:
-    noise = torch.randn(n_samples, *mu.shape, generator=generator, dtype=mu.dtype)
-    noise.requires_grad_()
-    value = f(mu + torch.exp(0.5 * log_var) * noise).mean()
+def _of_the_noise(f: Callable, mu: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
+    noise = noise.requires_grad_()
+    value = f(draw(mu, log_var, noise)).mean()
     return torch.autograd.grad(value, noise)[0].sum(0)
 
 
-def _of_the_samples(
-    f: Callable, mu: Tensor, log_var: Tensor, n_samples: int, generator: Generator
-) -> Tensor:
-    noise = torch.randn(n_samples, *mu.shape, generator=generator, dtype=mu.dtype)
-    z = (mu + torch.exp(0.5 * log_var) * noise).requires_grad_()
+def _of_the_samples(f: Callable, mu: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
+    z = draw(mu, log_var, noise).requires_grad_()
     return torch.autograd.grad(f(z).mean(), z)[0]
 
 
-def _of_no_graph(
-    f: Callable, mu: Tensor, log_var: Tensor, n_samples: int, generator: Generator
-) -> Tensor:
-    noise = torch.randn(n_samples, *mu.shape, generator=generator, dtype=mu.dtype)
-    return torch.autograd.grad(f(mu + torch.exp(0.5 * log_var) * noise).mean(), mu)[0]
+def _of_no_graph(f: Callable, mu: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
+    return torch.autograd.grad(f(draw(mu, log_var, noise)).mean(), mu)[0]
 
 
-def _value(
-    f: Callable, mu: Tensor, log_var: Tensor, n_samples: int, generator: Generator
-) -> Tensor:
-    noise = torch.randn(n_samples, *mu.shape, generator=generator, dtype=mu.dtype)
-    return f(mu + torch.exp(0.5 * log_var) * noise).mean()
-
-
-def _at_the_mean(
-    f: Callable, mu: Tensor, log_var: Tensor, n_samples: int, generator: Generator
-) -> Tensor:
-    return pathwise(lambda mu, log_var, eps: mu.expand_as(eps))(
-        f, mu, log_var, n_samples, generator
-    )
+def _value(f: Callable, mu: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
+    return f(draw(mu, log_var, noise)).mean()
 
 
 _SAMPLE = "`reparameterize` draws samples from q."
@@ -105,7 +84,7 @@ _KEPT = (
     "Work on a copy of μ, or use `torch.autograd.grad`."
 )
 MISTAKES = (
-    Mistake("score gradient", _score, _SCORE),
+    Mistake("score gradient", noisy(_score), _SCORE),
     Mistake(
         "no sigma",
         pathwise(lambda mu, log_var, eps: mu + eps),
@@ -123,7 +102,7 @@ MISTAKES = (
     ),
     Mistake(
         "at the mean",
-        _at_the_mean,
+        pathwise(lambda mu, log_var, eps: mu.expand_as(eps)),
         "`f` is differentiated at μ itself, without noise. The gradient of a mean is the mean of "
         "gradients at samples of q.",
     ),
@@ -140,24 +119,24 @@ MISTAKES = (
     ),
     Mistake(
         "with respect to the noise",
-        _of_the_noise,
+        noisy(_of_the_noise),
         "This is the gradient with respect to ε, which has a factor σ too many. Differentiate with "
         "respect to μ.",
     ),
     Mistake(
         "with respect to z",
-        _of_the_samples,
+        noisy(_of_the_samples),
         "You return one gradient a sample, (S, d). The gradient with respect to μ has shape (d,).",
     ),
-    Mistake("no graph", _of_no_graph, _GRAPH),
+    Mistake("no graph", noisy(_of_no_graph), _GRAPH),
     Mistake(
         "z detached",
-        pathwise(lambda mu, log_var, eps: (mu + torch.exp(0.5 * log_var) * eps).detach()),
+        pathwise(lambda mu, log_var, eps: draw(mu, log_var, eps).detach()),
         _GRAPH,
     ),
     Mistake(
         "value returned",
-        _value,
+        noisy(_value),
         "This is the mean of f, E_q[f(z)] itself, a single number. Differentiate it with respect "
         "to μ.",
     ),
@@ -181,7 +160,7 @@ MISTAKES = (
         pathwise(pool=lambda value: value.sum() / (len(value) - 1)),
         "You divide by S − 1. A mean over S samples divides by S.",
     ),
-    Mistake("gradients added up", _kept_in_mu, _KEPT),
+    Mistake("gradients added up", noisy(_kept_in_mu), _KEPT),
     *slips_of_noise(_right),
 )
 

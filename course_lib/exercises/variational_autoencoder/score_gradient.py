@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from course_lib.distributions import log_normal
 from course_lib.exercises.spec import Case, Exercise, Mistake
-from course_lib.exercises.variational_autoencoder.gradient_slips import pathwise, slips_of_noise
+from course_lib.exercises.variational_autoencoder.gradient_slips import (
+    draw,
+    noisy,
+    pathwise,
+    slips_of_noise,
+)
 from course_lib.exercises.variational_autoencoder.observe_gradients import (
     GRADIENT_HINTS,
     draw_inputs,
@@ -29,12 +34,8 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def _sample(mu: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
-    return mu + torch.exp(0.5 * log_var) * noise
-
-
 def _right(f: Callable, mu: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
-    z = _sample(mu, log_var, noise)
+    z = draw(mu, log_var, noise)
     return (f(z)[:, None] * (z - mu) / log_var.exp()).mean(0)
 
 
@@ -46,29 +47,23 @@ def _with(
 ) -> Callable:
     """A candidate with another score, another σ, or another way to put both together."""
 
-    def candidate(
-        f: Callable, mu: Tensor, log_var: Tensor, n_samples: int, generator: Generator
-    ) -> Tensor:
-        noise = torch.randn(n_samples, *mu.shape, generator=generator, dtype=mu.dtype)
+    def estimator(f: Callable, mu: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
         z = mu + sigma(log_var) * noise
         return pool(f(z), weight(z, mu, log_var))
 
-    return candidate
+    return noisy(estimator)
 
 
 def _by_autograd(*, value_cut: bool) -> Callable:
     """The gradient of f(z) log q(z) with z not detached, so that log q does not depend on μ."""
 
-    def candidate(
-        f: Callable, mu: Tensor, log_var: Tensor, n_samples: int, generator: Generator
-    ) -> Tensor:
+    def estimator(f: Callable, mu: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
         mu = mu.detach().requires_grad_()
-        noise = torch.randn(n_samples, *mu.shape, generator=generator, dtype=mu.dtype)
-        z = _sample(mu, log_var, noise)
+        z = draw(mu, log_var, noise)
         value = f(z).detach() if value_cut else f(z)
         return torch.autograd.grad((value * log_normal(z, mu, log_var)).mean(), mu)[0]
 
-    return candidate
+    return noisy(estimator)
 
 
 _SCORE = "The score, ∇_μ log q(z) = (z − μ)/σ², "
