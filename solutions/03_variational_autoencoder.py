@@ -33,11 +33,10 @@ seed = 0
 n_train = 55_000
 n_valid = 5_000
 steps = 6_500
-steps_small = 6_500
 
 # %%
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import matplotlib.pyplot as plt
 import torch
@@ -52,15 +51,13 @@ from course_lib.exact import Formula, LinearGaussian
 from course_lib.exercises import check
 from course_lib.metrics import mean_squared_error, neighbour_accuracy, two_sample_accuracy
 from course_lib.settings import shortened
-from course_lib.training import evaluate, fit, to_float
+from course_lib.training import Record, evaluate, fit, to_float
 
 # %%
 plots.use_course_style()
 torch.manual_seed(seed)
 rng = torch.Generator().manual_seed(seed)
-n_train, n_valid, steps, steps_small = shortened(
-    (n_train, n_valid, steps, steps_small), (10_000, 1_000, 500, 400)
-)
+n_train, n_valid, steps = shortened((n_train, n_valid, steps), (10_000, 1_000, 500))
 
 # %% [markdown]
 # ## 3.1 · A model that could have made the data
@@ -743,18 +740,25 @@ print(f"yours {ours:.3f}, course_lib's {theirs:.3f} nats per image (untrained)")
 # loss at its end.
 
 # %%
-def train_vae(n: int, steps: int) -> tuple[VAE, list[tuple[int, float, float]]]:
+def steps_of(model: nn.Module, objective: Callable) -> Iterable[Record]:
+    """The records of about `steps` training steps of 128 images each, with a progress bar."""
+    epochs = max(1, round(steps * 128 / len(X_train)))
+    recipe = {"batch_size": 128, "lr": 3e-3, "seed": seed}
+    records = fit(model, objective, X_train, valid=X_valid, epochs=epochs, **recipe)
+    return tqdm(records, total=epochs * -(-len(X_train) // 128), leave=False)
+
+
+def train_vae(n: int) -> tuple[VAE, list[tuple[int, float, float]]]:
     """A trained VAE with n latents, and (step, training loss, validation loss) of each epoch."""
     torch.manual_seed(seed)
     vae, curve, recent = VAE(n), [], []
-    epochs = max(1, round(steps * 128 / len(X_train)))
-    run = fit(vae, objective, X_train, epochs=epochs, valid=X_valid, batch_size=128, lr=3e-3, seed=seed)
-    for record in tqdm(run, total=epochs * -(-len(X_train) // 128), leave=False):
+    for record in steps_of(vae, objective):
         recent.append(record.loss)
         if record.valid:
             curve.append((record.step, sum(recent) / len(recent), record.valid["loss"]))
             recent = []
     return vae.cpu().eval(), curve
+
 
 # %% [markdown]
 # **Prediction.** We train with n = 1, 2 and 64 latents. The ruler of notebook 01 for grey MNIST:
@@ -766,7 +770,7 @@ def train_vae(n: int, steps: int) -> tuple[VAE, list[tuple[int, float, float]]]:
 # %%
 vaes, training = {}, {}
 for n in [1, 2, 64]:
-    vaes[n], training[n] = train_vae(n, steps if n == 64 else steps_small)
+    vaes[n], training[n] = train_vae(n)
     step, train_loss, valid_loss = training[n][-1]
     print(f"n = {n:2d}: after {step:,} steps training {train_loss:.1f}, validation {valid_loss:.1f}, "
           f"gap {valid_loss - train_loss:+.1f}")
@@ -1082,10 +1086,7 @@ for name, value in [("cross-entropy, as trained", cross_entropy),
 # %%
 torch.manual_seed(seed)
 ae = models.MLPAutoencoder(64)
-epochs = max(1, round(steps * 128 / len(X_train)))
-run = fit(ae, losses.autoencoder_objective, X_train, epochs=epochs, batch_size=128, lr=3e-3, seed=seed)
-for record in tqdm(run, total=epochs * -(-len(X_train) // 128), leave=False):
-    last = record
+*_, last = steps_of(ae, losses.autoencoder_objective)
 ae = ae.cpu().eval()
 print(f"after {last.step:,} steps: squared error {last.loss:.1f} per training image")
 
