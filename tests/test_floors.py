@@ -13,11 +13,11 @@ FLOORS = [
     "errors settings",
     "distributions plots synthetic",
     "datasets models exact",
-    "losses",
+    "losses diffusion",
     "metrics",
     "training checkpoints",
     "exercises widgets",
-    "authoring grading benchmarks",
+    "authoring grading benchmarks recipes",
     "commands",
     "__main__",
 ]

@@ -1,4 +1,4 @@
-"""What is measured on a trained model, over whole data sets."""
+"""Errors of reconstruction, what codes know of labels, and how two sets differ."""
 
 from __future__ import annotations
 

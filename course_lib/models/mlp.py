@@ -1,4 +1,4 @@
-"""Networks that return codes and distributions; no loss stands inside a model."""
+"""Fully connected networks for flat images."""
 
 from __future__ import annotations
 
