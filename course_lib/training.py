@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from course_lib.errors import CourseError
 
-# A model and a float batch to the loss (scalar) and its unweighted terms, (B,) each.
-Objective = Callable[[nn.Module, Tensor], tuple[Tensor, tuple]]
+# A model and a float batch, with its labels if there are any, to the loss (scalar) and its
+# unweighted terms, (B,) each.
+Objective = Callable[..., tuple[Tensor, tuple]]
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,24 @@ def fit(
     batch_size: int = 256,
     lr: float = 2e-3,
     seed: int = 0,
+    labels: Tensor | None = None,
     valid: Tensor | None = None,
+    valid_labels: Tensor | None = None,
     patience: int | None = None,
     device: torch.device | None = None,
 ) -> Iterator[Record]:
     """Minimise the objective with Adam and a one-cycle learning rate; yield a record a step.
 
-    images, valid: uint8 (N, …), in memory. With `patience`, training ends when the validation loss
+    images, valid: uint8 (N, …), in memory. With `labels`, (N,), the objective is called with
+    (model, x, y), else with (model, x). With `patience`, training ends when the validation loss
     has not improved for that many epochs, and the model ends with its best weights (not where the
     caller stops earlier: then it keeps its last).
     The same seed gives the same weights on the same machine, whatever the caller draws in between.
     """
     _refuse_bad_input(images, valid, patience=patience, sizes=(epochs, batch_size))
+    _refuse_bad_labels(images, labels)
+    if valid is not None:
+        _refuse_bad_labels(valid, valid_labels)
     device = device or best_device()
     model.to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=device.type != "mps")
@@ -74,9 +81,9 @@ def fit(
     for epoch in range(1, epochs + 1):
         model.train()
         for batch in torch.randperm(len(images), generator=shuffle).split(batch_size):
-            x = to_float(images[batch], device)
+            data = _batch(images[batch], None if labels is None else labels[batch], device)
             with _own_noise(seed, step, device):
-                loss, terms = objective(model, x)
+                loss, terms = objective(model, *data)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -84,7 +91,7 @@ def fit(
             step += 1
             held = None
             if step == epoch * steps and valid is not None:
-                held = evaluate(model, objective, valid, seed=seed)
+                held = evaluate(model, objective, valid, labels=valid_labels, seed=seed)
                 best.update(model, held["loss"])
             yield Record(step, epoch, loss.item(), _means(terms), time.perf_counter() - start, held)
         if best.exhausted():
@@ -94,19 +101,35 @@ def fit(
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, objective: Objective, images: Tensor, *, seed: int = 0, batch_size: int = 1000
+    model: nn.Module,
+    objective: Objective,
+    images: Tensor,
+    *,
+    labels: Tensor | None = None,
+    seed: int = 0,
+    batch_size: int = 1000,
 ) -> dict[str, float]:
     """Mean of the loss and of its terms over all images, without training. Nats per image."""
+    _refuse_bad_labels(images, labels)
     was_training, device = model.training, next(model.parameters()).device
     model.eval()
     sums: dict[str, float] = {}
-    for i, batch in enumerate(images.split(batch_size)):
+    for i, batch in enumerate(torch.arange(len(images)).split(batch_size)):
+        data = _batch(images[batch], None if labels is None else labels[batch], device)
         with _own_noise(seed, i, device):
-            loss, terms = objective(model, to_float(batch, device))
+            loss, terms = objective(model, *data)
         for name, value in {"loss": loss.item(), **_means(terms)}.items():
             sums[name] = sums.get(name, 0.0) + value * len(batch) / len(images)
     model.train(was_training)
     return sums
+
+
+def _batch(
+    images: Tensor, labels: Tensor | None, device: torch.device
+) -> tuple[Tensor] | tuple[Tensor, Tensor]:
+    """What an objective gets after the model."""
+    x = to_float(images, device)
+    return (x,) if labels is None else (x, labels.to(device))
 
 
 def _means(terms: tuple) -> dict[str, float]:
@@ -141,6 +164,11 @@ class _Best:
     def restore(self, model: nn.Module) -> None:
         if self.weights is not None:
             model.load_state_dict(self.weights)
+
+
+def _refuse_bad_labels(images: Tensor, labels: Tensor | None) -> None:
+    if labels is not None and len(labels) != len(images):
+        raise CourseError(f"labels: {len(labels)} for {len(images)} images")
 
 
 def _refuse_bad_input(
