@@ -11,9 +11,8 @@ from torch import Tensor
 from course_lib.errors import CourseError
 from course_lib.widgets.controls import nearest_stop, slider, written
 from course_lib.widgets.gap import NARROW, WIDE, Bars, Densities, gap_between, make_bars
-from course_lib.widgets.outputs import call, to_number
+from course_lib.widgets.outputs import call, numbers, to_number
 from course_lib.widgets.panel import Frame, Panel, Values
-from course_lib.widgets.plane import numbers
 
 STEP = 0.05
 SPAN = 3, 15  # nats below log p(x) that the axis of the bars reaches, at least and at most

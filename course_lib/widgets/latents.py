@@ -16,9 +16,8 @@ from course_lib import plots
 from course_lib.errors import CourseError
 from course_lib.widgets import pictures
 from course_lib.widgets.controls import nearest_stop, slider, written
-from course_lib.widgets.outputs import call, to_images, to_number
+from course_lib.widgets.outputs import call, numbers, to_images, to_number
 from course_lib.widgets.panel import Frame, Panel, Values
-from course_lib.widgets.plane import numbers
 
 DECODED, KL = "decode(z)", "KL per latent"
 SIDE, WIDE, HIGH = 336, 460, 336  # page pixels

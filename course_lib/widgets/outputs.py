@@ -1,12 +1,17 @@
-"""Call a student's function and turn what it returns into pictures, or say what is wrong."""
+"""Call a student's function and turn what it returns into pictures or numbers.
+
+What does not fit is said in a CourseError.
+"""
 
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Callable
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from course_lib import plots
@@ -91,3 +96,25 @@ def to_number(output: object, *, source: str) -> float:
         told = f"the shape {tuple(array.shape)}" if array.numel() != 1 else f"{array.item()}"
         raise CourseError(f"{source} must be one finite number, not {told}")
     return array.item()
+
+
+def numbers(values: ArrayLike, *, count: int | None, what: str) -> np.ndarray:
+    """`count` finite numbers, or any many for None, (N,), or a CourseError about `what`."""
+    array = to_array(values, what=what)
+    wrong = array.shape != (count,) if count else array.ndim != 1 or not array.size
+    if wrong or not np.isfinite(array).all():
+        expected = f"{count} finite numbers" if count else "finite numbers of the shape (N,)"
+        raise CourseError(f"{what} must be {expected}, not {reprlib.repr(array.tolist())}")
+    return array.astype(float)
+
+
+def to_array(values: ArrayLike, *, what: str) -> np.ndarray:
+    """Numbers of any shape, from a tensor or from what numpy takes; what: for the error."""
+    try:
+        is_tensor = isinstance(values, Tensor)
+        array = values.detach().cpu().numpy() if is_tensor else np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise CourseError(f"{what} must be a tensor or an array of numbers") from error
+    if array.dtype.kind not in "biuf":
+        raise CourseError(f"{what} must be numbers, not {reprlib.repr(values)}")
+    return array

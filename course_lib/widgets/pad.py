@@ -12,9 +12,9 @@ from torch import Tensor
 
 from course_lib.widgets import pictures
 from course_lib.widgets.controls import slider
-from course_lib.widgets.outputs import call, to_images
+from course_lib.widgets.outputs import call, numbers, to_images
 from course_lib.widgets.panel import Frame, Panel, Values
-from course_lib.widgets.plane import AXES, Extent, Plane, make_plane, numbers
+from course_lib.widgets.plane import AXES, Extent, Plane, make_plane
 
 SIDE = 420  # page pixels of the map, and about those of the decoded image
 MAP, DECODED = "code z", "decode(z)"

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from course_lib import plots
 from course_lib.errors import CourseError
 from course_lib.widgets.controls import nearest_stop
+from course_lib.widgets.outputs import numbers, to_array
 
 Extent = tuple[float, float, float, float]  # left, right, bottom, top, as matplotlib has it
 AXES = ("z₁", "z₂")
@@ -80,7 +79,7 @@ def make_plane(
     extent: Extent | None,
 ) -> Plane:
     """Check the arguments of a pad and fill in what is left out."""
-    codes = np.zeros((0, 2)) if codes is None else _array(codes, what="codes")
+    codes = np.zeros((0, 2)) if codes is None else to_array(codes, what="codes")
     if codes.ndim != 2 or codes.shape[1] != 2:
         raise CourseError(f"codes must have the shape (N, 2), not {codes.shape}: a pad is flat")
     if not np.isfinite(codes).all():
@@ -89,32 +88,11 @@ def make_plane(
     return Plane(codes, labels, names, *_extent(codes, extent))
 
 
-def numbers(values: ArrayLike, *, count: int | None, what: str) -> np.ndarray:
-    """`count` finite numbers, or any many for None, (N,), or a CourseError about `what`."""
-    array = _array(values, what=what)
-    wrong = array.shape != (count,) if count else array.ndim != 1 or not array.size
-    if wrong or not np.isfinite(array).all():
-        expected = f"{count} finite numbers" if count else "finite numbers of the shape (N,)"
-        raise CourseError(f"{what} must be {expected}, not {reprlib.repr(array.tolist())}")
-    return array.astype(float)
-
-
-def _array(values: ArrayLike, *, what: str) -> np.ndarray:
-    try:
-        is_tensor = isinstance(values, torch.Tensor)
-        array = values.detach().cpu().numpy() if is_tensor else np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise CourseError(f"{what} must be a tensor or an array of numbers") from error
-    if array.dtype.kind not in "biuf":
-        raise CourseError(f"{what} must be numbers, not {reprlib.repr(values)}")
-    return array
-
-
 def _classes(
     labels: ArrayLike | None, *, names: Sequence[str] | None, count: int
 ) -> tuple[np.ndarray, Sequence[str]]:
     """Labels, (count,) whole numbers, and a name for each class up to the highest."""
-    labels = np.full(count, -1) if labels is None else _array(labels, what="labels")
+    labels = np.full(count, -1) if labels is None else to_array(labels, what="labels")
     if labels.shape != (count,):
         raise CourseError(f"labels must have the shape ({count},), not {labels.shape}")
     if count and labels.dtype.kind not in "iu":
