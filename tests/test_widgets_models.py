@@ -472,6 +472,28 @@ def test_interpolate_walks_to_a_new_place_in_ten_steps():
     assert abs(np.array(list(panel.values.values()))).max() < 0.5  # from where the sliders are
 
 
+def test_latents_of_sprites_walk_from_the_code_of_an_image():
+    """Catches a base that only its sliders know, a reset to 0, and images of another size."""
+
+    def decode_sprite(z):
+        return torch.nn.functional.pad(torch.sigmoid(z), (0, 1014)).reshape(1, 1, 32, 32)
+
+    base = torch.tensor([0.52, 0, -1, 7.0, 0.3, 0, 0, 0, 0, -2.5])
+    kl = torch.tensor([0.1, 2.5, 0, 1.5, 0.4, 1, 0, 0, 0, 3])
+    panel = widgets.latents(decode_sprite, kl, shape=(1, 32, 32), shown=5, base=base)
+    assert list(panel.controls) == ["z₁₀", "z₂", "z₄", "z₆", "z₅"]
+    at_base = base.clone()
+    at_base[3] = 3.0  # the slider's end
+    for _ in range(2):
+        image = unscaled(shown(panel, "decode(z)"), 10)[..., 0]
+        assert (image == plots.to_uint8(decode_sprite(at_base[None])[0, 0])).all()
+        assert panel.frame.text == "All latents are as in base."
+        panel.controls["z₅"].value = -0.4
+        assert panel.frame.text == "z₅ = −0.4; the others are as in base."
+        panel.buttons["reset"].click()
+    assert panel.values == pytest.approx({"z₁₀": -2.5, "z₂": 0, "z₄": 3, "z₆": 0, "z₅": 0.3})
+
+
 def test_limit_keeps_zero_at_a_stop():
     """Catches a limit on which no arrow key leads back to 0."""
     panel = widgets.latents(decode, KL, limit=2.55)
@@ -493,6 +515,8 @@ def test_limit_keeps_zero_at_a_stop():
         {"shown": 2.5},
         {"limit": 0},
         {"limit": "far"},
+        {"base": torch.zeros(4)},
+        {"base": torch.full((5,), torch.nan)},
         {"decode": lambda z: z},
         {"decode": lambda z: torch.distributions.Normal(z, 1)},
     ],

@@ -33,39 +33,45 @@ def latents(
     shape: tuple[int, ...] = (28, 28),
     shown: int = 8,
     limit: float = 3.0,
+    base: ArrayLike | None = None,
     seed: int = 0,
 ) -> Panel:
-    """A slider for each of the `shown` latents of largest KL, in that order; the others stay 0.
+    """A slider for each of the `shown` latents of largest KL, in that order; the others stay.
 
+    image = decode(z), z equal to `base` but for the latents that were moved.
     decode: (1, d) to (1, D) or (1, C, H, W) in [0, 1], such as `lambda z: vae.decode(z).probs`.
     kl: (d,) nats per latent, averaged over data; z₁ is the first of them. limit: sliders end there.
+    base: (d,), the code to begin with, such as that of an image, by default 0; sliders take the
+    stops nearest to it.
     `random` draws all shown latents from N(0, 1), cut at the limit. `interpolate` walks to such a
     random place in ten presses, each an equal part of the way that is left; the eleventh sets out
-    for the next place. `reset` puts all to 0. The same `seed` and presses lead to the same places.
+    for the next place. `reset` leads back to the start. The same `seed` and presses lead to the
+    same places.
     Raises CourseError where these do not fit each other.
     """
-    kl, scale = numbers(kl, count=None, what="kl"), pictures.scale_to(SIDE, shape=shape)
+    kl = numbers(kl, count=None, what="kl")
     if not (isinstance(shown, int) and shown > 0):
         raise CourseError(f"shown must be a whole number from 1 on, not {shown!r}")
     limit = round(to_number(limit, source="limit") / STEP) * STEP  # so that 0 is a stop
     if limit < STEP:
         raise CourseError(f"limit must be at least {STEP}, not {limit}")
+    rest = "0" if base is None else "as in base"
+    base = np.zeros(len(kl)) if base is None else numbers(base, count=len(kl), what="base")
     order = np.argsort(-kl, kind="stable")[:shown].tolist()
     ends = {"low": -limit, "high": limit, "step": STEP}
     walk = _Walk([_name(i) for i in order], ends, np.random.default_rng(seed))
+    home = {_name(i): nearest_stop(base[i], **ends) for i in order}  # where `reset` leads
     controls = {
-        _name(i): slider(
-            f"{_name(i)} · {written(kl[i], 1)} nats", 0.0, **ends, width=SIDE + 64, digits=1
-        )
-        for i in order
+        name: slider(f"{name} · {written(kl[i], 1)} nats", at, **ends, width=SIDE + 64, digits=1)
+        for i, (name, at) in zip(order, home.items(), strict=True)
     }
     panel = Panel(
-        _drawer(decode, kl, order=order, shape=shape, scale=scale),
+        _drawer(decode, kl, base, order=order, home=home, rest=rest, shape=shape),
         controls=controls,
-        widths={DECODED: shape[-1] * scale, KL: WIDE},
+        widths={DECODED: shape[-1] * pictures.scale_to(SIDE, shape=shape), KL: WIDE},
         actions={
             "random": walk.place,
-            "reset": lambda: dict.fromkeys(controls, 0.0),
+            "reset": lambda: home,
             "interpolate": lambda: walk.step(panel.values),
         },
     )
@@ -108,14 +114,17 @@ class _Walk:
 def _drawer(
     decode: Callable[[Tensor], Tensor],
     kl: np.ndarray,
+    base: np.ndarray,
     *,
     order: Sequence[int],
+    home: Values,
+    rest: str,
     shape: tuple[int, ...],
-    scale: int,
 ) -> Callable[[Values], Frame]:
     """The function that a step of a slider calls."""
-    chart = pictures.chart(lambda ax: _paint(ax, kl, order), width=WIDE, height=HIGH)
+    chart = pictures.chart(lambda ax: _paint(ax, kl, order, rest), width=WIDE, height=HIGH)
     tops = {_name(i): (rank, kl[i]) for rank, i in enumerate(order, start=1)}
+    begin, scale = torch.tensor(base)[None].float(), pictures.scale_to(SIDE, shape=shape)
 
     @functools.lru_cache  # a slider that moves on leaves the marks as they are
     def marked(names: tuple[str, ...]) -> Image.Image:
@@ -125,13 +134,13 @@ def _drawer(
         return picture
 
     def draw(values: Values) -> Frame:
-        z = torch.zeros(1, len(kl))
+        z = begin.clone()  # (1, d)
         z[0, order] = torch.tensor([values[name] for name in tops])
         output = call(decode, z)
         image = to_images(output, count=1, shape=shape, source="decode")[0]
-        moved = {name: value for name, value in values.items() if round(value, 1)}
+        moved = {n: value for n, value in values.items() if abs(value - home[n]) > STEP / 2}
         told = ", ".join(f"{name} = {written(value, 1)}" for name, value in moved.items())
-        text = f"{told}; the others are 0." if moved else "All latents are 0."
+        text = f"{told}; the others are {rest}." if moved else f"All latents are {rest}."
         return Frame({DECODED: pictures.enlarged(image, scale), KL: marked(tuple(moved))}, text)
 
     return draw
@@ -144,14 +153,14 @@ def _point_at(picture: Image.Image, top: tuple[float, float]) -> None:
     ImageDraw.Draw(picture).polygon(points, fill=plots.VERMILION)
 
 
-def _paint(ax: Axes, kl: np.ndarray, order: Sequence[int]) -> None:
+def _paint(ax: Axes, kl: np.ndarray, order: Sequence[int], rest: str) -> None:
     """Bars from the largest KL to the smallest, grey where there is no slider."""
     ranks, values = np.arange(1, len(kl) + 1), np.sort(kl)[::-1]
     n = len(order)
     ax.bar(ranks[:n], values[:n], color=plots.BLUE, label="has a slider")
     if n < len(kl):
-        ax.bar(ranks[n:], values[n:], color=plots.CLASS_COLOURS[8], label="stays 0")
-    ax.plot([], [], "v", color=plots.VERMILION, markersize=9, label="is not 0 now")
+        ax.bar(ranks[n:], values[n:], color=plots.CLASS_COLOURS[8], label=f"stays {rest}")
+    ax.plot([], [], "v", color=plots.VERMILION, markersize=9, label=f"is not {rest} now")
     if len(kl) <= NAMED:
         ax.set_xticks(ranks, [_name(i) for i in np.argsort(-kl, kind="stable")], fontsize=10)
     ax.set(xlabel="latents, largest KL first", ylabel="nats per image")
