@@ -1,0 +1,165 @@
+"""Metrics of images and of sets of images, by identities and by independent code."""
+
+import math
+
+import pytest
+import scipy.linalg
+import torch
+
+from course_lib import metrics
+from course_lib.errors import CourseError
+from course_lib.exercises.references import reference
+
+
+@pytest.fixture
+def g():
+    return torch.Generator().manual_seed(0)
+
+
+def waves(n=2, size=24):
+    """Smooth images in [0, 1] and noisier copies, the same on every machine."""
+    step = torch.arange(n * 3 * size * size).double().reshape(n, 3, size, size)
+    x = 0.5 + 0.4 * torch.sin(step * 0.37) * torch.cos(step * 0.011)
+    return x, (x + 0.2 * torch.cos(step * 1.7)).clamp(0, 1)
+
+
+def features(g, n, *, mean=0.0, scale=1.0, d=6):
+    return mean + scale * torch.randn(n, d, generator=g, dtype=torch.float64)
+
+
+NUMBERS = {
+    1.0: [0.7252539629252192, 0.7293026630299667],
+    255.0: [0.9996659753941836, 0.9996656534319968],
+}
+
+
+# --- pairs ------------------------------------------------------------------------------------
+
+
+def test_psnr_counts_decibels_of_each_pair():
+    """Catches a pooled error, another base of the logarithm, a forgotten range."""
+    x = torch.zeros(2, 3, 4, 4)
+    x_hat = x + torch.tensor([0.1, 0.01]).view(2, 1, 1, 1)
+    assert torch.allclose(metrics.psnr(x, x_hat), torch.tensor([20.0, 40.0]))
+    ten_times = metrics.psnr(x, x_hat, data_range=10.0)
+    assert torch.allclose(ten_times, torch.tensor([40.0, 60.0]))
+    assert metrics.psnr(x, x).tolist() == [math.inf] * 2
+
+
+def test_ssim_is_that_of_scikit_image():
+    """Catches another window, padded borders, or variances divided by another number.
+
+    The numbers are structural_similarity(…, gaussian_weights=True, sigma=1.5,
+    use_sample_covariance=False, channel_axis=0) of scikit-image 0.26.
+    """
+    x, y = waves()
+    for data_range, known in NUMBERS.items():
+        found = metrics.ssim(x, y, data_range=data_range)
+        assert torch.allclose(found, torch.tensor(known, dtype=torch.float64), atol=1e-9)
+
+
+def test_ssim_of_identities():
+    """Catches sides that are not alike, pairs mixed up in the batch, and units that matter."""
+    x, y = waves(n=3)
+    assert torch.allclose(metrics.ssim(x, x), torch.ones(3).double())
+    assert torch.allclose(metrics.ssim(x, y), metrics.ssim(y, x))
+    alone = torch.cat([metrics.ssim(x[i : i + 1], y[i : i + 1]) for i in range(3)])
+    assert torch.allclose(metrics.ssim(x, y), alone)
+    assert torch.allclose(metrics.ssim(255 * x, 255 * y, data_range=255.0), alone)
+    assert metrics.ssim(1 - x, x).max() < 0
+
+
+def test_wrong_range_flatters():
+    """Catches constants that do not depend on the range: then the trap could not be shown."""
+    g = torch.Generator().manual_seed(0)
+    x, y = torch.rand(2, 8, 1, 28, 28, generator=g)
+    assert metrics.ssim(x, y).mean() < 0.1 and metrics.ssim(x, y, data_range=255.0).mean() > 0.9
+
+
+def test_ssim_refuses_images_smaller_than_its_window():
+    """Catches a traceback out of a convolution."""
+    with pytest.raises(CourseError, match="11 pixels"):
+        metrics.ssim(torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8))
+
+
+# --- sets -------------------------------------------------------------------------------------
+
+
+def test_frechet_distance_where_it_is_known(g):
+    """Catches a forgotten square, a missing factor 2, roots taken entry by entry."""
+    mu, eye = torch.zeros(3).double(), torch.eye(3).double()
+    assert metrics.frechet_distance(mu, eye, mu + 2, eye) == pytest.approx(12)
+    assert metrics.frechet_distance(mu, eye, mu, 9 * eye) == pytest.approx(3 * (3 - 1) ** 2)
+    mixed = torch.linalg.qr(torch.randn(3, 3, generator=g).double())[0]
+    cov = mixed @ torch.diag(torch.tensor([1.0, 4.0, 0.0]).double()) @ mixed.T
+    assert metrics.frechet_distance(mu, cov, mu, cov) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("n", [4, 40])
+def test_frechet_distance_three_times(g, n):
+    """Catches a library that disagrees with the exercise's reference or with scipy's sqrtm.
+
+    With 4 images the covariances of 6 features have not full rank.
+    """
+    a, b = features(g, n), features(g, n, mean=0.3, scale=1.4)
+    stats = (*metrics.feature_statistics(a), *metrics.feature_statistics(b))
+    ours = metrics.frechet_distance(*stats)
+    assert ours == pytest.approx(reference("frechet_distance")(*stats), abs=1e-4)
+    mu1, cov1, mu2, cov2 = (part.numpy() for part in stats)
+    root = scipy.linalg.sqrtm(cov1 @ cov2 + (1e-12 if n < 6 else 0) * torch.eye(6).numpy()).real
+    theirs = ((mu1 - mu2) ** 2).sum() + (cov1 + cov2 - 2 * root).trace()
+    assert ours == pytest.approx(theirs, abs=1e-4)
+
+
+def test_feature_statistics_divide_by_n_minus_one(g):
+    """Catches a covariance over the wrong axis, and one divided by N."""
+    mu, cov = metrics.feature_statistics(torch.tensor([[0.0, 1.0], [2.0, 1.0]]))
+    assert mu.tolist() == [1, 1] and cov.tolist() == [[2, 0], [0, 0]]
+    with pytest.raises(CourseError, match="N ≥ 2"):
+        metrics.feature_statistics(torch.zeros(1, 3))
+
+
+def test_kid_by_its_definition(g):
+    """Catches features paired with themselves, and another kernel."""
+    a, b = features(g, 4, d=3), features(g, 5, mean=1.0, d=3)
+
+    def k(x, y):
+        return (float(x @ y) / 3 + 1) ** 3
+
+    within = [[k(x, y) for i, x in enumerate(s) for j, y in enumerate(s) if i != j] for s in (a, b)]
+    across = [k(x, y) for x in a for y in b]
+    expected = sum(sum(v) / len(v) for v in within) - 2 * sum(across) / len(across)
+    assert metrics.kernel_distance(a, b) == pytest.approx(expected)
+
+
+def test_kid_has_no_bias_and_frechet_has(g):
+    """Catches the biased estimator: small samples of one distribution have a KID of 0 on average.
+
+    400 repeats with 8 images each; the mean must lie within 4 standard errors of 0. The Fréchet
+    distance of the same samples is far above 0.
+    """
+    pairs = [(features(g, 8), features(g, 8)) for _ in range(400)]
+    kids = torch.tensor([metrics.kernel_distance(a, b) for a, b in pairs])
+    assert kids.mean().abs() < 4 * kids.std() / 400**0.5
+    statistics = [
+        (*metrics.feature_statistics(a), *metrics.feature_statistics(b)) for a, b in pairs
+    ]
+    frechet = torch.tensor([metrics.frechet_distance(*stats) for stats in statistics])
+    assert frechet.mean() > 1
+    assert metrics.kernel_distance(features(g, 500), features(g, 500, mean=0.5)) > 0.3
+
+
+class Channels:
+    """A classifier whose features are the mean of each channel."""
+
+    def features(self, x):
+        assert x.shape[1:] == (3, 32, 32) and x.min() >= 0 and x.max() <= 1
+        return x.mean((2, 3))
+
+
+def test_features_of_bytes_and_of_other_sizes(g):
+    """Catches bytes fed in as they are, images that are not resized, an order lost in batches."""
+    x = torch.randint(0, 256, (7, 3, 64, 64), generator=g, dtype=torch.uint8)
+    found = metrics.features_of(Channels(), x, batch_size=3)
+    assert torch.allclose(found, x.double().mean((2, 3)) / 255, atol=5e-3)
+    assert torch.equal(found, metrics.features_of(Channels(), x.float() / 255))
