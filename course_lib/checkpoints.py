@@ -31,6 +31,7 @@ def save(model: nn.Module, name: str, *, card: dict, folder: Path = DATA) -> Pat
     }
     path, part = place / f"{name}.safetensors", place / f"{name}.part"
     save_file(weights, part)
+    part.chmod(0o644)  # safetensors writes for the owner alone
     os.replace(part, path)
     size = {"parameters": sum(p.numel() for p in model.parameters()), "bytes": path.stat().st_size}
     write_json(place / f"{name}.json", {"name": name, **card, **size, "sha256": _sha256(path)})
@@ -42,20 +43,25 @@ def load(name: str, *, folder: Path = DATA) -> tuple[nn.Module, dict]:
 
     CourseError where there is no such checkpoint, or where its weights are not those of the card.
     """
-    card = _read_json(folder / "checkpoints" / f"{name}.json")
+    about = card(name, folder=folder)
     path = folder / "checkpoints" / f"{name}.safetensors"
-    again = f"restore it, or train it again: python -m course_lib train {card.get('recipe', '…')}"
+    again = f"restore it, or train it again: python -m course_lib train {about.get('recipe', '…')}"
     if not path.exists():
         raise CourseError(f"{path} is missing: {again}")
-    if _sha256(path) != card.get("sha256"):
+    if _sha256(path) != about.get("sha256"):
         raise CourseError(f"{path} is not the file that its card describes: {again}")
     try:
         weights = {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
-        model = build(card)
+        model = build(about)
         model.load_state_dict(weights)
     except (SafetensorError, RuntimeError) as error:
         raise CourseError(f"{path} does not fit this version of the course: {again}") from error
-    return model.eval().requires_grad_(False), card
+    return model.eval().requires_grad_(False), about
+
+
+def card(name: str, *, folder: Path = DATA) -> dict:
+    """What is known of a checkpoint: model, data, recipe, seed, date, seconds, figures."""
+    return _read_json(folder / "checkpoints" / f"{name}.json")
 
 
 def build(card: dict) -> nn.Module:

@@ -32,15 +32,15 @@ def squared_error(x: Tensor, x_hat: Tensor) -> Tensor:
     return ((x.flatten(1) - x_hat.flatten(1)) ** 2).sum(1)
 
 
-def elbo_terms(vae: nn.Module, x: Tensor) -> ElboTerms:
+def elbo_terms(vae: nn.Module, x: Tensor, *y: Tensor) -> ElboTerms:
     """One-sample estimate of log p(x|z) at z ~ q(z|x), and the KL in closed form.
 
-    x: (B, D) or (B, C, H, W) in [0, 1]; returns nats per image, (B,) each.
-    Source: Kingma & Welling (2014), equation 10.
+    x: (B, D) or (B, C, H, W) in [0, 1], and for a conditional VAE its labels y: (B,).
+    Returns nats per image, (B,) each. Source: Kingma & Welling (2014), equation 10.
     """
     q_z = vae.encode(x)
     z = q_z.rsample()  # (B, d)
-    p_x = vae.decode(z)
+    p_x = vae.decode(z, *y)
     log_lik = p_x.log_prob(x.reshape(p_x.mean.shape)).flatten(1).sum(1)  # (B,)
     kl = kl_divergence(q_z, standard_normal(z)).sum(1)  # (B,)
     return ElboTerms(log_lik, kl)
@@ -84,20 +84,20 @@ def optimal_log_sigma(x: Tensor, mean: Tensor) -> Tensor:
     return 0.5 * torch.log(((x - mean) ** 2).mean().clamp(min=math.exp(-12)))
 
 
-def vae_objective(model: nn.Module, x: Tensor) -> tuple[Tensor, ElboTerms]:
+def vae_objective(model: nn.Module, x: Tensor, *y: Tensor) -> tuple[Tensor, ElboTerms]:
     """Negative ELBO, averaged over the batch, for `training.fit`. Nats per image."""
-    terms = elbo_terms(model, x)
+    terms = elbo_terms(model, x, *y)
     return beta_vae_loss(terms), terms
 
 
-def optimal_sigma_objective(vae: nn.Module, x: Tensor) -> tuple[Tensor, ElboTerms]:
+def optimal_sigma_objective(vae: nn.Module, x: Tensor, *y: Tensor) -> tuple[Tensor, ElboTerms]:
     """Negative ELBO of a Gaussian likelihood whose σ is the optimal one of the batch.
 
     In training `vae.log_sigma` follows it; in evaluation the value kept there is used.
     """
     q_z = vae.encode(x)
     z = q_z.rsample()  # (B, d)
-    mean = vae.decode(z).mean  # (B, C, H, W)
+    mean = vae.decode(z, *y).mean  # (B, C, H, W)
     log_sigma = optimal_log_sigma(x, mean) if vae.training else vae.log_sigma
     if vae.training:
         vae.log_sigma.copy_(log_sigma.detach())

@@ -11,5 +11,6 @@ SUMMARIES = {
     "doctor": "show what is installed and what to do about each red line",
     "data": "list, download or import data sets",
     "build": "make the notebooks from their sources again",
+    "train": "train the checkpoints of data/ again",
     "bench": "run the benchmarks",
 }

@@ -9,12 +9,14 @@ from course_lib.metrics.generation import (
     ssim,
 )
 from course_lib.metrics.measures import (
+    active_units,
     mean_squared_error,
     neighbour_accuracy,
     two_sample_accuracy,
 )
 
 __all__ = [
+    "active_units",
     "feature_statistics",
     "features_of",
     "frechet_distance",

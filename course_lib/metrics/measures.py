@@ -42,3 +42,11 @@ def two_sample_accuracy(a: Tensor, b: Tensor, *, seed: int = 0) -> float:
     kind = torch.arange(len(images)).numpy() < len(a)
     forest = RandomForestClassifier(100, oob_score=True, random_state=seed)
     return float(forest.fit(images, kind).oob_score_)
+
+
+def active_units(mu: Tensor, threshold: float = 0.01) -> int:
+    """The number of latents j whose posterior mean varies over the data: Var_x[μ_j(x)] > threshold.
+
+    mu: (N, d), posterior means of N images. Source: Burda et al. (2016), section 5.2.
+    """
+    return int((mu.var(dim=0) > threshold).sum())

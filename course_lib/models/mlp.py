@@ -56,9 +56,9 @@ class MLPVAE(nn.Module):
 
     def encode(self, x: Tensor) -> Normal:
         """x: (B, D) or (B, C, H, W); returns q_z over (B, d)."""
-        mu, log_var = self.encoder(x.flatten(1)).chunk(2, dim=1)
+        mu, log_var = self.encoder(x.flatten(1)).float().chunk(2, dim=1)
         return gaussian(mu, log_var)
 
     def decode(self, z: Tensor) -> Bernoulli:
         """z: (B, d); returns p_x over (B, D)."""
-        return Bernoulli(logits=self.decoder(z), validate_args=False)
+        return Bernoulli(logits=self.decoder(z).float(), validate_args=False)

@@ -1,0 +1,53 @@
+"""A VAE that is told the class: its embedding is added to the code."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.distributions import Distribution, Normal
+
+from course_lib.models.conv import ConvVAE
+
+
+class ConditionalVAE(nn.Module):
+    """p(x|z, y) = p(x | z + weight · embedding(y)), q(z|x) = N(μ(x), σ²(x)), prior N(0, I).
+
+    The embedding is a table of the classes and an MLP behind it.
+    Source: Kingma et al. (2014), "Semi-supervised learning with deep generative models".
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        n_classes: int,
+        *,
+        size: int = 32,
+        channels: int = 3,
+        weight: float = 1.0,
+        log_sigma: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.latent_dim, self.weight = latent_dim, weight
+        self.vae = ConvVAE(latent_dim, size=size, channels=channels, log_sigma=log_sigma)
+        self.embedding = nn.Sequential(
+            nn.Embedding(n_classes, latent_dim),
+            nn.Linear(latent_dim, latent_dim),
+            nn.SiLU(),
+            nn.Linear(latent_dim, latent_dim),
+        )
+
+    @property
+    def log_sigma(self) -> Tensor:
+        """log σ of the Gaussian likelihood, shape ()."""
+        return self.vae.log_sigma
+
+    def encode(self, x: Tensor) -> Normal:
+        """x: (B, C, H, W) in [0, 1]; returns q_z over (B, d), which does not know the class."""
+        return self.vae.encode(x)
+
+    def condition(self, z: Tensor, y: Tensor) -> Tensor:
+        """z + weight · embedding(y): (B, d) and (B,) to (B, d)."""
+        return z + self.weight * self.embedding(y).float()
+
+    def decode(self, z: Tensor, y: Tensor) -> Distribution:
+        """z: (B, d), y: (B,); returns p_x over (B, C, H, W)."""
+        return self.vae.decode(self.condition(z, y))

@@ -1,0 +1,10 @@
+"""How everything in `data/` was trained; `python -m course_lib train NAME` does it again."""
+
+RECIPES = {
+    "table1": "seven MLP VAEs on MNIST, the table of notebook 04",
+    "sprites": "β-VAEs on the sprites, several seeds",
+    "faces": "autoencoders and VAEs of 64×64 faces",
+    "classifier": "the classifier of 32×32 images behind Fréchet distance and KID",
+    "cvae": "the conditional VAE of 32×32 images",
+    "ddpm": "the diffusion model of 32×32 images",
+}

@@ -1,0 +1,66 @@
+"""What every card says beside the model: recipe, data, date, seconds."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import re
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from course_lib.datasets import Dataset
+from course_lib.training import Objective, Record, best_device
+
+
+def card(recipe: str, data: Dataset, *, seed: int, seconds: float, **more: object) -> dict:
+    """The fields that all cards and metrics share, and `more` after them."""
+    return {
+        "recipe": recipe,
+        "data": data.name,
+        "source": re.sub(r" in [^)]*", "", data.source),  # without the folder on this machine
+        "stand_in": data.stand_in,
+        "seed": seed,
+        "date": datetime.date.today().isoformat(),
+        "seconds": round(seconds, 1),
+        "torch": torch.__version__.split("+")[0],
+    } | more
+
+
+@functools.cache
+def bfloat16_pays() -> bool:
+    """Whether this machine multiplies bfloat16 matrices faster than float32, by a short trial."""
+    device = best_device()
+    best = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        a, times = torch.ones(512, 512, dtype=dtype, device=device), []
+        for _ in range(10):
+            start = time.perf_counter()
+            (a @ a)[0, 0].item()  # waits for the result
+            times.append(time.perf_counter() - start)
+        best[dtype] = min(times)
+    return best[torch.bfloat16] < best[torch.float32]
+
+
+def in_bfloat16(objective: Objective) -> Objective:
+    """The same objective with matrix products in bfloat16, on machines where that is faster."""
+    if not bfloat16_pays():
+        return objective
+
+    def cheaper(model: nn.Module, *batch: torch.Tensor) -> tuple:
+        with torch.autocast(batch[0].device.type, torch.bfloat16):
+            return objective(model, *batch)
+
+    return cheaper
+
+
+def run(records: Callable[[], Iterator[Record]], *, title: str, steps: int) -> tuple[list, float]:
+    """Drive a training under a progress bar: the records with validation figures, and seconds."""
+    kept, start = [], time.perf_counter()
+    for record in tqdm(records(), desc=title, total=steps, mininterval=1.0):
+        if record.valid is not None:
+            kept.append(record)
+    return kept, time.perf_counter() - start
