@@ -240,3 +240,91 @@ def test_models_take_images_flat_or_in_their_shape(images):
     torch.testing.assert_close(model.encode(x), model.encode(x.flatten(1)))
     assert 0 <= model(x).min() <= model(x).max() <= 1
     assert small(MLPVAE).decode(torch.zeros(3, 2)).mean.shape == (3, 36)
+
+
+class Lookup(nn.Module):
+    """A model that is never asked for anything but its parameter."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+
+def test_labels_stay_with_their_images(images):
+    """Catches labels that are not shuffled along, in training or in evaluation."""
+    marked = images.clone()
+    labels = torch.arange(len(marked)) % 250
+    marked[:, 0, 0, 0] = labels.to(torch.uint8)
+    seen = []
+
+    def objective(model, x, y):
+        seen.append(torch.equal((255 * x[:, 0, 0, 0]).round().long(), y))
+        terms = losses.ErrorTerms(y.float())
+        return (model.weight * terms.squared_error).mean(), terms
+
+    records = list(
+        fit(
+            Lookup(), objective, marked, labels=labels, epochs=2, batch_size=64,
+            valid=marked[:10], valid_labels=labels[:10],
+        )
+    )  # fmt: skip
+    assert all(seen)
+    assert len(seen) == 12  # five steps and one evaluation an epoch
+    assert records[-1].valid["squared_error"] == pytest.approx(4.5)
+    for wrong in ({"labels": labels[:-1]}, {"valid": marked[:3], "valid_labels": labels[:2]}):
+        with pytest.raises(CourseError, match="labels: "):
+            next(fit(Lookup(), objective, marked, epochs=1, **wrong))
+
+
+def test_the_gaussian_likelihood_is_torchs_own():
+    """Catches constants left out, σ for σ², or log σ counted once an image."""
+    g = torch.Generator().manual_seed(0)
+    x, mean = torch.rand(2, 3, 3, 4, 4, generator=g).double()
+    log_sigma = torch.tensor(-0.7).double()
+    expected = -Normal(mean, log_sigma.exp()).log_prob(x).flatten(1).sum(1)
+    assert torch.allclose(losses.gaussian_nll(x, mean, log_sigma), expected)
+
+
+def test_the_optimal_sigma_is_the_best_of_all():
+    """Catches MSE for its root, and a clamp on the wrong side."""
+    g = torch.Generator().manual_seed(0)
+    x, mean = torch.rand(2, 3, 3, 4, 4, generator=g).double()
+    best = losses.optimal_log_sigma(x, mean)
+    at_best = losses.gaussian_nll(x, mean, best).mean()
+    for other in (best - 0.05, best + 0.05):
+        assert losses.gaussian_nll(x, mean, other).mean() > at_best
+    assert losses.optimal_log_sigma(x, x).item() == pytest.approx(-6)
+
+
+class OneSigma(ExactVAE):
+    """The linear-Gaussian model with a log σ that is set from outside, from labels too."""
+
+    def __init__(self, exact):
+        super().__init__(exact)
+        self.register_buffer("log_sigma", torch.tensor(0.3).double())
+
+    def decode(self, z, *y):
+        self.labels = y
+        return super().decode(z)
+
+
+def test_sigma_follows_training_and_rests_in_evaluation():
+    """Catches a σ that evaluation takes from the test batch, or that training does not keep."""
+    W = torch.eye(2).double()
+    vae = OneSigma(LinearGaussian(W, torch.zeros(2).double(), 0.5))
+    _, x = vae.exact.sample(400, generator=torch.Generator().manual_seed(2))
+    y = torch.arange(400)
+    torch.manual_seed(0)
+    loss, terms = losses.optimal_sigma_objective(vae.train(), x, y)
+    kept = vae.log_sigma.item()
+    assert kept != pytest.approx(0.3)
+    assert torch.equal(vae.labels[0], y)
+    # At the optimal σ the squares average to σ²: −log p(x|z) = ½ + log σ + ½ log 2π a pixel.
+    expected = 2 * (0.5 + kept + 0.5 * torch.log(torch.tensor(2 * torch.pi)).item())
+    assert -terms.log_lik.mean().item() == pytest.approx(expected, rel=1e-6)
+    assert loss.item() == pytest.approx((terms.kl - terms.log_lik).mean().item())
+    losses.optimal_sigma_objective(vae.eval(), x[:5])
+    assert vae.log_sigma.item() == kept
+    with_default = losses.optimal_sigma_objective(vae, x)[1].log_lik.mean().item()
+    vae.log_sigma.fill_(2.0)
+    assert losses.optimal_sigma_objective(vae, x)[1].log_lik.mean().item() != with_default

@@ -1,0 +1,102 @@
+"""Diffusion on data whose ideal denoiser is known: Gaussian pixels."""
+
+import math
+
+import torch
+from torch import nn
+
+from course_lib.diffusion import (
+    STEPS,
+    add_noise,
+    diffusion_objective,
+    noise_schedule,
+    sample_ddim,
+)
+
+SPREAD = 0.3  # standard deviation of the data, whose mean is 0 in [−1, 1]
+
+
+class Ideal(nn.Module):
+    """E[ε | x_t] for x ~ N(0, SPREAD²): √(1−ᾱ) x_t / (ᾱ SPREAD² + 1 − ᾱ)."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def forward(self, x_t, t, y):
+        self.calls.append((t[0].item(), y.clone()))
+        left = noise_schedule()[t][:, None, None, None]
+        return (1 - left).sqrt() * x_t / (left * SPREAD**2 + 1 - left)
+
+
+class Silent(nn.Module):
+    """Predicts no noise at all."""
+
+    def forward(self, x_t, t, y):
+        return torch.zeros_like(x_t)
+
+
+def gaussian_images(n):
+    g = torch.Generator().manual_seed(0)
+    return (SPREAD * torch.randn(n, 1, 4, 4, generator=g) + 1) / 2
+
+
+def test_the_schedule_goes_from_all_image_to_all_noise():
+    """Catches a schedule that rises, leaves (0, 1], or ends with half of the image left."""
+    left = noise_schedule()
+    assert left.shape == (STEPS,)
+    assert (left.diff() <= 0).all()
+    assert 0.9999 < left[0] <= 1
+    assert 0 < left[-1] <= 1e-4
+    assert abs(left[STEPS // 2 - 1] - 0.494) < 0.01  # cos² of nearly 45°
+
+
+def test_noise_keeps_the_variance_of_unit_data():
+    """Catches √ forgotten in one of the two weights, and steps mixed up between images."""
+    g = torch.Generator().manual_seed(1)
+    x, eps = torch.randn(2, 3, 1, 100, 100, generator=g)
+    t = torch.tensor([0, 500, 999])
+    noisy = add_noise(x, t, eps)
+    assert ((noisy.flatten(1).var(1) - 1).abs() < 0.05).all()
+    assert torch.allclose(noisy[0], x[0], atol=0.05)
+    assert torch.allclose(noisy[2], eps[2], atol=0.05)
+
+
+def test_the_objective_is_the_error_that_theory_gives():
+    """Catches a mean over pixels, x left in [0, 1], or noise that is not the one to predict."""
+    x, y = gaussian_images(20_000), torch.zeros(20_000).long()
+    torch.manual_seed(0)
+    _, silent = diffusion_objective(Silent(), x, y)
+    assert abs(silent.squared_error.mean() - 16) < 0.2  # E‖ε‖² of 16 pixels
+    _, ideal = diffusion_objective(Ideal(), x, y)
+    left = noise_schedule()
+    expected = 16 * (left * SPREAD**2 / (left * SPREAD**2 + 1 - left)).mean()
+    error = ideal.squared_error.std() / math.sqrt(len(x))
+    assert abs(ideal.squared_error.mean() - expected) < 5 * error
+
+
+def test_the_ideal_denoiser_draws_the_data():
+    """Catches a wrong step of DDIM: the samples' spread is that of the data."""
+    y = torch.zeros(4_000).long()
+    g = torch.Generator().manual_seed(2)
+    samples = 2 * sample_ddim(Ideal(), y, steps=200, generator=g, shape=(1, 4, 4)) - 1
+    spread = samples.std().item()
+    assert abs(spread / SPREAD - 1) < 0.03
+    assert abs(samples.mean()) < 0.01
+
+
+def test_sampling_takes_as_many_evaluations_as_it_says():
+    """Catches an extra evaluation, steps in the wrong order, and labels that get lost."""
+    model, y = Ideal(), torch.tensor([3, 1])
+    g = torch.Generator().manual_seed(3)
+    images = sample_ddim(model, y, steps=5, generator=g, shape=(1, 4, 4))
+    times = [t for t, _ in model.calls]
+    assert len(times) == 5
+    assert (times[0], times[-1]) == (STEPS - 1, 0)
+    assert times == sorted(times, reverse=True)
+    assert all(torch.equal(labels, y) for _, labels in model.calls)
+    assert images.shape == (2, 1, 4, 4)
+    assert images.min() >= 0
+    assert images.max() <= 1
+    again = sample_ddim(Ideal(), y, steps=5, generator=g.manual_seed(3), shape=(1, 4, 4))
+    assert torch.equal(images, again)

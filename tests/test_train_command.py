@@ -1,0 +1,102 @@
+"""`train`: every recipe runs, on a few images, and leaves what its command promises."""
+
+import importlib
+import json
+
+import pytest
+import torch
+
+from course_lib import checkpoints, datasets
+from course_lib.commands import cli
+from course_lib.recipes import RECIPES, cards
+
+FEW = {"train": 160, "test": 64, "valid": 64}
+
+
+@pytest.fixture
+def few_images(monkeypatch, tmp_path):
+    """The real data sets' stand-ins, or the data sets, with a few of their images."""
+    load = datasets.load
+
+    def cut(name, **options):
+        data = load(name, **options)
+        parts = {key: split.take(torch.arange(FEW[key])) for key, split in data.splits().items()}
+        return data.renamed(**parts)
+
+    monkeypatch.setattr(datasets, "load", cut)
+
+
+@pytest.mark.parametrize("name", ["table1", "classifier", "cvae", "ddpm"])
+def test_a_recipe_runs(name, few_images, monkeypatch, tmp_path, capsys):
+    """Catches a recipe that no longer runs, and a checkpoint that does not load again."""
+    recipe = importlib.import_module(f"course_lib.recipes.{name}")
+    epochs = dict.fromkeys(recipe.EPOCHS, 1) if isinstance(recipe.EPOCHS, dict) else 1
+    monkeypatch.setattr(recipe, "EPOCHS", epochs)
+    assert cli.main(["train", name, "--out", str(tmp_path / "out")]) == 0
+    made = checkpoints.names(tmp_path / "out")
+    assert made
+    for checkpoint in made:
+        _, card = checkpoints.load(checkpoint, folder=tmp_path / "out")
+        assert card["recipe"] == name
+        assert str(tmp_path) not in json.dumps(card)
+    assert "train" in capsys.readouterr().out
+
+
+def test_the_table_has_its_seven_rows(few_images, monkeypatch, tmp_path):
+    """Catches a row that is lost, or figures that do not add up."""
+    recipe = importlib.import_module("course_lib.recipes.table1")
+    monkeypatch.setattr(recipe, "EPOCHS", 1)
+    recipe.run(tmp_path)
+    table = checkpoints.metrics("table1", folder=tmp_path)
+    assert {"recipe", "seed", "date", "data", "source", "seconds"} <= table.keys()
+    assert [(row["n"], row["beta"]) for row in table["rows"]] == list(recipe.ROWS)
+    for row in table["rows"]:
+        weighted = row["cross_entropy"] + row["beta"] * row["kl"]
+        assert weighted == pytest.approx(row["objective"], abs=0.02)
+        assert -row["elbo"] == pytest.approx(row["cross_entropy"] + row["kl"], abs=0.02)
+        assert 0 <= row["active_units"] <= row["n"]
+
+
+def test_every_recipe_is_a_module():
+    """Catches a name in the list that nothing answers to."""
+    for name in RECIPES:
+        assert callable(importlib.import_module(f"course_lib.recipes.{name}").run)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["tabel1"], "no recipe and no checkpoint 'tabel1'; the recipes are: table1"),
+        (["table1", "--out", __file__], "is not a folder"),
+        (["table1", "--out", f"{__file__}/deeper"], "cannot be made"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_trained(arguments, words, monkeypatch, capsys):
+    """Catches minutes of training that end in an error that was there from the start."""
+    recipe = importlib.import_module("course_lib.recipes.table1")
+    monkeypatch.setattr(recipe, "run", lambda out: pytest.fail("trained"))
+    assert cli.main(["train", *arguments]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_checkpoint_names_its_recipe(monkeypatch, tmp_path):
+    """Catches `train NAME` that does not find the recipe on the card."""
+    name = next(iter(checkpoints.names()))
+    recipe = importlib.import_module(f"course_lib.recipes.{checkpoints.card(name)['recipe']}")
+    trained = []
+    monkeypatch.setattr(recipe, "run", trained.append)
+    assert cli.main(["train", name, "--out", str(tmp_path)]) == 0
+    assert trained == [tmp_path]
+
+
+def test_bfloat16_changes_speed_and_not_the_objective(monkeypatch):
+    """Catches a wrapper that drops labels or terms."""
+    monkeypatch.setattr(cards, "bfloat16_pays", lambda: True)
+
+    def objective(model, x, y):
+        return (model(x).float().sum(1) * y).mean(), (x, y)
+
+    model, x, y = torch.nn.Linear(8, 4), torch.rand(5, 8), torch.arange(5)
+    loss, terms = cards.in_bfloat16(objective)(model, x, y)
+    assert loss.item() == pytest.approx(objective(model, x, y)[0].item(), rel=0.05)
+    assert torch.equal(terms[1], y)
