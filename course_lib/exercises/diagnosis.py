@@ -113,6 +113,8 @@ def _array_hint(got: Any, want: dict, *, rtol: float, atol: float, ratio: float 
         return f"Your result has NaN or infinity in it: which step {causes}?"
     if ratio is not None:
         return f"Everywhere your result is {ratio:.4g} times the expected one."
+    if not want["shape"]:
+        return "The number is not the expected one; compare the two lines."
     a, b = np.array(got["numbers"]), np.array(want["numbers"])
     where = int(np.argmax(~np.isclose(a, b, rtol=rtol, atol=atol)))
     index = tuple(int(i) for i in np.unravel_index(where, tuple(want["shape"]) or (1,)))

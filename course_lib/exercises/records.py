@@ -20,7 +20,7 @@ def take_record(observe: Callable, candidate: Callable, case: Any, *, seed: int)
     """Run one observation on copies of the arguments, with random numbers of its own."""
     own = copy.deepcopy(case)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # `torch.manual_seed` would reseed GPUs for good
         try:
             value = plain(observe(candidate, own))
         except NotImplementedError:
