@@ -1,65 +1,29 @@
 """The widgets of notebooks 02 and 03: real controls are set, and the pictures read back."""
 
-import nbformat
 import numpy as np
 import pytest
 import torch
-from nbclient import NotebookClient
 from PIL import Image
 from torch import nn
-from widget_pictures import centre, coloured, opened, shown, unscaled
+from widget_examples import (
+    EVIDENCE,
+    KL,
+    POSTERIOR,
+    X,
+    decode,
+    decoded,
+    elbo,
+    encode,
+    fade,
+    halve,
+    make_bound,
+)
+from widget_pictures import centre, coloured, image_in, opened, shown, unscaled
 
 from course_lib import plots, widgets
 from course_lib.errors import CourseError
 from course_lib.exact import LinearGaussian
 from course_lib.widgets import gap, pictures, sheets
-
-X = torch.rand(6, 1, 28, 28, generator=torch.Generator().manual_seed(7))
-POSTERIOR, EVIDENCE = (1.2, 0.45), -2.1
-
-
-def fade(x, kind, level, generator):
-    """A corruption in which kind, level and noise can all be told apart."""
-    noise = torch.rand(x.shape, generator=generator)
-    return (1 - level) * x + level * (noise if kind == "gaussian" else 1 - noise)
-
-
-def halve(x):
-    return x.flatten(1) / 2
-
-
-def elbo(mu, log_var):
-    q = torch.distributions.Normal(mu, (log_var / 2).exp())
-    return (
-        EVIDENCE - torch.distributions.kl_divergence(q, torch.distributions.Normal(*POSTERIOR))[0]
-    )
-
-
-def decode(z):
-    """An image in which each latent has a pixel of its own: sigmoid(z) in the first ones."""
-    image = torch.zeros(len(z), 784)
-    image[:, : z.shape[1]] = torch.sigmoid(z)
-    return image
-
-
-KL = torch.tensor([0.1, 2.5, 0.0, 1.5, 0.4])
-PANELS = {
-    "corruption": lambda: widgets.corruption(X, fade, {"half": halve}),
-    "interpolation": lambda: widgets.interpolation(X, lambda x: x.flatten(1), lambda z: z),
-    "bound": lambda: widgets.bound(elbo, log_evidence=EVIDENCE, posterior=POSTERIOR),
-    "latents": lambda: widgets.latents(decode, KL, shown=3),
-}
-each_panel = pytest.mark.parametrize("make", PANELS.values(), ids=PANELS)
-
-
-def image_in(panel, name, rows, place):
-    """The image at place (row, column) of a sheet with these named rows."""
-    picture, (count, h, w) = shown(panel, name), rows[1]
-    cells = sheets.grid(rows[0], np.zeros((count, h, w)), width=panel.widths[name])
-    left, top = cells.corner(*place)
-    width, height = cells.size
-    return unscaled(picture[top : top + height, left : left + width], height // h)
-
 
 # --- corruption -------------------------------------------------------------------------------
 
@@ -151,14 +115,6 @@ def test_corruption_refuses_arguments_that_do_not_fit(wrong):
 # --- interpolation ----------------------------------------------------------------------------
 
 STRIP = (["in pixels", "in the code"], (9, 28, 28))
-
-
-def encode(x):
-    return x.flatten(1).flip(1) ** 2
-
-
-def decoded(z):
-    return (z.flip(1).clamp(0) ** 0.5).reshape(-1, 1, 28, 28)
 
 
 def test_interpolation_mixes_pixels_and_codes_at_t():
@@ -255,10 +211,6 @@ def test_interpolation_refuses_arguments_that_do_not_fit(wrong):
 
 DENSITIES, BARS = "densities of z", "log p(x) = ELBO + gap, gap = KL(q ‖ p(z|x))"
 TINT = gap.TINT
-
-
-def make_bound(function=elbo, **more):
-    return widgets.bound(function, log_evidence=EVIDENCE, posterior=POSTERIOR, **more)
 
 
 def test_bound_on_the_exact_model_tells_evidence_elbo_and_gap():
@@ -529,63 +481,7 @@ def test_latents_refuse_arguments_that_do_not_fit(wrong):
     assert "\n" not in str(error.value)
 
 
-# --- all of them ------------------------------------------------------------------------------
-
-
-@each_panel
-def test_controls_have_visible_names_and_follow_while_dragged(make):
-    """Catches a control without a label, with a cut one, or that waits for the mouse button."""
-    for control in make().controls.values():
-        assert control.description and control.style.description_width == "initial"
-        assert getattr(control, "continuous_update", True) and getattr(control, "readout", True)
-
-
-@each_panel
-def test_no_figure_is_drawn_while_sliding(make, monkeypatch):
-    """Catches matplotlib in a callback, which makes a slider crawl."""
-    panel = make()
-    before = {name: image.value for name, image in panel.images.items()}
-    monkeypatch.setattr(pictures.FigureCanvasAgg, "draw", lambda self: pytest.fail("drawn"))
-    slider = next(c for c in panel.controls.values() if hasattr(c, "step"))
-    slider.value = slider.value + 6 * slider.step
-    assert all(panel.images[name].value != png for name, png in before.items())
-
-
-BREAKABLE = {
-    "corruption": ("level", lambda f: widgets.corruption(X, lambda *a: f(fade(*a)), {}), 0.9),
-    "restore": ("level", lambda f: widgets.corruption(X, fade, {"half": f}), 0.9),
-    "interpolation": (
-        "t",
-        lambda f: widgets.interpolation(X, encode, lambda z: f(decoded(z))),
-        0.9,
-    ),
-    "bound": ("μ", lambda f: make_bound(lambda mu, log_var: f(elbo(mu, log_var))), 2.0),
-    "latents": ("z₂", lambda f: widgets.latents(lambda z: f(decode(z)), KL), 1.0),
-}
-
-
-@pytest.mark.parametrize(("name", "make", "value"), BREAKABLE.values(), ids=BREAKABLE)
-def test_an_error_of_the_students_function_is_shown_and_raised(name, make, value):
-    """Catches an error that vanishes in a callback, or stays when all is well again."""
-    broken = []
-
-    def passing_on(output):
-        if broken:
-            raise ValueError("no <way>")
-        return output
-
-    panel = make(passing_on)
-    before = {n: image.value for n, image in panel.images.items()}
-    start = panel.controls[name].value
-    broken.append(True)
-    with pytest.raises(ValueError, match="no <way>"):
-        panel.controls[name].value = value
-    assert isinstance(panel.error, ValueError)
-    assert "<b>ValueError: no &lt;way&gt;</b>" in panel.message.value
-    assert all(panel.images[n].value == png for n, png in before.items())
-    broken.clear()
-    panel.controls[name].value = start
-    assert panel.error is None and panel.message.value == ""
+# --- pictures ---------------------------------------------------------------------------------
 
 
 def test_a_picture_that_stays_is_not_encoded_again(monkeypatch):
@@ -605,25 +501,3 @@ def test_encoding_loses_nothing(mode):
     picture = Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).convert(mode)
     assert (opened(pictures.encode(picture)) == np.asarray(picture.convert("RGB"))).all()
     assert picture.mode == mode  # the panel's own picture is left as it is
-
-
-@pytest.mark.notebook
-def test_an_executed_notebook_keeps_a_picture_of_each():
-    """Catches a widget that leaves an empty page, or a dead slider, behind."""
-    setup = (
-        "import torch\nfrom course_lib import widgets\nx = torch.rand(4, 1, 28, 28)\n"
-        "same = lambda x: x\nelbo = lambda mu, log_var: -(mu[0] ** 2) - 1"
-    )
-    code = {
-        "corrupted": "widgets.corruption(x, lambda x, kind, level, g: x * level, {'same': same})",
-        "pair 1 of 2": "widgets.interpolation(x, same, same)",
-        "ELBO = −1.00": "widgets.bound(elbo, log_evidence=-1.0, posterior=(0.0, 0.5))",
-        "All latents are 0": "widgets.latents(lambda z: torch.ones(1, 784), [0.5, 2.0])",
-    }
-    cells = [nbformat.v4.new_code_cell(source) for source in (setup, *code.values())]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    NotebookClient(notebook, timeout=120).execute()
-    for told, cell in zip(code, notebook.cells[1:], strict=True):
-        (output,) = cell.outputs
-        assert told in output.data["text/plain"] and len(output.data["image/png"]) > 3000
-        assert "application/vnd.jupyter.widget-view+json" not in output.data

@@ -5,6 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
+from course_lib.widgets import sheets
+
 
 def opened(png):
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
@@ -19,6 +21,15 @@ def unscaled(picture, scale):
     small = picture[::scale, ::scale]
     assert (picture == small.repeat(scale, 0).repeat(scale, 1)).all()
     return small
+
+
+def image_in(panel, name, rows, place):
+    """The image at place (row, column) of a sheet with these named rows."""
+    picture, (count, h, w) = shown(panel, name), rows[1]
+    cells = sheets.grid(rows[0], np.zeros((count, h, w)), width=panel.widths[name])
+    left, top = cells.corner(*place)
+    width, height = cells.size
+    return unscaled(picture[top : top + height, left : left + width], height // h)
 
 
 def centre(mask):

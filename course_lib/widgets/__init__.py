@@ -1,20 +1,28 @@
 """Sliders and pads that drive the model they are handed, the student's own first of all."""
 
+from course_lib.widgets.attributes import attributes
 from course_lib.widgets.bound import bound
 from course_lib.widgets.components import k_slider
 from course_lib.widgets.corruption import corruption
+from course_lib.widgets.family import beta_family
 from course_lib.widgets.interpolation import interpolation
 from course_lib.widgets.latents import latents
 from course_lib.widgets.pad import pad
 from course_lib.widgets.panel import Frame, Panel
+from course_lib.widgets.samples import class_samples
+from course_lib.widgets.water import water_filling
 
 __all__ = [
     "Frame",
     "Panel",
+    "attributes",
+    "beta_family",
     "bound",
+    "class_samples",
     "corruption",
     "interpolation",
     "k_slider",
     "latents",
     "pad",
+    "water_filling",
 ]

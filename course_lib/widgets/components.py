@@ -5,7 +5,6 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 
-import ipywidgets
 import numpy as np
 from matplotlib.axes import Axes
 from torch import Tensor
@@ -13,7 +12,7 @@ from torch import Tensor
 from course_lib import plots
 from course_lib.errors import CourseError
 from course_lib.widgets import pictures, sheets
-from course_lib.widgets.controls import LABELLED
+from course_lib.widgets.controls import stops
 from course_lib.widgets.outputs import call, given, to_bytes, to_images
 from course_lib.widgets.panel import Frame, Panel, Values
 
@@ -42,34 +41,28 @@ def k_slider(
     default in the middle.
     Raises CourseError where these do not fit each other.
     """
-    stops = _stops(reconstruct, errors, ks=ks)
-    start = stops[len(stops) // 2] if start is None else start
-    if start not in stops:
-        raise CourseError(f"start must be one of the stops {stops}, not {start!r}")
-    slider = ipywidgets.SelectionSlider(
-        options=stops,
-        value=start,
-        description="k, numbers per image",
-        style=LABELLED,
-        layout={"width": f"{SHEET}px", "max_width": "98%"},
-    )
+    ks = _ks(reconstruct, errors, ks=ks)
+    start = ks[len(ks) // 2] if start is None else start
+    if start not in ks:
+        raise CourseError(f"start must be one of the stops {ks}, not {start!r}")
+    slider = stops("k, numbers per image", start, options=ks, width=SHEET)
     draw = _drawer(originals, reconstruct, errors, shape=shape, error_label=error_label)
     return Panel(draw, controls={"k": slider}, widths={IMAGES: SHEET, ERROR: CURVE[0]})
 
 
-def _stops(reconstruct: Reconstruct, errors: Errors, *, ks: Sequence[int] | None) -> list[int]:
+def _ks(reconstruct: Reconstruct, errors: Errors, *, ks: Sequence[int] | None) -> list[int]:
     if not reconstruct or set(reconstruct) != set(errors):
         names = f"{sorted(reconstruct)} and {sorted(errors)}"
         raise CourseError(f"reconstruct and errors must name the same methods, not {names}")
     if ks is None:
         ks = set.intersection(*(set(curve) for curve in errors.values()))
     try:
-        stops = sorted(int(k) for k in ks)
+        found = sorted(int(k) for k in ks)
     except (TypeError, ValueError) as error:
         raise CourseError(f"ks must be whole numbers, not {reprlib.repr(ks)}") from error
-    if not stops:
+    if not found:
         raise CourseError("errors has no k that all methods share: give the slider's stops as ks")
-    return stops
+    return found
 
 
 def _drawer(
@@ -106,7 +99,7 @@ def _drawer(
         told = ", ".join(f"{name} {error:.1f}" for name, error in found.items())
         text = f"k = {k}: {told or 'no method has this k'} ({error_label})."
         sheet = sheets.rows(rows, width=SHEET)
-        return Frame({IMAGES: sheet, ERROR: chart.marked(marks, cross=False)}, text)
+        return Frame({IMAGES: sheet, ERROR: chart.marked(marks, lines="|")}, text)
 
     return draw
 

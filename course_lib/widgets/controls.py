@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import ipywidgets
 
@@ -19,6 +19,19 @@ def slider(
         max=high,
         step=step,
         readout_format=f".{digits}f",
+        description=label,
+        style=LABELLED,
+        layout={"width": f"{width}px", "max_width": "98%"},
+    )
+
+
+def stops(
+    label: str, value: object, *, options: Sequence[object], width: int
+) -> ipywidgets.SelectionSlider:
+    """A slider that stops at these values, or at (name, value), alone; width: page pixels."""
+    return ipywidgets.SelectionSlider(
+        options=options,
+        value=value,
         description=label,
         style=LABELLED,
         layout={"width": f"{width}px", "max_width": "98%"},

@@ -140,7 +140,8 @@ def _drawer(
         image = to_images(output, count=1, shape=shape, source="decode")[0]
         moved = {n: value for n, value in values.items() if abs(value - home[n]) > STEP / 2}
         told = ", ".join(f"{name} = {written(value, 1)}" for name, value in moved.items())
-        text = f"{told}; the others are {rest}." if moved else f"All latents are {rest}."
+        others = f"; the others are {rest}" if len(moved) < len(kl) else ""
+        text = f"{told}{others}." if moved else f"All latents are {rest}."
         return Frame({DECODED: pictures.enlarged(image, scale), KL: marked(tuple(moved))}, text)
 
     return draw

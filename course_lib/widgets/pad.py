@@ -62,7 +62,7 @@ def _drawer(
         output = call(decode, torch.tensor([z]))  # (1, 2) → (1, D) or (1, C, H, W)
         image = to_images(output, count=1, shape=shape, source="decode")[0]
         place = f"z₁ = {z[0]:.2f}, z₂ = {z[1]:.2f}".replace("-", "−")
-        mark = chart.marked({"#000000": z}, cross=True)
+        mark = chart.marked({"#000000": z}, lines="+")
         decoded = pictures.enlarged(image, scale)
         return Frame({MAP: mark, DECODED: decoded}, f"{place}{plane.nearest(z)}.")
 

@@ -78,10 +78,10 @@ class Chart:
         found = self.to_display.transform(np.stack([x, y], axis=1))
         return found * [1, -1] + [0, self.picture.height]
 
-    def marked(self, points: Mapping[str, tuple[float, float]], *, cross: bool) -> Image.Image:
+    def marked(self, points: Mapping[str, tuple[float, float]], *, lines: str) -> Image.Image:
         """A copy with a ring on each point, keyed by its colour, and lines through it.
 
-        Vertical lines only, unless `cross`.
+        lines: "|", vertical ones, "+", both, or "", none.
         """
         picture = self.picture.copy()
         draw = ImageDraw.Draw(picture)
@@ -90,8 +90,9 @@ class Chart:
         # The middle of Pillow's pixel i lies i + ½ from the edge.
         centres = {c: (round(x - 0.5), round(y - 0.5)) for c, (x, y) in pixels.items()}
         for column, row in centres.values():
-            draw.line([(column, top), (column, bottom)], fill=(0, 0, 0), width=1)
-            if cross:
+            if lines:
+                draw.line([(column, top), (column, bottom)], fill=(0, 0, 0), width=1)
+            if lines == "+":
                 draw.line([(left, row), (right, row)], fill=(0, 0, 0), width=1)
         for colour, centre in centres.items():
             draw.circle(centre, 14, outline=(255, 255, 255), width=8)

@@ -45,11 +45,11 @@ def _length(name: str) -> float:
 def rows(images: Mapping[str, np.ndarray | str], *, width: int) -> Image.Image:
     """Named rows of images under each other; a row that is a text shows that text instead.
 
-    images: name to (N, H, W) or (N, H, W, 3) bytes, all of one shape; width: page pixels, each
-    image pixel is enlarged to as many whole picture pixels as fit.
+    images: name to (N, H, W) or (N, H, W, 3) bytes, N may differ; width: page pixels, each image
+    pixel is enlarged to as many whole picture pixels as fit.
     """
     stacks = [a for a in images.values() if not isinstance(a, str)]
-    cells = grid(images, stacks[0], width=width)
+    cells = grid(images, max(stacks, key=len), width=width)
     mode = "RGB" if any(a.ndim == 4 for a in stacks) else "L"
     sheet = _named(tuple(images), cells, mode, round(width * DENSITY)).copy()
     for row, content in enumerate(images.values()):
