@@ -1,5 +1,12 @@
 """What is measured on a trained model, over whole data sets."""
 
+from course_lib.metrics.disentanglement import (
+    factor_information,
+    factor_vae_score,
+    information_gaps,
+    mutual_information_gap,
+    pairwise_rotation,
+)
 from course_lib.metrics.generation import (
     feature_statistics,
     features_of,
@@ -17,12 +24,17 @@ from course_lib.metrics.measures import (
 
 __all__ = [
     "active_units",
+    "factor_information",
+    "factor_vae_score",
     "feature_statistics",
     "features_of",
     "frechet_distance",
+    "information_gaps",
     "kernel_distance",
     "mean_squared_error",
+    "mutual_information_gap",
     "neighbour_accuracy",
+    "pairwise_rotation",
     "psnr",
     "ssim",
     "two_sample_accuracy",
