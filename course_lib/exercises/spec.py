@@ -125,10 +125,10 @@ class Exercise:
         solid = any(records[i]["outcome"] == "value" for i in wrong)
         for mistake in self.mistakes:
             known = _known_records(self, mistake.wrong, seed)
-            pairs = [*zip(records, known, strict=True)]
-            same = [self._same(*pair) for pair in pairs]
-            rank = int(solid and all(same[i] for i in wrong))
-            if all(same):
+            if not all(self._same(records[i], known[i]) for i in wrong):
+                continue
+            rank, pairs = int(solid), [*zip(records, known, strict=True)]
+            if all(self._same(*pair) for pair in pairs):
                 told = all(self._same(*pair, clues=True) for pair in pairs)
                 rank = 3 if told else 2 * int(solid)  # errors agree only if their messages do
             if rank > best_rank:
