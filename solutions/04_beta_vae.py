@@ -127,7 +127,7 @@ def mutual_information_gap(z: Tensor, factors: Tensor, n_bins: int = 20) -> floa
     ### BEGIN SOLUTION
     def information(a: Tensor, b: Tensor) -> Tensor:
         joint = torch.zeros(int(a.max()) + 1, int(b.max()) + 1, dtype=torch.float64)
-        joint.index_put_((a, b), torch.tensor(1 / len(a)).double(), accumulate=True)
+        joint.index_put_((a, b), torch.tensor(1 / len(a), dtype=torch.float64), accumulate=True)
         independent = joint.sum(1, keepdim=True) * joint.sum(0, keepdim=True)
         return torch.xlogy(joint, joint / independent.clamp(min=1e-30)).sum()
 
