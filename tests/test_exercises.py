@@ -28,6 +28,8 @@ def test_the_registry_spells_the_names_of_the_curriculum():
         "anomaly_auroc", "knn_retrieve",
         "reparameterize", "kl_std_normal", "kl_monte_carlo", "score_gradient", "pathwise_gradient",
         "elbo", "iwae_bound", "find_the_bug",
+        "rate_distortion", "active_units", "beta_schedule", "free_bits", "water_filling",
+        "mutual_information_gap",
     ]  # fmt: skip
     assert all(name == exercise.name for name, exercise in EXERCISES.items())
 

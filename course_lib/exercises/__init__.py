@@ -13,7 +13,9 @@ from torch import Tensor
 from course_lib.errors import CourseError
 from course_lib.exercises import (
     autoencoder_basics,
+    beta_vae,
     convolutional_autoencoder,
+    generation,
     variational_autoencoder,
 )
 from course_lib.exercises.card import Card
@@ -21,7 +23,12 @@ from course_lib.exercises.spec import PUBLIC_SEED, Case, Exercise, Mistake, Verd
 
 __all__ = ["EXERCISES", "Case", "Exercise", "Mistake", "Verdict", "check"]
 
-NOTEBOOKS = (autoencoder_basics, convolutional_autoencoder, variational_autoencoder)
+NOTEBOOKS = (
+    autoencoder_basics,
+    convolutional_autoencoder,
+    variational_autoencoder,
+    beta_vae,
+)
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise for notebook in NOTEBOOKS for exercise in notebook.EXERCISES
 }
