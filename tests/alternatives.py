@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from alternatives_beta import ALTERNATIVES as BETA
 from alternatives_convolutional import ALTERNATIVES as CONVOLUTIONAL
+from alternatives_generation import ALTERNATIVES as GENERATION
 from alternatives_variational import ALTERNATIVES as VARIATIONAL
 from torch import nn
 
@@ -131,4 +132,4 @@ ALTERNATIVES = {
     "bce_nats": [bce_by_hand, bce_by_logsigmoid, bce_by_distribution],
     "train_step": [step_by_forward, step_cleared_at_the_end, step_of_half_the_error],
 }
-ALTERNATIVES |= CONVOLUTIONAL | VARIATIONAL | BETA
+ALTERNATIVES |= CONVOLUTIONAL | VARIATIONAL | BETA | GENERATION

@@ -30,6 +30,8 @@ def test_the_registry_spells_the_names_of_the_curriculum():
         "elbo", "iwae_bound", "find_the_bug",
         "rate_distortion", "active_units", "beta_schedule", "free_bits", "water_filling",
         "mutual_information_gap",
+        "gaussian_nll", "optimal_log_sigma", "slerp", "attribute_vector", "frechet_distance",
+        "condition", "nearest_training", "group_report",
     ]  # fmt: skip
     assert all(name == exercise.name for name, exercise in EXERCISES.items())
 

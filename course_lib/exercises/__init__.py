@@ -28,6 +28,7 @@ NOTEBOOKS = (
     convolutional_autoencoder,
     variational_autoencoder,
     beta_vae,
+    generation,
 )
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise for notebook in NOTEBOOKS for exercise in notebook.EXERCISES
