@@ -10,14 +10,278 @@
 # # 5 · Generating CelebA and CIFAR images
 #
 # {{colab_badge}}
+#
+# **How good are images that no camera took, and what do they do to people?** After this notebook
+# you can
+#
+# - **choose** the likelihood of a VAE on colour images, and **say** what it does to its samples,
+# - **steer** what is generated: by attribute vectors, by interpolation, by temperature, by class,
+# - **measure** generated images with a floor, a ceiling and equal numbers of images,
+# - **compare** a VAE with a diffusion model by quality per second,
+# - **test** a model for copies of its training images and for errors that fall on one group.
+#
+# | takes | difficulty | you need |
+# |---|---|---|
+# | 150 minutes, 8 exercises | ●●○ to ●●● | notebooks 02 and 03; from 04: rate, distortion, active units |
+#
+# Some models here took longer to train than a notebook may last. They come with the course, each
+# with a card that says how it was made, and you train a small one of each kind yourself. Unsolved
+# exercises do not stop the notebook.
 
 # %% setup=true
 
 # %% tags=["parameters"]
 seed = 0
+n_eval = 1_000
+n_diffusion = 300
+face_steps = 200
+class_steps = 300
+diffusion_steps = 60
+group_steps = 200
+
+# %%
+import io
+import math
+import time
+from collections.abc import Callable, Iterable
+
+import matplotlib.pyplot as plt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import kl_divergence
+from tqdm.auto import tqdm
+
+from course_lib import checkpoints, datasets, diffusion, losses, models, plots, widgets
+from course_lib.exercises import check
+from course_lib.metrics import feature_statistics, features_of, kernel_distance, psnr, ssim
+from course_lib.settings import shortened
+from course_lib.training import Record, fit, to_float
+
+# %%
+plots.use_course_style()
+torch.manual_seed(seed)
+rng = torch.Generator().manual_seed(seed)
+n_eval, n_diffusion = shortened((n_eval, n_diffusion), (300, 60))
+if n_eval == 300:
+    face_steps, class_steps, diffusion_steps, group_steps = 15, 20, 4, 15
 
 # %% [markdown]
-# ### `gaussian_nll`
+# ## 5.1 · Faces, 64 × 64
+#
+# CelebA has 202,599 photographs of 10,177 celebrities with 40 attributes each. It is 1.4 GB large and
+# may not be passed on, so nothing here downloads it for you: `python -m course_lib data get celeba`
+# asks for it, and where the server's daily quota is used up, [data/README](../data/README.md) says how
+# to place the files by hand. Without them we take cartoon faces that the course draws itself, with
+# attributes of the same names. The cells below are the same for both.
+
+# %%
+faces = datasets.load("celeba", size=64)
+x_test = to_float(faces.test.images[:n_eval])  # (N, 3, 64, 64) in [0, 1]
+print(f"{faces.source}: {len(faces.train):,} training, {len(faces.valid):,} validation, "
+      f"{len(faces.test):,} test images; {len(x_test):,} of these are used")
+
+# %%
+fig, ax = plt.subplots(figsize=(11, 2.9))
+plots.image_grid(faces.train.images[:24], ax, columns=12)
+plt.show()
+
+# %% [markdown]
+# **Figure 1.** Training images, 12,288 numbers each. Note what varies: colours of large areas, the
+# turn of the head, and small things such as glasses. Squared error sees them in this order.
+#
+# Autoencoder and VAE share their layers: four convolutions that halve the side, 64 → 32 → 16 → 8 → 4,
+# a linear layer to the code, and the same way back. Only the size of the code differs between the
+# models, n = 20, 128 or 1024, and the VAE's encoder has twice as many outputs, μ and log σ².
+
+# %%
+sizes = [20, 128, 1024]
+for n in sizes:
+    ae, vae = models.ConvAutoencoder(n), models.ConvVAE(n)
+    counts = [sum(p.numel() for p in model.parameters()) for model in (ae, vae)]
+    print(f"n = {n:4d}: one number for {x_test[0].numel() / n:3.0f} of the image; "
+          f"parameters AE {counts[0]:,}, VAE {counts[1]:,}")
+
+# %% [markdown]
+# Each of the six was trained for minutes, on the data that its card names. Where other faces are at
+# hand, such a model would be a stranger to them. Then we train one of the same kind here, for
+# `face_steps` steps: rougher, but on the right images.
+
+# %%
+def steps_of(model: nn.Module, objective: Callable, data: datasets.Split,
+             steps: int) -> Iterable[Record]:
+    """The records of about `steps` training steps of 128 images each, with a progress bar."""
+    n = len(data)
+    order = torch.randperm(max(n, 128), generator=torch.Generator().manual_seed(seed)) % n
+    order = order[: steps * 128]
+    per_epoch = -(-len(order) // 128)
+    labels = None if data.labels is None else data.labels[order]
+    recipe = {"epochs": max(1, round(steps / per_epoch)), "batch_size": 128, "lr": 2e-3, "seed": seed}
+    records = fit(model, objective, data.images[order], labels=labels, **recipe)
+    return tqdm(records, total=recipe["epochs"] * per_epoch, leave=False)
+
+
+# %%
+def fits(card: dict, data: datasets.Dataset) -> bool:
+    """Whether the model of this card was trained on these data."""
+    return (card["data"], card["stand_in"]) == (data.name, data.stand_in)
+
+
+def objective_of(name: str) -> Callable:
+    """What the model of this name minimises: squared error, or −ELBO under its likelihood."""
+    if "-ae-" in name:
+        return losses.autoencoder_objective
+    fixed = name.endswith(("-ce", "-fixed"))
+    return losses.vae_objective if fixed else losses.optimal_sigma_objective
+
+
+# %%
+def ready(name: str) -> tuple[nn.Module, dict]:
+    """The committed model where its data are those at hand, else one trained now; and its card."""
+    card = checkpoints.card(name)
+    if fits(card, faces):
+        return checkpoints.load(name)
+    torch.manual_seed(seed)
+    model, curve = checkpoints.build(card), []
+    for record in steps_of(model, objective_of(name), faces.train, face_steps):
+        if record.step % max(1, face_steps // 10) == 0:
+            curve.append({"step": record.step, "train": record.loss, "valid": None})
+    print(f"{name}: no checkpoint for {faces.source}; trained here, {face_steps} steps")
+    return model.cpu().eval().requires_grad_(False), card | {"curve": curve}
+
+# %%
+aes, vaes, cards = {}, {}, {}
+for n in sizes:
+    aes[n], cards["AE", n] = ready(f"faces-ae-{n}")
+    vaes[n], cards["VAE", n] = ready(f"faces-vae-{n}")
+for (kind, n), card in cards.items():
+    print(f"{kind:3s} n = {n:4d}: {card['seconds']:4.0f} s of training, {card['date']}, {card['source']}")
+
+# %% [markdown]
+# Two small functions hide the difference between a code and a distribution over codes, and keep
+# memory small.
+
+# %%
+@torch.no_grad()
+def code_of(model: nn.Module, x: Tensor) -> Tensor:
+    """The code of each image, of a VAE its posterior mean: (N, 3, H, W) to (N, d)."""
+    codes = [model.encode(part) for part in x.split(250)]
+    return torch.cat([c if isinstance(c, Tensor) else c.mean for c in codes])
+
+
+@torch.no_grad()
+def image_of(model: nn.Module, z: Tensor, *y: Tensor) -> Tensor:
+    """x̂ of each code, of a VAE the mean of p(x|z): (N, d) to (N, 3, H, W)."""
+    parts = zip(z.split(250), *(labels.split(250) for labels in y))
+    images = [model.decode(*part) for part in parts]
+    return torch.cat([i if isinstance(i, Tensor) else i.mean for i in images])
+
+# %% [markdown]
+# **Prediction.** Which of the six has the smallest error, and does the VAE with 1024 latents use all
+# of them? A latent counts as active where its posterior mean varies, as in notebook 04.
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+rebuilt = {("AE", n): image_of(aes[n], code_of(aes[n], x_test)) for n in sizes}
+rebuilt |= {("VAE", n): image_of(vaes[n], code_of(vaes[n], x_test)) for n in sizes}
+error = {key: losses.squared_error(x_test, x_hat).mean() for key, x_hat in rebuilt.items()}
+print("         n   squared error AE, VAE   KL of the VAE   active latents")
+for n in sizes:
+    mu = code_of(vaes[n], x_test)
+    kl = kl_divergence(vaes[n].encode(x_test[:250]), losses.standard_normal(mu[:250])).sum(1).mean()
+    active = (mu.var(0) > 0.01).sum()
+    print(f"      {n:4d}   {error['AE', n]:11.1f} {error['VAE', n]:10.1f} {kl:13.1f} nats {active:12d}")
+
+# %%
+fig, ax = plt.subplots(figsize=(11, 6.6))
+rows = {f"{kind}, n = {n}": x_hat[:12] for (kind, n), x_hat in rebuilt.items()}
+plots.image_rows({"test image": x_test[:12], **rows}, ax)
+plt.show()
+
+# %% [markdown]
+# **Figure 2.** Test images and what the six models make of them. Note the small things: which models
+# keep the glasses and the direction of the eyes? From n = 128 to 1024 the autoencoder still gains,
+# the VAE hardly: each nat of its code is paid for, and it leaves most of 1024 latents unused.
+#
+# Now codes that belong to no image. An autoencoder was never asked to make its codes look like
+# N(0, I), so feeding it such noise is a strawman. The fair opponent fits a density to the codes
+# first (Ghosh et al., 2020): one Gaussian, or a mixture of ten.
+
+# %%
+from sklearn.mixture import GaussianMixture
+
+x_fit = to_float(faces.train.images[:4_000])
+fitted = {n: code_of(aes[n], x_fit) for n in sizes}  # (N, n)
+
+
+def gaussian_codes(z: Tensor, count: int) -> Tensor:
+    """Draws from the Gaussian with the mean and the covariance of the rows of z, (count, d)."""
+    mix = torch.randn(count, len(z), generator=rng) / (len(z) - 1) ** 0.5
+    return z.mean(0) + mix @ (z - z.mean(0))
+
+
+# %%
+mixture = GaussianMixture(min(10, len(x_fit) // 20), tol=0.01, reg_covar=1e-3, random_state=seed)
+mixture.fit(fitted[128].double())
+drawn = torch.from_numpy(mixture.sample(len(x_test))[0]).float()
+drawn = drawn[torch.randperm(len(drawn), generator=rng)]
+prior = {n: torch.randn(len(x_test), n, generator=rng) for n in sizes}
+
+# %%
+random = {f"AE {n}, N(0, I)": image_of(aes[n], prior[n]) for n in sizes}
+random |= {f"AE {n}, Gaussian": image_of(aes[n], gaussian_codes(fitted[n], len(x_test))) for n in sizes}
+random["AE 128, mixture"] = image_of(aes[128], drawn)
+random |= {f"VAE {n}, N(0, I)": image_of(vaes[n], prior[n]) for n in sizes}
+
+# %%
+fig, ax = plt.subplots(figsize=(11, 9.2))
+plots.image_rows({name: x[:12] for name, x in random.items()}, ax)
+plt.show()
+
+# %% [markdown]
+# **Figure 3.** Decoded random codes. Note the first three rows, the strawman, and the rows below: with
+# a density fitted to its codes the same decoder draws faces. Section 5.2 puts numbers on these rows.
+#
+# How did training go? The cards keep the curves.
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(11, 3.6))
+for ax, kind, label in zip(axes, ("AE", "VAE"), ("squared error per image", "−ELBO (nats per image)")):
+    curves = {f"n = {n}": cards[kind, n]["curve"] for n in sizes}
+    series = {name: (range(1, len(curve) + 1), curve) for name, curve in curves.items()}
+    plots.curves(series, ax, x_label="tenth of the run, or epoch", y_label=label)
+    ax.set_title(kind)
+plt.show()
+
+# %% [markdown]
+# **Figure 4.** Training curves from the cards, on validation images. Note the units: an autoencoder's
+# squared error and a VAE's nats cannot share an axis. Within a panel, n = 20 stops first: its code is
+# full.
+#
+# ## 5.2 · The likelihood is a modelling choice
+#
+# Notebook 03 trained with cross-entropy, which treats grey pixels as black ones that came up by
+# chance. For colour images a Gaussian is the usual choice, p(x|z) = N(x; x̂, σ²), one σ for all
+# pixels and channels. Its negative logarithm for an image of D numbers is
+#
+# $$-\log p(x\mid z) = \frac{\lVert x-\hat x\rVert^2}{2\sigma^2} + D\log\sigma + \tfrac{D}{2}\log 2\pi .$$
+#
+# ### Exercise 1 · `gaussian_nll`
+#
+# *Difficulty ●○○ · importance ●●● · 8 minutes.* Write it with log σ, so that σ is positive whatever
+# an optimizer does, and keep the constants: without them, nats mean nothing.
+#
+# <details><summary>Hint 1</summary>
+#
+# 1/σ² is `torch.exp(-2 * log_sigma)`. Every one of the D numbers pays log σ and ½ log 2π.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Form one value per pixel first. Then `.flatten(1)` keeps the batch, and `.sum(1)` adds up the rest.
+#
+# </details>
 
 # %% exercise="gaussian_nll"
 def gaussian_nll(x: Tensor, mean: Tensor, log_sigma: Tensor) -> Tensor:
@@ -35,7 +299,27 @@ def gaussian_nll(x: Tensor, mean: Tensor, log_sigma: Tensor) -> Tensor:
 gaussian_nll = check("gaussian_nll", gaussian_nll)
 
 # %% [markdown]
-# ### `optimal_log_sigma`
+# Which σ? Dropping the constants and setting σ = 1 gives "squared error plus KL", which stands in many
+# tutorials. But σ is a parameter of the model as any other, and the best one has a closed form.
+# Set the derivative of the formula above with respect to log σ to zero, for a whole batch:
+#
+# $$\sigma^{2\,*} = \frac{1}{BD}\sum_{b}\lVert x_b-\hat x_b\rVert^2 = \mathrm{MSE}.$$
+#
+# ### Exercise 2 · `optimal_log_sigma`
+#
+# *Difficulty ●●○ · importance ●●● · 8 minutes.* One number for the batch, computed afresh in each
+# step (Rybkin et al., 2021). It is clamped at −6: a perfect reconstruction would drive it to −∞.
+#
+# <details><summary>Hint 1</summary>
+#
+# Differentiate: −‖x − x̂‖²/σ² + D = 0 for one image. So σ² is a mean square, and log σ half its log.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# log σ ≥ −6 says MSE ≥ e⁻¹². Clamping the MSE before the logarithm keeps gradients finite at 0.
+#
+# </details>
 
 # %% exercise="optimal_log_sigma"
 def optimal_log_sigma(x: Tensor, mean: Tensor) -> Tensor:
@@ -53,7 +337,209 @@ def optimal_log_sigma(x: Tensor, mean: Tensor) -> Tensor:
 optimal_log_sigma = check("optimal_log_sigma", optimal_log_sigma)
 
 # %% [markdown]
-# ### `attribute_vector`
+# With both we write the objective. In training σ follows the batch, and the model keeps the last
+# value; in evaluation that value is used. `losses.optimal_sigma_objective` is the library's own; with
+# the same noise the two must agree.
+
+# %%
+def objective(vae: nn.Module, x: Tensor) -> tuple[Tensor, losses.ElboTerms]:
+    """−ELBO under N(x; x̂, σ²) with the best σ for this batch, and its two terms. Nats per image."""
+    q_z = vae.encode(x)
+    z = q_z.rsample()  # (B, d)
+    x_hat = vae.decode(z).mean  # (B, 3, H, W)
+    log_sigma = optimal_log_sigma(x, x_hat) if vae.training else vae.log_sigma
+    if vae.training:
+        vae.log_sigma.copy_(log_sigma.detach())
+    nll = gaussian_nll(x, x_hat, log_sigma)  # (B,)
+    kl = kl_divergence(q_z, losses.standard_normal(z)).sum(1)  # (B,)
+    return (nll + kl).mean(), losses.ElboTerms(-nll, kl)
+
+# %%
+torch.manual_seed(seed)
+own = models.ConvVAE(128, log_sigma=0.0)
+batch = x_test[:32]
+values = []
+for either in (objective, losses.optimal_sigma_objective):
+    torch.manual_seed(1)
+    values.append(either(own, batch)[0].item())
+print(f"yours {values[0]:.1f}, course_lib's {values[1]:.1f} nats per image (untrained)")
+
+# %% [markdown]
+# **Prediction.** We train this VAE now, for less than a minute. At σ = 1 the Gaussian of a pixel is
+# wider than the whole range of grey values. Where will σ be at the end: near 0.5, 0.1 or 0.01?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+history = []
+for record in steps_of(own, objective, faces.train, face_steps):
+    history.append((record.step, record.loss, own.log_sigma.exp().item(), record.terms["kl"]))
+own = own.cpu().eval().requires_grad_(False)
+step, loss, sigmas, rates = zip(*history)
+print(f"after {step[-1]} steps, {record.seconds:.0f} s: σ = {sigmas[-1]:.3f}, KL = {rates[-1]:.1f} nats")
+print(f"PSNR of reconstructions: yours {psnr(x_test, image_of(own, code_of(own, x_test))).mean():.1f} dB, "
+      f"the committed model's {psnr(x_test, rebuilt['VAE', 128]).mean():.1f} dB")
+
+# %%
+fig, axes = plt.subplots(1, 3, figsize=(11, 3.4))
+shown = {"−ELBO (nats per image)": loss, "σ": sigmas, "KL (nats per image)": rates}
+for ax, (name, values) in zip(axes, shown.items()):
+    plots.curves({name: (step, values)}, ax, x_label="step", y_label=name)
+    ax.get_legend().remove()
+axes[0].set_ylim(top=max(loss[len(loss) // 10:]))
+plt.show()
+
+# %% [markdown]
+# **Figure 5.** Your own training. Note σ: it falls as reconstructions get better, and each fall makes
+# errors dearer against the KL, so the KL rises: the model tunes its own β. A density above 1 has a
+# positive logarithm, so −ELBO may pass below zero.
+#
+# To compare samples we need a ruler for **sets** of images: no sample has a partner to be compared
+# with. Take a classifier's features φ of all images, 64 numbers each, describe both sets by
+# mean and covariance, and measure how far the two Gaussians are from each other.
+#
+# ### Exercise 3 · `frechet_distance`
+#
+# *Difficulty ●●● · importance ●●● · 15 minutes.* The squared Fréchet distance of two Gaussians. The
+# root is that of a matrix, and covariances of few images do not have full rank.
+#
+# <details><summary>Hint 1</summary>
+#
+# The trace of a matrix root is the sum of the roots of the eigenvalues. Those of Σ₁Σ₂ are real and
+# not negative, though Σ₁Σ₂ is not symmetric.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `torch.linalg.eigvals` gives complex numbers. Take `.real`, and clamp what rounding pushed below 0.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# Try it at μ = 0 with Σ₁ = I and Σ₂ = 4 I in d dimensions: the result is d.
+#
+# </details>
+
+# %% exercise="frechet_distance"
+def frechet_distance(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> float:
+    """‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½): squared distance between two Gaussians.
+
+    mu: (d,), cov: (d, d), possibly of less than full rank. Source: Dowson & Landau (1982).
+    """
+    ### BEGIN SOLUTION
+    # tr (Σ₁Σ₂)^½ is the sum of the roots of the eigenvalues of Σ₁Σ₂, which are real and ≥ 0.
+    roots = torch.linalg.eigvals(cov1 @ cov2).real.clamp(min=0).sqrt()
+    traces = torch.trace(cov1) + torch.trace(cov2) - 2 * roots.sum()
+    return float(((mu1 - mu2) ** 2).sum() + traces)
+    ### END SOLUTION
+
+
+# %% check="frechet_distance"
+frechet_distance = check("frechet_distance", frechet_distance)
+
+# %% [markdown]
+# The features come from the course's own classifier of 32 × 32 images, so we say **Fréchet distance
+# on course features** and never FID: that name belongs to one network, one size and one number of
+# images, and values from different networks cannot be compared. Faces are first brought to 32 × 32.
+#
+# A number alone means nothing. The **floor** is what real images get against other real images of the
+# same number; **ceilings** are what images get that anybody would call bad.
+
+# %%
+judge, card = checkpoints.load("faces32-classifier")
+print(f"features of a classifier of {card['source']}, accuracy {card['test']['accuracy']:.1%}")
+
+
+def distance(x: Tensor, reference: tuple[Tensor, Tensor]) -> float:
+    """Fréchet distance on course features from images x to the (mean, covariance) of others."""
+    return frechet_distance(*feature_statistics(features_of(judge, x)), *reference)
+
+
+# %%
+to_test = feature_statistics(features_of(judge, x_test))
+some = torch.randperm(len(faces.train), generator=rng)[: len(x_test)]
+x_train = to_float(faces.train.images[some])
+ruler = {
+    "training images": x_train,
+    "8 × 8 means": F.interpolate(F.avg_pool2d(x_test, 8), scale_factor=8.0),
+    "one mean image": x_train.mean(0).expand_as(x_test) + 0.01 * torch.randn(x_test.shape, generator=rng),
+    "noise": torch.rand(x_test.shape, generator=rng),
+}
+ruler = {name: distance(x, to_test) for name, x in ruler.items()}
+ruler |= {name: distance(x, to_test) for name, x in random.items()}
+for name, value in ruler.items():
+    print(f"{name:18s} {value:8.2f}")
+
+# %% [markdown]
+# The first line is the floor; no generator can be expected below it. Find the strawman of Figure 3,
+# and what a density fitted to the same codes does to its number. Whether the VAE beats the
+# autoencoder with its mixture is for your printout to say: the two are close relatives.
+#
+# Now three VAEs with n = 128, the same layers and the same training, which differ in nothing but the
+# likelihood: cross-entropy, Gaussian with σ = 1, Gaussian with the optimal σ.
+#
+# **Prediction.** Which of the three has the largest KL, and which the best samples?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+likelihoods = {"optimal σ": vaes[128]}
+for name, ending in {"cross-entropy": "-ce", "σ = 1": "-fixed"}.items():
+    likelihoods[name] = ready(f"faces-vae-128{ending}")[0]
+z = prior[128]
+drawn, seen, table = {}, {}, {}
+for name, vae in likelihoods.items():
+    drawn[name], seen[name] = image_of(vae, z), image_of(vae, code_of(vae, x_test))
+    q_z = vae.encode(x_test[:500])
+    rate = kl_divergence(q_z, losses.standard_normal(q_z.mean)).sum(1).mean().item()
+    mse = ((x_test - seen[name]) ** 2).mean().item()
+    table[name] = (rate, mse**0.5, distance(seen[name], to_test), distance(drawn[name], to_test))
+
+# %%
+print("                 KL    root of MSE   Fréchet: reconstructions, samples")
+for name, (rate, rmse, near, far) in table.items():
+    print(f"{name:14s} {rate:6.1f} {rmse:10.4f} {near:16.2f} {far:16.2f}")
+best = min(table, key=lambda name: table[name][3])
+print(f"floor {ruler['training images']:.2f}, {len(x_test):,} images on each side; best samples: {best}")
+
+# %%
+fig, ax = plt.subplots(figsize=(11, 6.2))
+rows = {"test image": x_test[:12], **{f"{name}, x̂": x[:12] for name, x in seen.items()}}
+plots.image_rows(rows | {f"{name}, sample": x[:12] for name, x in drawn.items()}, ax)
+plt.show()
+
+# %% [markdown]
+# **Figure 6.** Reconstructions, and samples from the same codes z ~ N(0, I), under three likelihoods.
+# Note the row σ = 1, the planned failure: an error of 0.1 in every pixel costs ½ · 12,288 · 0.01 = 61
+# nats there, at σ = 0.05 it costs 400 times as much. So with σ = 1 a nat of code must buy a lot of
+# error, small things are not worth their price, and the KL stays low. It is a β-VAE with β = 1/σ*²,
+# though nobody wrote a β. All samples are means x̂; noise of width σ would have to be added to them to
+# sample p(x).
+#
+# Optimal σ repairs it without a parameter to tune. Whether its *samples* win is another question: a
+# code that carries more nats is harder to match by N(0, I), and cross-entropy sets a price between the
+# two. The table says who wins on these faces, and the reconstructions how much room the prior leaves.
+#
+# ## 5.3 · Directions in the code
+#
+# If faces with and without glasses lie in different parts of the code, the way from the one to the
+# other is a vector, and adding it to the code of a face should put glasses on.
+#
+# ### Exercise 4 · `attribute_vector`
+#
+# *Difficulty ●○○ · importance ●●○ · 6 minutes.* From the mean code of the faces without to that of
+# the faces with, of length 1.
+#
+# <details><summary>Hint 1</summary>
+#
+# `z[y == 1]` are the codes of the faces that have the attribute, (n, d). Average over the faces.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `.norm()` is the length of a vector. Check the sign: adding the result must go *towards* y = 1.
+#
+# </details>
 
 # %% exercise="attribute_vector"
 def attribute_vector(z: Tensor, y: Tensor) -> Tensor:
@@ -70,8 +556,127 @@ def attribute_vector(z: Tensor, y: Tensor) -> Tensor:
 # %% check="attribute_vector"
 attribute_vector = check("attribute_vector", attribute_vector)
 
+# %%
+vae = vaes[128]
+z_train, flags = code_of(vae, x_fit), faces.train.factors[: len(x_fit)]  # (N, d), (N, A)
+wanted = ["Eyeglasses", "Smiling", "Mustache", "Blond_Hair", "Pale_Skin", "Mouth_Slightly_Open"]
+flags_test = faces.test.factors[: len(x_test)]
+counts = zip(flags.sum(0), (1 - flags).sum(0), flags_test.sum(0), (1 - flags_test).sum(0))
+both = [name for name, known in zip(faces.factor_names, counts) if min(known) > 1]
+chosen = [name for name in wanted if name in both] or both[:6]
+column = {name: faces.factor_names.index(name) for name in chosen}
+vectors, units = {}, {}
+for name, i in column.items():
+    vectors[name] = attribute_vector(z_train, flags[:, i])
+    with_it, without = (z_train[flags[:, i] == value] @ vectors[name] for value in (1, 0))
+    units[name] = (with_it.mean() - without.mean()).item()
+    print(f"{name:20s} {flags[:, i].float().mean():6.1%} have it; unit of strength {units[name]:.2f}")
+
 # %% [markdown]
-# ### `slerp`
+# A strength of 1 moves a face by the whole distance between the two means. We add twice that.
+#
+# **Prediction.** On cartoon faces all attributes were drawn independently. On photographs they were
+# not. What will the arrow of a moustache do to a face of CelebA, besides the moustache?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+z_test = code_of(vae, x_test)
+bare = {name: (faces.test.factors[: len(x_test), i] == 0).nonzero()[:, 0] for name, i in column.items()}
+edited = {name: image_of(vae, z_test[bare[name]] + 2 * units[name] * vectors[name]) for name in chosen}
+shown = chosen[:4]
+count = min(10, *(len(bare[name]) for name in shown))
+rows = {}
+for name in shown:
+    rows[f"no {name}"] = rebuilt["VAE", 128][bare[name][:count]]
+    rows[f"+ 2 {name}"] = edited[name][:count]
+
+# %%
+fig, ax = plt.subplots(figsize=(11, 8.2))
+plots.image_rows(rows, ax)
+plt.show()
+
+# %% [markdown]
+# **Figure 7.** Faces without an attribute, as the VAE rebuilds them, and below with twice the unit of
+# its vector added. Note what else changes. Does the arrow move only what it is named after?
+#
+# The eye is kind to such pictures. We ask probes: for each attribute a logistic regression on the
+# course features, fitted on training images. How much more likely does it find each attribute, the
+# named one and the others, after an edit than before?
+
+# %%
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+phi_fit, phi_test = features_of(judge, x_fit), features_of(judge, x_test)
+probes, right = {}, {}
+for name, i in column.items():
+    probes[name] = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
+    probes[name].fit(phi_fit, flags[:, i])
+    right[name] = probes[name].score(phi_test, faces.test.factors[: len(x_test), i])
+print("probes right on test images:", ", ".join(f"{name} {share:.0%}" for name, share in right.items()))
+
+# %%
+effect = torch.zeros(len(chosen), len(chosen))  # row: added, column: found
+for i, added in enumerate(chosen):
+    before = features_of(judge, rebuilt["VAE", 128][bare[added]])
+    after = features_of(judge, edited[added])
+    for j, found in enumerate(chosen):
+        gain = probes[found].predict_proba(after) - probes[found].predict_proba(before)
+        effect[i, j] = gain[:, 1].mean()
+own_effect = effect.diagonal()
+others = (effect - torch.diag(own_effect)).abs().max(1).values
+for name, named, other in zip(chosen, own_effect, others):
+    print(f"+ 2 {name:20s} its own probe {named:+.2f}, the most moved of the others {other:.2f}")
+
+# %%
+fig, ax = plt.subplots(figsize=(7.5, 5))
+drawing = ax.imshow(effect, cmap="PuOr", vmin=-1, vmax=1)
+ax.set_xticks(range(len(chosen)), chosen, rotation=30, ha="right")
+ax.set_yticks(range(len(chosen)), [f"+ 2 {name}" for name in chosen])
+ax.grid(False)
+fig.colorbar(drawing, label="change in the probe's probability")
+plt.show()
+
+# %% [markdown]
+# **Figure 8.** What each edit (row) does to each probe (column). A perfect set of directions would
+# colour the diagonal alone. Note the side effects: a mean over faces picks up whatever goes together
+# with the attribute, in the data or in a code that was never asked to keep attributes apart. A weak
+# probe hides effects as well; its share of right answers is printed above.
+#
+# Move several attributes of one face yourself.
+
+# %%
+walk = widgets.attributes(x_test[:8], lambda x: code_of(vae, x), lambda z: image_of(vae, z),
+                          vectors, units=units, seed=seed)
+walk
+
+# %% [markdown]
+# **Figure 9.** A test face, its reconstruction, and the face with your attributes, in units of the
+# distance between the means. Note where it breaks: beyond ±2 most faces leave what the decoder has
+# seen. Note also how little it takes to change somebody's face; section 5.7 comes back to this.
+#
+# Between two codes there is more than one way. The straight line (lerp) passes through places where
+# the prior hardly ever samples: in d dimensions N(0, I) lives near the sphere of radius √d, and the
+# middle of two independent draws has length √(d/2).
+#
+# ### Exercise 5 · `slerp`
+#
+# *Difficulty ●●○ · importance ●●○ · 10 minutes.* Interpolation along the great circle (Shoemake,
+# 1985), which keeps to the sphere.
+#
+# <details><summary>Hint 1</summary>
+#
+# The angle comes from the scalar product of the two vectors, each divided by its own length.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Rounding may give a cosine of 1.0000001, and `arccos` of that is NaN: clamp. For nearly parallel
+# vectors sin ω goes to 0 in the denominator: there the straight line is the same path.
+#
+# </details>
 
 # %% exercise="slerp"
 def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
@@ -92,7 +697,102 @@ def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
 slerp = check("slerp", slerp)
 
 # %% [markdown]
-# ### `condition`
+# **Prediction.** Halfway between two draws from N(0, I): whose images come closer to real faces by
+# the Fréchet distance, those of lerp, or those of slerp? And which look better to you?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+a, b = z, torch.randn(z.shape, generator=rng)
+halfway = {
+    "ends": a,
+    "lerp": (a + b) / 2,
+    "slerp": torch.stack([slerp(start, end, 0.5) for start, end in zip(a, b)]),
+}
+for name, codes in halfway.items():
+    value = distance(image_of(vae, codes), to_test)
+    print(f"{name:6s} mean length {codes.norm(dim=1).mean():5.2f}, Fréchet distance {value:6.2f}")
+print(f"√128 = {128**0.5:.2f}, √64 = {64**0.5:.2f}")
+
+# %%
+t = torch.linspace(0, 1, 11)
+ways = {}
+for i in (0, 1):
+    ways[f"lerp, pair {i + 1}"] = torch.stack([(1 - s) * a[i] + s * b[i] for s in t])
+    ways[f"slerp, pair {i + 1}"] = torch.stack([slerp(a[i], b[i], s.item()) for s in t])
+fig, ax = plt.subplots(figsize=(11, 4.4))
+plots.image_rows({name: image_of(vae, way) for name, way in ways.items()}, ax)
+plt.show()
+
+# %% [markdown]
+# **Figure 10.** Two walks between codes drawn from the prior, on a straight line and on the great
+# circle. Note the middles: lerp's are plainer, closer to the mean face; slerp keeps the variety of the
+# ends. A single plain face may look *better*; a set of plain faces does not look like a set of people,
+# and the Fréchet distance judges sets.
+#
+# The same trade has a knob of its own. **Temperature** τ scales the prior's noise: z = τ ε. At τ = 0
+# every sample is the same face.
+
+# %%
+taus = [0.0, 0.4, 0.7, 0.85, 1.0, 1.2, 1.5]
+by_tau = {tau: image_of(vae, tau * z) for tau in taus}
+at_tau = [distance(x + 1e-4 * torch.randn(x.shape, generator=rng), to_test) for x in by_tau.values()]
+spread = [x.std(0).mean().item() for x in by_tau.values()]
+for tau, value, sd in zip(taus, at_tau, spread):
+    print(f"τ = {tau:4.2f}: Fréchet distance {value:7.2f}, standard deviation between images {sd:.3f}")
+print(f"test images: {x_test.std(0).mean():.3f}")
+
+# %%
+fig, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), width_ratios=(1, 1.6))
+plots.curves({"VAE": (taus, at_tau)}, left, x_label="temperature τ", y_label="Fréchet distance")
+left.axhline(ruler["training images"], color=plots.BLACK, linestyle=":", label="floor")
+left.legend()
+plots.image_rows({f"τ = {tau}": x[:10] for tau, x in by_tau.items()}, right)
+plt.show()
+
+# %% [markdown]
+# **Figure 11.** Left: Fréchet distance against temperature. Right: the same ten codes at each. Note
+# that plain is not close: low temperatures give flawless faces and a poor set. Published samples are
+# often drawn at τ < 1; then the temperature belongs in the caption.
+#
+# ## 5.4 · Tell it the class
+#
+# Now 32 × 32 images in ten classes. A **conditional** VAE is told the class y of each image, so its
+# code need not hold it: p(x | z, y). We add the class to the code, through an embedding and a small
+# MLP, times a weight.
+
+# %%
+photos = datasets.load("cifar10")
+names = photos.label_names
+labels = photos.test.labels
+c_test, y_test = to_float(photos.test.images[:2_000]), labels[:2_000]
+print(f"{photos.source}: {len(photos.train):,} training, {len(photos.test):,} test images")
+
+# %%
+fig, ax = plt.subplots(figsize=(8, 6.4))
+first = [photos.train.images[(photos.train.labels == c).nonzero()[:12, 0]] for c in range(10)]
+plots.image_rows(dict(zip(names, first)), ax)
+plt.show()
+
+# %% [markdown]
+# **Figure 12.** Twelve training images of each class. Note how much a class leaves open: at this size
+# colours of background and object vary more within a class than between classes.
+#
+# ### Exercise 6 · `condition`
+#
+# *Difficulty ●○○ · importance ●●○ · 5 minutes.* The code that the decoder gets. The embedding is a
+# network: it turns labels into vectors of the code's size.
+#
+# <details><summary>Hint 1</summary>
+#
+# `embedding(labels)` has the shape of z. The weight scales it, not z.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Leave z as it is: `+=` would change the caller's tensor.
+#
+# </details>
 
 # %% exercise="condition"
 def condition(
@@ -111,27 +811,96 @@ def condition(
 condition = check("condition", condition)
 
 # %% [markdown]
-# ### `frechet_distance`
+# Your function goes into the course's network: everything else is `models.ConditionalVAE`. The encoder
+# does not see the class.
 
-# %% exercise="frechet_distance"
-def frechet_distance(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> float:
-    """‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½): squared distance between two Gaussians.
+# %%
+class ToldVAE(models.ConditionalVAE):
+    """The course's conditional VAE with your `condition`."""
 
-    mu: (d,), cov: (d, d), possibly of less than full rank. Source: Dowson & Landau (1982).
-    """
-    ### BEGIN SOLUTION
-    # tr (Σ₁Σ₂)^½ is the sum of the roots of the eigenvalues of Σ₁Σ₂, which are real and ≥ 0.
-    roots = torch.linalg.eigvals(cov1 @ cov2).real.clamp(min=0).sqrt()
-    traces = torch.trace(cov1) + torch.trace(cov2) - 2 * roots.sum()
-    return float(((mu1 - mu2) ** 2).sum() + traces)
-    ### END SOLUTION
-
-
-# %% check="frechet_distance"
-frechet_distance = check("frechet_distance", frechet_distance)
+    def condition(self, z: Tensor, y: Tensor) -> Tensor:
+        """(B, d) and (B,) to (B, d)."""
+        return condition(z, y, self.embedding, self.weight)
 
 # %% [markdown]
-# ### `nearest_training`
+# "Training on a single class works better than on all" is easily said, when the one class had 5,000
+# images and the others 100 each. We train four models for the same number of steps: on one class; on
+# all classes with as many images *in total*; on 100 images per class; and on 1 image per class.
+#
+# **Prediction.** Which of the four is best on *unseen* images of the first class? And what will the
+# model with one image per class generate?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+def of_classes(per_class: int, classes: Iterable[int]) -> datasets.Split:
+    """The first `per_class` training images of each class."""
+    index = [(photos.train.labels == c).nonzero()[:per_class, 0] for c in classes]
+    return photos.train.take(torch.cat(index))
+
+
+total = min(5_000, int((photos.train.labels == 0).sum()))
+taught = {f"{names[0]} only": of_classes(total, [0]), "all, equal total": of_classes(total // 10, range(10)),
+          "100 per class": of_classes(100, range(10)), "1 per class": of_classes(1, range(10))}
+
+# %%
+told = {}
+for name, split in taught.items():
+    torch.manual_seed(seed)
+    told[name] = ToldVAE(64, 10, log_sigma=0.0)
+    for record in steps_of(told[name], losses.optimal_sigma_objective, split, class_steps):
+        pass
+    told[name] = told[name].cpu().eval().requires_grad_(False)
+    print(f"{name:18s} {len(split):5,} images, {record.step} steps, {record.seconds:.0f} s: "
+          f"training −ELBO {record.loss:.0f}, KL {record.terms['kl']:.0f} nats")
+
+# %% [markdown]
+# Training images first: how well is each explained that the model has seen, and how well are test
+# images of class one, which no model has seen? σ is fitted to the errors on the images at hand, so that
+# a model is not punished twice for being too sure.
+
+# %%
+@torch.no_grad()
+def minus_elbo(vae: nn.Module, x: Tensor, y: Tensor) -> float:
+    """−ELBO in nats per image, with the σ that is best for these images."""
+    q_z = vae.encode(x)
+    z = q_z.mean + q_z.stddev * torch.randn(q_z.mean.shape, generator=rng)
+    x_hat = vae.decode(z, y).mean
+    kl = kl_divergence(q_z, losses.standard_normal(z)).sum(1)
+    return (gaussian_nll(x, x_hat, optimal_log_sigma(x, x_hat)) + kl).mean().item()
+
+
+unseen = c_test[y_test == 0]  # test images of the first class
+zero = torch.zeros(len(unseen)).long()
+print(f"−ELBO, nats per image       seen   unseen, {names[0]}")
+for name, vae in told.items():
+    x, y = to_float(taught[name].images[:500]), taught[name].labels[:500]
+    print(f"{name:22s} {minus_elbo(vae, x, y):9.0f} {minus_elbo(vae, unseen, zero):9.0f}")
+
+# %% [markdown]
+# Compare the first two rows: equal numbers of images, equal steps. The one-class model has seen ten
+# times as many images of its class, so it has the easier task; how large its lead is, and whether
+# there is any, the numbers say. Comparing it with the third row, as is often done, mixes two
+# questions: how many classes, and how many images. The last rows show what few images do: the gap
+# between seen and unseen.
+#
+# What do they generate? For each sample we look up the training image that is nearest.
+#
+# ### Exercise 7 · `nearest_training`
+#
+# *Difficulty ●●○ · importance ●●● · 10 minutes.* Indices and Euclidean distances of the k nearest
+# training images of each sample. It finds copies, here and in section 5.7.
+#
+# <details><summary>Hint 1</summary>
+#
+# `.flatten(1)` makes rows of the images; `torch.cdist` gives all distances between two sets of rows.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `topk` with `largest=False` returns the smallest values and where they stand, in this order.
+#
+# </details>
 
 # %% exercise="nearest_training"
 def nearest_training(samples: Tensor, train: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -150,8 +919,399 @@ def nearest_training(samples: Tensor, train: Tensor, k: int) -> tuple[Tensor, Te
 # %% check="nearest_training"
 nearest_training = check("nearest_training", nearest_training)
 
+# %%
+codes = torch.randn(200, 64, generator=rng)
+every = torch.arange(200) % 10  # labels to ask for
+made, gaps = {}, {}
+for name, vae in told.items():
+    y = torch.zeros_like(every) if "only" in name else every
+    made[name] = image_of(vae, codes, y)
+    train = to_float(taught[name].images)
+    near, apart = nearest_training(made[name], train, 1)  # (S, 1) each
+    mean_code = to_float(taught[name].images).mean(0, keepdim=True)
+    gaps[name] = (train[near[:, 0]], apart[:, 0])
+    print(f"{name:18s} median distance to the nearest of its {len(train):5,} training images "
+          f"{apart.median():5.2f}, to their mean {(made[name] - mean_code).flatten(1).norm(dim=1).median():5.2f}")
+
+# %%
+fig, ax = plt.subplots(figsize=(11, 8))
+rows = {}
+for name in told:
+    rows[f"{name}: samples"] = made[name][:10]
+    rows[f"{name}: nearest"] = gaps[name][0][:10]
+plots.image_rows(rows, ax)
+plt.show()
+
 # %% [markdown]
-# ### `group_report`
+# **Figure 13.** Samples, one per class from left to right (the first model knows one class only), and
+# below each its nearest training image. Note the last pair of rows: sharp samples, and each of them is
+# a training image. The model has memorised, and by looks alone it would win. Note the others: a blurred
+# sample has a neighbour that shares its colours and not its content.
+#
+# A full training on all images took minutes; its model comes with the course. Which one fits is decided
+# by the data at hand, through the cards.
+
+# %%
+def fitting(ending: str, data: datasets.Dataset) -> tuple[nn.Module, dict]:
+    """The committed model of this ending whose data are those at hand, and its card."""
+    name = next(n for n in checkpoints.names() if n.endswith(ending) and fits(checkpoints.card(n), data))
+    return checkpoints.load(name)
+
+
+cvae, cvae_card = fitting("-cvae", photos)
+judge, judge_card = fitting("-classifier", photos)
+for card in (cvae_card, judge_card):
+    print(f"{card['name']}: {card['parameters']:,} parameters, {card['seconds']:.0f} s, {card['source']}, "
+          f"test: {card['test']}")
+
+# %% [markdown]
+# Does the model obey? The course's classifier reads the samples: how often does it find the class that
+# was asked for? We also turn the weight of the class in the code up and down, and commit a mistake that
+# a report made: noise from a uniform distribution, for a decoder that was trained on Gaussian codes.
+#
+# **Prediction.** The classifier's rate on samples: above or below its rate on test images? And what
+# does uniform noise on [0, 1] do, which has no negative numbers?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+@torch.no_grad()
+def accuracy(x: Tensor, y: Tensor) -> float:
+    """How often the classifier finds the class that was asked for."""
+    return torch.cat([judge(part).argmax(1) for part in x.split(500)]).eq(y).double().mean().item()
+
+
+asked = torch.arange(len(x_test)) % 10
+d = cvae.latent_dim
+eps = torch.randn(len(asked), d, generator=rng)
+obeyed = {}
+for weight in (0.0, 0.5, 1.0, 2.0):
+    cvae.weight = weight
+    obeyed[weight] = accuracy(image_of(cvae, eps, asked), asked)
+    print(f"weight {weight:3.1f}: class found in {obeyed[weight]:.1%} of samples")
+cvae.weight = cvae_card["model"]["arguments"].get("weight", 1.0)
+print(f"test images: {accuracy(c_test, y_test):.1%}; guessing: 10%")
+
+# %%
+to_test32 = feature_statistics(features_of(judge, c_test[: len(asked)]))
+noises = {"ε ~ N(0, I)": eps, "uniform on [0, 1]": torch.rand(eps.shape, generator=rng),
+          "uniform on [−1, 1]": 2 * torch.rand(eps.shape, generator=rng) - 1}
+fed = {name: image_of(cvae, noise, asked) for name, noise in noises.items()}
+for name, x in fed.items():
+    print(f"{name:18s} mean length {noises[name].norm(dim=1).mean():5.2f}, class found in "
+          f"{accuracy(x, asked):5.1%}, Fréchet distance {distance(x, to_test32):6.2f}")
+
+# %%
+fig, ax = plt.subplots(figsize=(11, 3))
+plots.image_rows({name: x[:20] for name, x in fed.items()}, ax)
+plt.show()
+
+# %% [markdown]
+# **Figure 14.** The same decoder, the same classes, three kinds of noise. Note the uniform rows: codes
+# in [0, 1] lie in one of 2⁶⁴ orthants and are too short, so the samples look alike, near a mean that
+# is not even the prior's. The decoder must get the noise that it was trained on.
+#
+# That a class is found does not make a sample good: a single perfect image per class would be found
+# always. Class, temperature and interpolation under your fingers:
+
+# %%
+wheel = widgets.class_samples(lambda z, y: image_of(cvae, z, y), slerp, eps[:12], names=names)
+wheel
+
+# %% [markdown]
+# **Figure 15.** Samples of one class at temperature τ, and a walk by your `slerp`. Note what the class
+# decides and what the code decides: with the codes held, another class keeps the layout of the picture.
+#
+# ## 5.5 · Numbers for images
+#
+# PSNR and SSIM compare two images of the *same* thing: x and x̂. SSIM (Wang et al., 2004) compares local
+# means, variances and the covariance in small windows, and adds constants that depend on the **range**
+# of the data. One report printed 0.9987 as the SSIM between generated images and test images.
+#
+# **Prediction.** Which SSIM do two *unrelated* test images have: near 0, 0.5 or 1?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+x, y = c_test[: min(500, len(eps))], y_test[: min(500, len(eps))]
+pairs = {
+    "x and x̂": image_of(cvae, code_of(cvae, x), y),
+    "x and a sample": image_of(cvae, eps[: len(x)], asked[: len(x)]),
+    "x and another x": x.roll(1, 0),
+    "x and noise": torch.rand(x.shape, generator=rng),
+}
+print("                    PSNR    SSIM, range 1    SSIM, range 255")
+for name, other in pairs.items():
+    wrong = ssim(x, other, data_range=255.0).mean()
+    print(f"{name:16s} {psnr(x, other).mean():5.1f} dB {ssim(x, other).mean():12.3f} {wrong:18.4f}")
+
+# %% [markdown]
+# The pixels lie in [0, 1]. Told that they lie in [0, 255], SSIM takes every difference for a rounding
+# error: even noise gets a value near 1. With the right range unrelated images are near 0, and then
+# another fault shows: a sample has no partner, so this pair means nothing at any range. PSNR knows the
+# same trap. For pairs the numbers are useful: x̂ is clearly ahead.
+
+# %%
+fig, axes = plt.subplots(1, 4, figsize=(11, 3.2))
+i = 3
+for ax, (name, other) in zip(axes, pairs.items()):
+    both = torch.cat([x[i : i + 1], other[i : i + 1]])
+    right, wrong = (ssim(both[:1], both[1:], data_range=r).item() for r in (1.0, 255.0))
+    plots.image_grid(both, ax, columns=2, title=f"{name}\nSSIM {right:.2f}, not {wrong:.4f}")
+plt.show()
+
+# %% [markdown]
+# **Figure 16.** One pair of each kind, with its SSIM at the right range, and at range 255. Note that at
+# the wrong range the noise is "structurally similar" to the photograph by more than 0.9.
+#
+# Sets are compared by features. Besides the Fréchet distance, which sees mean and covariance only, we
+# take **KID** (Bińkowski et al., 2018): the squared maximum mean discrepancy with the kernel
+# (φᵀψ/d + 1)³. It has no bias: with few images it scatters, around the right value. The Fréchet
+# distance does not only scatter, it is too large.
+#
+# **Prediction.** We compare *training* images with test images, so the true distance is about 0. What
+# does the Fréchet distance say with 100 images in place of 1,000: half, the same, or several times as
+# much?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+samples = image_of(cvae, torch.randn(2_000, d, generator=rng), torch.arange(2_000) % 10)
+phi = {"test": features_of(judge, c_test), "samples": features_of(judge, samples)}
+some = torch.randperm(len(photos.train), generator=rng)[:2_000]
+phi["training"] = features_of(judge, photos.train.images[some])
+counts = [count for count in (100, 200, 500, 1_000, 2_000) if count <= len(c_test)]
+bias, kid = {}, {}
+for name in ("training", "samples"):
+    sets = [(phi[name][torch.randperm(2_000, generator=rng)[:N]], phi["test"][:N]) for N in counts]
+    bias[name] = (counts, [frechet_distance(*feature_statistics(a), *feature_statistics(b)) for a, b in sets])
+    kid[name] = (counts, [kernel_distance(a, b) for a, b in sets])
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(11, 3.6))
+plots.curves(bias, axes[0], x_label="images N on each side", y_label="Fréchet distance")
+plots.curves(kid, axes[1], x_label="images N on each side", y_label="KID")
+for ax in axes:
+    ax.set_xscale("log")
+    ax.axhline(0, color=plots.BLACK, linewidth=1)
+plt.show()
+for name, (_, values) in bias.items():
+    print(f"{name:9s} Fréchet distance {values[0]:.2f} at N = {counts[0]}, {values[-1]:.2f} at N = {counts[-1]:,}")
+
+# %% [markdown]
+# **Figure 17.** Both distances to test images against the number of images. Note the floor on the left:
+# training images against test images, far above 0 for small N. Two models measured with different N
+# cannot be compared, and the bias differs from model to model. KID scatters about one value.
+#
+# The table that a report should hold: every row with the same N, the floor, the ceilings, both
+# distances, and the classifier's rate.
+
+# %%
+N = len(asked)
+x_ref, y_ref = c_test[:N], y_test[:N]
+z_ref = cvae.encode(x_ref).mean
+candidates = {
+    "training images": (to_float(photos.train.images[some[:N]]), photos.train.labels[some[:N]]),
+    "reconstructions": (image_of(cvae, z_ref, y_ref), y_ref),
+    "samples": (samples[:N], asked),
+    "samples, 1 per class": (image_of(told["1 per class"], torch.randn(N, 64, generator=rng), asked), asked),
+    "8 × 8 means": (F.interpolate(F.avg_pool2d(x_ref, 4), scale_factor=4.0), y_ref),
+    "noise": (torch.rand(x_ref.shape, generator=rng), asked),
+}
+
+# %%
+def row_of(x: Tensor, y: Tensor) -> str:
+    """Fréchet distance, KID and accuracy of images x, asked to be of classes y."""
+    mine, theirs = features_of(judge, x), features_of(judge, c_test[: len(x)])
+    frechet = frechet_distance(*feature_statistics(mine), *feature_statistics(theirs))
+    return f"{frechet:9.2f} {kernel_distance(mine, theirs):9.3f} {accuracy(x, y):9.1%}"
+
+
+print(f"{N:,} images a side        Fréchet       KID     class found")
+for name, (x, y) in candidates.items():
+    print(f"{name:22s} {row_of(x, y)}")
+
+# %% [markdown]
+# Each number has its blind spot. The classifier's rate forgives a model that draws one image per class:
+# the memorising model has a high one, and neither Fréchet distance nor KID asks whether an image is a
+# copy. So a third question belongs to every report: how far is a sample from the nearest training
+# image, compared with how far a *test* image is?
+
+# %%
+base = to_float(photos.train.images[:20_000])
+closest = {}
+for name, x in {"test images": c_test[:300], "samples": samples[:300]}.items():
+    closest[name] = nearest_training(x, base, 1)
+_, copied = nearest_training(made["1 per class"], to_float(taught["1 per class"].images), 1)
+for name, (_, apart) in closest.items():
+    print(f"{name:26s} median distance to the nearest training image {apart.median():5.2f}, "
+          f"smallest {apart.min():.2f}")
+print(f"samples of '1 per class'   median distance to the nearest training image {copied.median():5.2f}")
+
+# %%
+fig, ax = plt.subplots(figsize=(11, 3.6))
+rows = {}
+for name, x in {"test images": c_test, "samples": samples}.items():
+    rows[name] = x[:14]
+    rows[f"nearest to {name}"] = base[closest[name][0][:14, 0]]
+plots.image_rows(rows, ax)
+plt.show()
+
+# %% [markdown]
+# **Figure 18.** Test images and samples, each with the nearest of 20,000 training images. Note that
+# samples are *closer* to training images than test images are, and yet no copies: blur is near to
+# everything. A distance convicts only together with the picture.
+
+# %% [markdown]
+# ## 5.6 · Many small steps: diffusion
+#
+# A VAE draws an image in one pass. A **diffusion model** (Ho et al., 2020) destroys images step by step
+# with noise and learns to undo it. After step t of T = 1,000 an image is
+#
+# $$x_t = \sqrt{\bar\alpha_t}\,x + \sqrt{1-\bar\alpha_t}\,\varepsilon, \qquad \varepsilon\sim N(0, I),$$
+#
+# with x in [−1, 1] and a **schedule** ᾱ that falls from 1 to 0. It is a VAE whose encoder is fixed and
+# whose code has the size of the image.
+
+# %%
+left = diffusion.noise_schedule()  # ᾱ, (T,)
+stops = torch.tensor([0, 100, 200, 300, 400, 500, 600, 700, 800, 999])
+noisy = {}
+for i in (0, 3, 5):
+    still = (2 * c_test[i] - 1).expand(len(stops), -1, -1, -1)
+    eps_i = torch.randn(still.shape, generator=rng)
+    noisy[names[y_test[i]]] = (diffusion.add_noise(still, stops, eps_i).clamp(-1, 1) + 1) / 2
+
+# %%
+fig, (ax, images) = plt.subplots(1, 2, figsize=(11, 3.2), width_ratios=(1, 2.2))
+plots.curves({"ᾱ": (range(len(left)), left)}, ax, x_label="step t", y_label="share of the variance")
+ax.get_legend().remove()
+plots.image_rows(noisy, images)
+images.set_xlabel("t = " + ", ".join(str(t) for t in stops.tolist()))
+plt.show()
+
+# %% [markdown]
+# **Figure 19.** Left: ᾱ, the share of the variance that is still image. Right: three test images on
+# their way to noise. Note how long the layout survives: large shapes go last, so they come back first.
+#
+# A U-Net learns to tell the noise, ε̂(x_t, t, y), by squared error: one random t for each image. We train
+# one from scratch for a few seconds, and see that its loss falls.
+
+# %%
+torch.manual_seed(seed)
+young = models.UNet(10)
+falling = []
+for record in steps_of(young, diffusion.diffusion_objective, photos.train, diffusion_steps):
+    falling.append(record.loss / c_test[0].numel())
+young = young.cpu().eval().requires_grad_(False)
+unet, unet_card = fitting("-ddpm", photos)
+print(f"{record.step} steps in {record.seconds:.0f} s: squared error per pixel from {falling[0]:.2f} "
+      f"to {sum(falling[-5:]) / len(falling[-5:]):.2f}; guessing no noise gives 1")
+print(f"{unet_card['name']}: {unet_card['parameters']:,} parameters, {unet_card['seconds']:.0f} s, "
+      f"{unet_card['test']['squared_error'] / c_test[0].numel():.3f}; VAE: {cvae_card['parameters']:,} parameters")
+
+# %% [markdown]
+# Sampling goes the way back. DDIM (Song et al., 2021) does it in any number of steps: guess ε, compute
+# the clean image x̂₀ that follows, and go back to a smaller t on the line between the two.
+#
+# **Prediction.** 5, 10 or 50 steps in place of 1,000: how much worse than 50 is 5? And how many times as
+# long as the VAE does it take for one image?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+def timed(draw: Callable[[], Tensor]) -> tuple[Tensor, float]:
+    """The images, and milliseconds per image."""
+    start = time.perf_counter()
+    with torch.no_grad():
+        x = draw()
+    return x, 1_000 * (time.perf_counter() - start) / len(x)
+
+
+y_few = torch.arange(n_diffusion) % 10
+runs = {"VAE": timed(lambda: image_of(cvae, torch.randn(n_diffusion, d, generator=rng), y_few))}
+for steps in (5, 10, 50):
+    runs[f"DDIM, {steps} steps"] = timed(
+        lambda: diffusion.sample_ddim(unet, y_few, steps=steps, generator=rng))
+untrained = diffusion.sample_ddim(young, y_few[:20], steps=10, generator=rng)
+
+# %%
+reference = features_of(judge, c_test[:n_diffusion])
+quality = {}
+for name, (x, cost) in runs.items():
+    mine = features_of(judge, x)
+    quality[name] = (cost, frechet_distance(*feature_statistics(mine), *feature_statistics(reference)))
+    print(f"{name:15s} {cost:7.1f} ms per image {row_of(x, y_few)}")
+print(f"training images {'':22s} {row_of(base[:n_diffusion], photos.train.labels[:n_diffusion])}")
+
+# %%
+fig, ax = plt.subplots(figsize=(7, 3.8))
+for (name, (cost, value)), colour, marker in zip(quality.items(), plots.PALETTE, plots.CLASS_MARKERS):
+    ax.plot(cost, value, marker, color=colour, label=name)
+floor = features_of(judge, base[:n_diffusion])
+ax.axhline(frechet_distance(*feature_statistics(floor), *feature_statistics(reference)),
+           color=plots.BLACK, linestyle=":", label="training images")
+ax.set(xscale="log", xlabel="milliseconds per image", ylabel="Fréchet distance", ylim=(0, None))
+ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+plt.show()
+
+# %% [markdown]
+# **Figure 20.** Quality against time, at equal numbers of images and nearly equal parameters; the dotted
+# line is the floor. Note that the comparison has two axes: which model to take depends on how long one
+# may wait. On the committed models more steps help, each at the same price.
+
+# %%
+fig, ax = plt.subplots(figsize=(11, 4.6))
+rows = {name: x[:20] for name, (x, _) in runs.items()}
+plots.image_rows(rows | {"your U-Net": untrained, "test images": c_test[:20]}, ax)
+plt.show()
+
+# %% [markdown]
+# **Figure 21.** Samples of the ten classes, twice. Note sharpness: the VAE shows means, and the mean of
+# many possible images is blurred; each step of the diffusion model has to guess only a little. With 5
+# steps each guess must reach far, and blur comes back. Your own U-Net, after seconds, knows little more
+# than that images are smooth.
+#
+# ## 5.7 · What it does to people: four measurements
+#
+# **Consent.** The faces of CelebA were collected from the web, without asking. Who is in a training set
+# may also come *out* of a model. Two things can be measured: whether a sample is a copy, and whether the
+# model treats training images differently from others.
+
+# %%
+face_base = to_float(faces.train.images[:5_000])
+face_made = random["VAE 128, N(0, I)"][:200]
+for name, x in {"test faces": x_test[:200], "samples": face_made}.items():
+    apart = nearest_training(x, face_base, 1)[1]
+    print(f"{name:11s} distance to the nearest training face: median {apart.median():5.2f}, "
+          f"smallest {apart.min():.2f}")
+gap = losses.squared_error(face_base[:1_000], image_of(vaes[128], code_of(vaes[128], face_base[:1_000])))
+print(f"squared error of reconstruction: training {gap.mean():.1f}, test {error['VAE', 128]:.1f}")
+
+# %% [markdown]
+# The model that saw one image per class (Figure 13) returned its training images: few images, many
+# steps, and a person who never agreed is published with every sample. A gap between the errors on
+# training and test images is the weaker sign of the same thing; from it one can guess who was in the
+# training set (membership inference). Both belong into the report of any model of people.
+#
+# **Groups.** One mean error hides on whom the errors fall.
+#
+# ### Exercise 8 · `group_report`
+#
+# *Difficulty ●●○ · importance ●●● · 12 minutes.* The mean error of each group, with a 95% interval of
+# this mean.
+#
+# <details><summary>Hint 1</summary>
+#
+# The spread of single errors does not shrink with more images; the uncertainty of their *mean* does,
+# as 1/√n with n the size of the group.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `groups.unique().tolist()` gives the groups. `.std()` of a tensor divides by n − 1.
+#
+# </details>
 
 # %% exercise="group_report"
 def group_report(errors: Tensor, groups: Tensor) -> dict[int, tuple[float, float, float]]:
@@ -172,3 +1332,219 @@ def group_report(errors: Tensor, groups: Tensor) -> dict[int, tuple[float, float
 
 # %% check="group_report"
 group_report = check("group_report", group_report)
+
+# %%
+errors = losses.squared_error(x_test, rebuilt["VAE", 128])
+groups = {}
+for name, i in column.items():
+    groups[name] = group_report(errors, flags_test[:, i])
+    without, with_it = groups[name][0], groups[name][1]
+    print(f"{name:20s} without {without[0]:5.1f} [{without[1]:.1f}, {without[2]:.1f}], "
+          f"with {with_it[0]:5.1f} [{with_it[1]:.1f}, {with_it[2]:.1f}]")
+
+# %%
+def draw_report(ax: plt.Axes, reports: dict[str, dict], labels: tuple[str, str]) -> None:
+    """Mean and interval of groups 0 and 1, one line of the chart for each report."""
+    for value, (colour, shift) in enumerate([(plots.BLUE, 0.12), (plots.VERMILION, -0.12)]):
+        rows = [report[value] for report in reports.values()]
+        mean, low, _ = torch.tensor(rows).T
+        place = torch.arange(len(rows)) + shift
+        ax.errorbar(mean, place, xerr=mean - low, fmt=plots.CLASS_MARKERS[value], capsize=4,
+                    color=colour, label=labels[value])
+    ax.set_yticks(range(len(reports)), reports)
+    ax.set_xlabel("squared error per image")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+
+
+fig, ax = plt.subplots(figsize=(9, 3.6))
+draw_report(ax, groups, ("without", "with"))
+plt.show()
+
+# %% [markdown]
+# **Figure 22.** Error of reconstruction in groups of test faces, with 95% intervals. Note where the
+# intervals do not overlap. But a difference has two possible causes: the group may be *harder* to
+# draw, or it may have been *rare* in training. This figure cannot tell them apart; an experiment can.
+#
+# We train the same small autoencoder twice, on equally many faces at 32 × 32: with half of them, and
+# with only one in fifty, from the group. Both are tested on the same images, so we may look at the
+# *difference* of the two errors, image by image.
+#
+# **Prediction.** By how many percent does the error of the rare group rise? And does the other group
+# gain, now that it fills the training set?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+scarce = chosen[0]
+has_it = faces.train.factors[:, column[scarce]] == 1
+inside, outside = has_it.nonzero()[:, 0], (~has_it).nonzero()[:, 0]
+n_group = min(2_000, len(inside), len(outside))
+
+
+def smaller(images: Tensor) -> Tensor:
+    """Means of 2 × 2 pixels, as bytes: (N, 3, 64, 64) to (N, 3, 32, 32)."""
+    return F.avg_pool2d(images.float(), 2).round().byte()
+
+
+mixed = {}
+for name, share in {"half": 0.5, "one in fifty": 0.02}.items():
+    few = max(1, round(share * n_group))
+    index = torch.cat([inside[:few], outside[: n_group - few]])
+    mixed[name] = datasets.Split(smaller(faces.train.images[index]))
+
+# %%
+small_test = to_float(smaller(faces.test.images[:n_eval]))
+member = faces.test.factors[: len(small_test), column[scarce]]
+paid = {}
+for name, split in mixed.items():
+    torch.manual_seed(seed)
+    model = models.ConvAutoencoder(64, size=32)
+    *_, record = steps_of(model, losses.autoencoder_objective, split, group_steps)
+    model = model.cpu().eval()
+    paid[name] = losses.squared_error(small_test, image_of(model, code_of(model, small_test)))
+    print(f"{name:13s} {len(split):,} faces, {record.step} steps, {record.seconds:.0f} s")
+
+# %%
+both_reports = {f"{scarce}: {name}": group_report(e, member) for name, e in paid.items()}
+change = group_report(paid["one in fifty"] - paid["half"], member)
+for value, name in enumerate(("without", "with")):
+    mean, low, high = change[value]
+    part = mean / both_reports[f"{scarce}: half"][value][0]
+    print(f"{name:8s} {scarce}: error changes by {mean:+.2f} [{low:+.2f}, {high:+.2f}], {part:+.1%}")
+fig, ax = plt.subplots(figsize=(9, 2.4))
+draw_report(ax, both_reports, ("without", "with"))
+plt.show()
+
+# %% [markdown]
+# **Figure 23.** Errors of both groups when the group is half of the training set, and when it is one in
+# fifty. Note the printed change, with the interval of a paired difference: the group's faces are the
+# same, only their share in training has changed. What is rare gets drawn as something common, here
+# faces without the attribute; on real people that means erased.
+#
+# **Provenance.** Whoever publishes generated images should mark them. We try three marks: a text in the
+# PNG file, bits hidden in the lowest bit of each blue value, and a visible checkered corner.
+#
+# **Prediction.** Which of the three survives PNG, which a JPEG copy, which a copy at half the size?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+NOTE = "generated by faces-vae-128"
+BITS = torch.tensor([int(bit) for byte in NOTE.encode() for bit in f"{byte:08b}"])  # (K,)
+BOARD = 255 * ((torch.arange(8)[:, None] // 2 + torch.arange(8) // 2) % 2).byte()  # (8, 8)
+
+
+def marked(x: Tensor) -> bytes:
+    """A PNG file of x (3, H, W) in [0, 1] with all three marks."""
+    image = (255 * x).round().byte()
+    image[:, -8:, -8:] = BOARD
+    blue = image[2].flatten()
+    blue[: 8 * len(BITS)] = blue[: 8 * len(BITS)] // 2 * 2 + BITS.repeat(8).byte()  # eight copies
+    text, file = PngInfo(), io.BytesIO()
+    text.add_text("Source", NOTE)
+    Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, "PNG", pnginfo=text)
+    return file.getvalue()
+
+# %%
+def found(data: bytes) -> tuple[bool, bool, bool]:
+    """Which marks a file still holds: text, hidden bits, visible corner."""
+    picture = Image.open(io.BytesIO(data))
+    image = torch.frombuffer(bytearray(picture.convert("RGB").resize((64, 64)).tobytes()), dtype=torch.uint8)
+    image = image.view(64, 64, 3)
+    bits = (image[..., 2].flatten()[: 8 * len(BITS)] % 2).view(8, -1).float().mean(0).round()
+    corner, board = image[-8:, -8:].float().mean(2), BOARD.float()
+    alike = torch.corrcoef(torch.stack([corner.flatten(), board.flatten()]))[0, 1]
+    return NOTE in picture.info.values(), (bits == BITS).all().item(), (alike > 0.6).item()
+
+# %%
+def again(data: bytes, kind: str, side: int = 64, **options) -> bytes:
+    """What another program makes of the file: opened, perhaps resized, and saved anew."""
+    file = io.BytesIO()
+    Image.open(io.BytesIO(data)).convert("RGB").resize((side, side)).save(file, kind, **options)
+    return file.getvalue()
+
+
+copies = {
+    "the file itself": lambda data: data,
+    "saved again as PNG": lambda data: again(data, "PNG"),
+    "JPEG, quality 95": lambda data: again(data, "JPEG", quality=95),
+    "JPEG, quality 50": lambda data: again(data, "JPEG", quality=50),
+    "PNG at half the size": lambda data: again(data, "PNG", side=32),
+}
+
+# %%
+files = [marked(x) for x in face_made[:100]]
+print(f"share of {len(files):3d} files that keep   text   hidden bits   visible corner")
+for name, copy in copies.items():
+    kept = torch.tensor([found(copy(data)) for data in files]).float().mean(0)
+    print(f"{name:28s} {kept[0]:6.0%} {kept[1]:13.0%} {kept[2]:16.0%}")
+plain = [again(data, "PNG") for data in (plots.to_png(x) for x in x_test[:100])]
+alarm = torch.tensor([found(data) for data in plain]).float().mean(0)
+print(f"{'test faces, not marked':28s} {alarm[0]:6.0%} {alarm[1]:13.0%} {alarm[2]:16.0%}")
+
+# %%
+fig, axes = plt.subplots(1, 4, figsize=(11, 3.2))
+views = {"sample": plots.to_png(face_made[0]), "marked": files[0],
+         "JPEG, quality 50": copies["JPEG, quality 50"](files[0]),
+         "half the size": copies["PNG at half the size"](files[0])}
+for ax, (name, data) in zip(axes, views.items()):
+    ax.imshow(Image.open(io.BytesIO(data)))
+    ax.set_title(name)
+    ax.set_axis_off()
+plt.show()
+
+# %% [markdown]
+# **Figure 24.** A sample, the marked file, and two copies. Note that the hidden bits cannot be seen and
+# do not last: saving as JPEG rounds them away. The text lives in the file, not in the picture, so any
+# program that copies pixels drops it. The visible corner lasts longest, and anybody can cut it off. No
+# mark of these withstands intent; they help the honest. Marks that last are a subject of research, and
+# signed records of origin (C2PA) protect by what a file *proves*, not by what it hides.
+#
+# **Misuse.** Section 5.3 already holds it: encode a photograph of a person, add a vector, decode. It took
+# no special knowledge and milliseconds. With 64 × 64 cartoon faces that is harmless; the same few lines
+# on a real face make a picture of somebody doing what they never did. Two questions decide, and no
+# metric answers them: did the person agree, and is the viewer told?
+#
+# **Write down:** for the model that you would publish, the four measurements of this section, each in one
+# line with its number.
+#
+# ✎ *Double-click here and write your answer:*
+#
+# ## 5.8 · What we have seen
+#
+# - The likelihood is a choice. σ = 1 hides a strong β; the optimal σ needs no tuning, and whether its
+#   samples win is a question for a measurement.
+# - Directions in the code edit images, with side effects that probes can measure. lerp and low
+#   temperatures make images plain, and a set of plain images is far from the data.
+# - One class or many: compare at equal numbers of images, on unseen ones. A model of one image per class
+#   generates copies.
+# - PSNR and SSIM are for pairs, at the right range. Fréchet distance and KID are for sets, with the same
+#   N everywhere, a floor and ceilings. The nearest training image belongs beside them.
+# - Diffusion buys sharpness with time, step by step.
+# - Consent, groups, provenance and misuse can be measured, in part, and what can be measured should be.
+#
+# **To think about.** (1) A report prints "FID 3.1 on our own features, 500 samples". Which three questions
+# do you ask? (2) A VAE's samples become better when z is drawn at τ = 0.8. Does the ELBO change? (3) A
+# company removes a person's photographs from its training set and keeps the model. What remains?
+#
+# <details><summary>Some answers</summary>
+#
+# (1) Which network gave the features; what 500 real images get against the same reference; how near the
+# samples are to training images. (2) No: τ changes how we sample, not p(x); the ELBO still belongs to
+# τ = 1. (3) Whatever the weights hold: Figure 13 shows that it can be the image itself. Only retraining
+# without it, or a proof that its influence is gone, removes it.
+#
+# </details>
+#
+# **Sources.** Kingma & Welling 2014, *Auto-encoding variational Bayes* · Rybkin, Daniilidis & Levine 2021,
+# *Simple and effective VAE training with calibrated decoders* · Ghosh et al. 2020, *From variational to
+# deterministic autoencoders* · Liu et al. 2015, *Deep learning face attributes in the wild* (CelebA) ·
+# Krizhevsky 2009, *Learning multiple layers of features from tiny images* (CIFAR-10) · Wang et al. 2004
+# (SSIM) · Heusel et al. 2017 (FID) · Bińkowski et al. 2018 (KID) · Ho, Jain & Abbeel 2020 (DDPM) · Song,
+# Meng & Ermon 2021 (DDIM) · Shoemake 1985 (slerp).
+#
+# *Where next:* a vector-quantised VAE with a prior over its codes, and latent diffusion, which puts the
+# model of section 5.6 on the codes of section 5.1.
