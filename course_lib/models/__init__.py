@@ -1,7 +1,16 @@
 """Networks that return codes and distributions; no loss stands inside a model."""
 
 from course_lib.models.classifier import Classifier
+from course_lib.models.conv import ConvAutoencoder, ConvVAE
 from course_lib.models.mlp import MLPVAE, MLPAutoencoder, mlp
 from course_lib.models.unet import UNet
 
-__all__ = ["MLPVAE", "Classifier", "MLPAutoencoder", "UNet", "mlp"]
+__all__ = [
+    "MLPVAE",
+    "Classifier",
+    "ConvAutoencoder",
+    "ConvVAE",
+    "MLPAutoencoder",
+    "UNet",
+    "mlp",
+]
