@@ -116,5 +116,7 @@ def _arguments(latent_dim: int, *, size: int, channels: int, width: int) -> dict
     if size < 16 or size % 16:
         raise CourseError(f"size={size}: the sides of the images must be a multiple of 16")
     if min(latent_dim, channels, width) < 1:
-        raise CourseError(f"latent_dim={latent_dim}, channels={channels}, width={width}: at least 1")
+        raise CourseError(
+            f"latent_dim={latent_dim}, channels={channels}, width={width}: at least 1"
+        )
     return {"latent_dim": latent_dim, "size": size, "channels": channels, "width": width}
