@@ -58,6 +58,8 @@ MISTAKES = (
             f"{_IGNORED}you return z. Add the vector of its class, times the weight."),
     Mistake("z itself", _joined(lambda z, e, w: z),
             f"{_IGNORED}you return z. Add the vector of its class, times the weight."),
+    Mistake("z itself at weight 0", _joined(lambda z, e, w: z if w == 0 else z + w * e),
+            "At weight 0 you hand z itself back. Return a new tensor, whatever the weight."),
     Mistake("class 0", _labelled(torch.zeros_like), f"{_IGNORED}every code gets class 0."),
     Mistake("class 1", _labelled(torch.ones_like), f"{_IGNORED}every code gets class 1."),
     Mistake("position in the batch", _labelled(lambda y: torch.arange(len(y))),
