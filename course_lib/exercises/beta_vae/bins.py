@@ -24,6 +24,12 @@ def _quantiles(z: Tensor, n: int) -> Tensor:
     return z.argsort(0).argsort(0) * n // len(z)
 
 
+def _between_quantiles(z: Tensor, n: int, *, right: bool) -> Tensor:
+    inner = torch.linspace(0, 1, n + 1, dtype=z.dtype)[1:-1]
+    edges = z.quantile(inner, 0).T.contiguous()
+    return torch.searchsorted(edges, z.T.contiguous(), right=right).T
+
+
 def _standardised(z: Tensor, n: int) -> Tensor:
     return _between((z - z.mean(0)) / z.std(0).clamp(min=1e-12), -3.0, 3.0, n=n)
 
@@ -41,17 +47,24 @@ def _noisy(z: Tensor, n: int) -> Tensor:
     return equal_bins(z + z.std(0) * torch.randn_like(z), n)
 
 
+_COUNTS = (
+    "Your bins hold equally many codes, as quantiles do. The exercise asks for intervals of equal "
+    "width."
+)
 _EDGES = "n_bins intervals have n_bins + 1 edges, both ends included."
 _RANGE = "Every latent is cut between its own least and largest value, wherever they lie."
 _ROUND = (
     "You round to the nearest bin, so the first and the last are only half as wide. Round down."
 )
 BINS = (
-    Mistake(
-        "equal counts",
-        mig_with(_quantiles),
-        "Your bins hold equally many codes, as quantiles do. The exercise asks for intervals of "
-        "equal width.",
+    Mistake("equal counts", mig_with(_quantiles), _COUNTS),
+    *(
+        Mistake(
+            f"between quantiles, {side} open",
+            mig_with(lambda z, n, right=right: _between_quantiles(z, n, right=right)),
+            _COUNTS,
+        )
+        for side, right in (("right", True), ("left", False))
     ),
     Mistake(
         "one range for all latents",
