@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from course_lib.benchmarks import train
+from course_lib.benchmarks import conv, train
 from course_lib.commands import bench, cli
 from course_lib.datasets import Dataset, Split
 
@@ -36,6 +36,47 @@ def test_figures_are_printed_and_written(tiny, tmp_path, capsys):
     assert figures["ratio"] > 0
     assert "ratio" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.fixture
+def few_faces(monkeypatch):
+    """Ninety images in place of twenty thousand, a second in place of minutes."""
+    images = torch.randint(0, 255, (90, 3, 64, 64), dtype=torch.uint8)
+    data = Dataset("celeba", "", Split(images), Split(images), valid=Split(images))
+    monkeypatch.setattr(conv.datasets, "load", lambda name, size: data)
+    for name, value in {"ROUNDS": 2, "STEPS": 1, "SECONDS": 0.4, "SLICE": 0.1}.items():
+        monkeypatch.setattr(conv, name, value)
+
+
+def test_convolutions_are_compared_at_equal_size_and_time(few_faces, tmp_path, capsys):
+    """Catches networks of different size or depth, and one that trains longer than the other."""
+    file = tmp_path / "figures.json"
+    assert cli.main(["bench", "conv", "--json", str(file)]) == 0
+    figures = json.loads(file.read_text())["conv"]
+    peer, course = figures["transposed"], figures["course"]
+    assert 0.75 < course["parameters"] / peer["parameters"] < 1.25
+    assert min(peer["steps"], course["steps"]) > 0
+    assert min(peer["psnr"], course["psnr"]) > 3  # decibels, of noise
+    assert len(figures["times"]["course"]) == conv.ROUNDS
+    assert "ratio" in capsys.readouterr().out
+
+
+def test_the_peer_mirrors_four_convolutions_of_stride_two():
+    """Catches a peer that is made slow, or that is not what it is said to be."""
+    peer = conv.networks()["transposed"]()
+    for part, kind in ((peer.encoder, torch.nn.Conv2d), (peer.decoder, torch.nn.ConvTranspose2d)):
+        layers = [layer for layer in part if isinstance(layer, kind)]
+        assert [layer.stride for layer in layers] == [(2, 2)] * 4
+    x = torch.rand(2, 3, 64, 64)
+    assert peer.decode(peer.encode(x)).shape == x.shape
+
+
+def test_clocks_run_in_turns_alone(few_faces):
+    """Catches a network whose clock runs while the other one trains."""
+    pair = conv.equal_time(conv.datasets.load("celeba", size=64).train.images)
+    slowest_step = 2.0  # seconds, on a busy machine
+    for runner in pair.values():
+        assert conv.SECONDS <= runner.seconds < conv.SECONDS + slowest_step
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import struct
 import tempfile
@@ -17,6 +16,7 @@ from torchvision.datasets import MNIST
 from tqdm import tqdm
 
 from course_lib import datasets
+from course_lib.benchmarks.machine import busy
 from course_lib.datasets import Split
 from course_lib.losses import vae_objective
 from course_lib.models import MLPVAE
@@ -79,16 +79,6 @@ def run() -> dict:
             times[name].append(seconds(ways[name]))
     times = {name: values[1:] for name, values in times.items()}  # the first warms up
     return report(times, images=len(train.images)) | {"load per core": load}
-
-
-def busy() -> float | None:
-    """What other programs ask of each core, with a warning where that spoils the figures."""
-    if not hasattr(os, "getloadavg"):  # Windows
-        return None
-    load = os.getloadavg()[0] / (os.cpu_count() or 1)
-    if load > 0.6:
-        print(f"  other programs are busy ({load:.1f} per core): the ratio will come out too low")
-    return load
 
 
 def report(times: dict[str, list[float]], *, images: int) -> dict:

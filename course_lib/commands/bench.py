@@ -12,7 +12,10 @@ from pathlib import Path
 from course_lib.errors import CourseError
 
 # Name of a benchmark to what it measures; each is a module of `course_lib.benchmarks`.
-BENCHMARKS = {"train": "seconds per epoch of an MLP VAE: from memory against a DataLoader loop"}
+BENCHMARKS = {
+    "train": "seconds per epoch of an MLP VAE: from memory against a DataLoader loop",
+    "conv": "64×64 faces: pixel shuffle on coarse grids against transposed convolutions",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

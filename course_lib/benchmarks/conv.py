@@ -1,0 +1,165 @@
+"""Step time, and quality at equal time, of `ConvAutoencoder` against transposed convolutions.
+
+The peer is the usual network for 64×64 images: four convolutions of kernel 4 and stride 2 with
+ReLU, 32-64-128-256 channels, a linear layer to the code, and all of it mirrored. Both train in
+fp32 on the same images in memory, with the same objective, batches, fused Adam and one-cycle rate,
+each with the best peak rate of those tried (0.5, 1, 2, 4 and 8 thousandths).
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from course_lib import datasets
+from course_lib.benchmarks.machine import busy
+from course_lib.losses import autoencoder_objective
+from course_lib.metrics import psnr
+from course_lib.models import ConvAutoencoder
+from course_lib.training import best_device, to_float
+
+LATENTS, WIDTH, BATCH = 128, 112, 64
+ROUNDS, STEPS = 15, 3  # of the timing
+SECONDS, SLICE = 45.0, 0.5  # of training each, and of its turns
+RATES = {"transposed": 1e-3, "course": 4e-3}
+
+
+class TransposedAutoencoder(nn.Module):
+    """3 × 64 × 64 through 256 × 4 × 4 to d numbers, and back by transposed convolutions."""
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        down, up, act = {"stride": 2, "padding": 1}, nn.ConvTranspose2d, nn.ReLU
+        self.encoder = nn.Sequential(
+            nn.Conv2d(3, 32, 4, **down), act(), nn.Conv2d(32, 64, 4, **down), act(),
+            nn.Conv2d(64, 128, 4, **down), act(), nn.Conv2d(128, 256, 4, **down), act(),
+            nn.Flatten(), nn.Linear(4096, latent_dim),
+        )  # fmt: skip
+        self.decoder = nn.Sequential(
+            nn.Linear(latent_dim, 4096), act(), nn.Unflatten(1, (256, 4, 4)),
+            up(256, 128, 4, **down), act(), up(128, 64, 4, **down), act(),
+            up(64, 32, 4, **down), act(), up(32, 3, 4, **down),
+        )  # fmt: skip
+        self.to(memory_format=torch.channels_last)  # the faster layout for it too
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(B, 3, 64, 64) to (B, d)."""
+        return self.encoder(x)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """(B, d) to (B, 3, 64, 64) in [0, 1]."""
+        return torch.sigmoid(self.decoder(z))
+
+
+class Runner:
+    """A network in training, with a clock that runs in its turns alone."""
+
+    def __init__(self, model: nn.Module, images: Tensor, *, rate: float, seed: int = 0) -> None:
+        self.model, self.images, self.rate = model.to(best_device()).train(), images, rate
+        fused = best_device().type != "mps"
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=rate, fused=fused)
+        self.shuffle = torch.Generator().manual_seed(seed)
+        self.steps, self.seconds = 0, 0.0
+
+    def step(self, share: float = 0.5) -> None:
+        """One gradient step at the rate for this share of the training."""
+        height = 0.5 - 0.5 * math.cos(math.pi * min(share / 0.3, (1 - share) / 0.7))
+        self.optimizer.param_groups[0]["lr"] = self.rate * height
+        batch = torch.randint(len(self.images), (BATCH,), generator=self.shuffle)
+        loss, _ = autoencoder_objective(self.model, to_float(self.images[batch], best_device()))
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        loss.item()  # waits for a GPU
+        self.steps += 1
+
+    def turn(self, length: float, *, total: float) -> None:
+        """Train for `length` seconds, of `total` in all."""
+        start, before = time.perf_counter(), self.seconds
+        while self.seconds < min(before + length, total):
+            self.step(self.seconds / total)
+            self.seconds = before + time.perf_counter() - start
+
+
+def networks() -> dict[str, Callable[[], nn.Module]]:
+    """The two networks, of about the same size."""
+    return {
+        "transposed": lambda: TransposedAutoencoder(LATENTS),
+        "course": lambda: ConvAutoencoder(LATENTS, width=WIDTH),
+    }
+
+
+def runners(images: Tensor) -> dict[str, Runner]:
+    """Both of them, new, from the same seed."""
+    made = {}
+    for name, make in networks().items():
+        torch.manual_seed(0)
+        made[name] = Runner(make(), images, rate=RATES[name])
+    return made
+
+
+def step_times(images: Tensor) -> dict[str, list[float]]:
+    """Milliseconds per training step, in rounds that alternate; the first round warms up."""
+    pair = runners(images)
+    times: dict[str, list[float]] = {name: [] for name in pair}
+    for _ in tqdm(range(1 + ROUNDS), desc="timing"):
+        for name, runner in pair.items():
+            start = time.perf_counter()
+            for _ in range(STEPS):
+                runner.step()
+            times[name].append(1000 * (time.perf_counter() - start) / STEPS)
+    return {name: values[1:] for name, values in times.items()}
+
+
+def equal_time(images: Tensor) -> dict[str, Runner]:
+    """Train both for SECONDS each, in short turns, so that they share whatever else goes on."""
+    pair = runners(images)
+    for _ in tqdm(range(math.ceil(SECONDS / SLICE)), desc="training"):
+        for runner in pair.values():
+            runner.turn(SLICE, total=SECONDS)
+    return pair
+
+
+@torch.no_grad()
+def quality(model: nn.Module, images: Tensor) -> float:
+    """Mean PSNR of the reconstructions, decibels."""
+    parts = [to_float(part, best_device()) for part in images.split(500)]
+    model.eval()
+    return torch.cat([psnr(x, model.decode(model.encode(x))) for x in parts]).mean().item()
+
+
+def run() -> dict:
+    """Time both, train both for equal time, and print them side by side."""
+    data = datasets.load("celeba", size=64)
+    load = busy()
+    times = step_times(data.train.images)
+    pair = equal_time(data.train.images)
+    decibels = {name: quality(runner.model, data.valid.images) for name, runner in pair.items()}
+    return report(times, pair, decibels) | {"load per core": load, "data": data.name}
+
+
+def report(times: dict[str, list[float]], pair: dict[str, Runner], psnrs: dict[str, float]) -> dict:
+    """Print and return sizes, medians, the median of the rounds' ratios, and PSNRs."""
+    ratio = statistics.median(a / b for a, b in zip(*times.values(), strict=True))
+    figures: dict = {"ratio": ratio, "seconds": SECONDS, "times": times}
+    for name, runner in pair.items():
+        row = {
+            "parameters": sum(p.numel() for p in runner.model.parameters()),
+            "ms per step": statistics.median(times[name]),
+            "steps": runner.steps,
+            "psnr": psnrs[name],
+        }
+        figures[name] = row
+        print(
+            f"  {name:11s} {row['parameters']:9,} parameters {row['ms per step']:6.1f} ms a step",
+            end="",
+        )
+        print(f"   after {SECONDS:.0f} s: {row['steps']:5,} steps, {row['psnr']:.2f} dB")
+    print(f"  ratio {ratio:.2f}, {torch.get_num_threads()} threads, batches of {BATCH}")
+    return figures
