@@ -34,10 +34,11 @@
 seed = 0
 n_eval = 1_000
 n_diffusion = 300
-face_steps = 200
-class_steps = 300
-diffusion_steps = 60
-group_steps = 200
+face_steps = 400
+spare_steps = 120
+class_steps = 700
+diffusion_steps = 40
+group_steps = 500
 
 # %%
 import io
@@ -62,9 +63,9 @@ from course_lib.training import Record, fit, to_float
 plots.use_course_style()
 torch.manual_seed(seed)
 rng = torch.Generator().manual_seed(seed)
-n_eval, n_diffusion = shortened((n_eval, n_diffusion), (300, 60))
-if n_eval == 300:
-    face_steps, class_steps, diffusion_steps, group_steps = 15, 20, 4, 15
+full = (n_eval, n_diffusion, face_steps, spare_steps, class_steps, diffusion_steps, group_steps)
+n_eval, n_diffusion, face_steps, spare_steps, class_steps, diffusion_steps, group_steps = shortened(
+    full, (300, 60, 30, 15, 60, 4, 60))
 
 # %% [markdown]
 # ## 5.1 · Faces, 64 × 64
@@ -90,22 +91,14 @@ plt.show()
 # **Figure 1.** Training images, 12,288 numbers each. Note what varies: colours of large areas, the
 # turn of the head, and small things such as glasses. Squared error sees them in this order.
 #
-# Autoencoder and VAE share their layers: four convolutions that halve the side, 64 → 32 → 16 → 8 → 4,
-# a linear layer to the code, and the same way back. Only the size of the code differs between the
-# models, n = 20, 128 or 1024, and the VAE's encoder has twice as many outputs, μ and log σ².
-
-# %%
-sizes = [20, 128, 1024]
-for n in sizes:
-    ae, vae = models.ConvAutoencoder(n), models.ConvVAE(n)
-    counts = [sum(p.numel() for p in model.parameters()) for model in (ae, vae)]
-    print(f"n = {n:4d}: one number for {x_test[0].numel() / n:3.0f} of the image; "
-          f"parameters AE {counts[0]:,}, VAE {counts[1]:,}")
-
-# %% [markdown]
+# Autoencoder and VAE share their layers. Four convolutions lead to a grid of 8 × 8 places, a linear
+# layer to the code of n numbers; a linear layer and four convolutions lead back, with pixel shuffle
+# (notebook 02) where the image grows. Only n differs between the models, 20, 128 or 1024, and the VAE
+# has a second linear layer, for log σ².
+#
 # Each of the six was trained for minutes, on the data that its card names. Where other faces are at
 # hand, such a model would be a stranger to them. Then we train one of the same kind here, for
-# `face_steps` steps: rougher, but on the right images.
+# `spare_steps` steps: rougher, but on the right images.
 
 # %%
 def steps_of(model: nn.Module, objective: Callable, data: datasets.Split,
@@ -131,31 +124,39 @@ def objective_of(name: str) -> Callable:
     """What the model of this name minimises: squared error, or −ELBO under its likelihood."""
     if "-ae-" in name:
         return losses.autoencoder_objective
-    fixed = name.endswith(("-ce", "-fixed"))
+    fixed = name.endswith(("-ce", "-fixed"))  # σ is, or there is none
     return losses.vae_objective if fixed else losses.optimal_sigma_objective
 
 
 # %%
-def ready(name: str) -> tuple[nn.Module, dict]:
-    """The committed model where its data are those at hand, else one trained now; and its card."""
-    card = checkpoints.card(name)
-    if fits(card, faces):
+def fitting(ending: str, data: datasets.Dataset) -> str | None:
+    """The name of the committed model with this ending whose data are those at hand."""
+    names = (name for name in checkpoints.names() if name.endswith(ending))
+    return next((name for name in names if fits(checkpoints.card(name), data)), None)
+
+
+def ready(ending: str) -> tuple[nn.Module, dict]:
+    """A model of faces and its card: the committed one if its data are at hand, else trained now."""
+    if name := fitting(ending, faces):
         return checkpoints.load(name)
+    card, curve = checkpoints.card("faces" + ending), []
     torch.manual_seed(seed)
-    model, curve = checkpoints.build(card), []
-    for record in steps_of(model, objective_of(name), faces.train, face_steps):
-        if record.step % max(1, face_steps // 10) == 0:
-            curve.append({"step": record.step, "train": record.loss, "valid": None})
-    print(f"{name}: no checkpoint for {faces.source}; trained here, {face_steps} steps")
-    return model.cpu().eval().requires_grad_(False), card | {"curve": curve}
+    model = checkpoints.build(card)
+    for record in steps_of(model, objective_of(ending), faces.train, spare_steps):
+        if record.step % max(1, spare_steps // 8) == 0:
+            curve.append(record.loss)
+    told = {"source": f"{faces.source}, here", "seconds": record.seconds, "curve": {"train": curve}}
+    return model.cpu().eval().requires_grad_(False), card | told
 
 # %%
+sizes = [20, 128, 1024]
 aes, vaes, cards = {}, {}, {}
 for n in sizes:
-    aes[n], cards["AE", n] = ready(f"faces-ae-{n}")
-    vaes[n], cards["VAE", n] = ready(f"faces-vae-{n}")
+    aes[n], cards["AE", n] = ready(f"-ae-{n}")
+    vaes[n], cards["VAE", n] = ready(f"-vae-{n}")
 for (kind, n), card in cards.items():
-    print(f"{kind:3s} n = {n:4d}: {card['seconds']:4.0f} s of training, {card['date']}, {card['source']}")
+    print(f"{kind:3s} n = {n:4d}: {card['parameters']:9,} parameters, {card['seconds']:5.0f} s of training, "
+          f"{card['source']}")
 
 # %% [markdown]
 # Two small functions hide the difference between a code and a distribution over codes, and keep
@@ -229,14 +230,14 @@ drawn = drawn[torch.randperm(len(drawn), generator=rng)]
 prior = {n: torch.randn(len(x_test), n, generator=rng) for n in sizes}
 
 # %%
-random = {f"AE {n}, N(0, I)": image_of(aes[n], prior[n]) for n in sizes}
-random |= {f"AE {n}, Gaussian": image_of(aes[n], gaussian_codes(fitted[n], len(x_test))) for n in sizes}
-random["AE 128, mixture"] = image_of(aes[128], drawn)
-random |= {f"VAE {n}, N(0, I)": image_of(vaes[n], prior[n]) for n in sizes}
+decoded = {f"AE {n}, N(0, I)": image_of(aes[n], prior[n]) for n in sizes}
+decoded |= {f"AE {n}, Gaussian": image_of(aes[n], gaussian_codes(fitted[n], len(x_test))) for n in sizes}
+decoded["AE 128, mixture"] = image_of(aes[128], drawn)
+decoded |= {f"VAE {n}, N(0, I)": image_of(vaes[n], prior[n]) for n in sizes}
 
 # %%
 fig, ax = plt.subplots(figsize=(11, 9.2))
-plots.image_rows({name: x[:12] for name, x in random.items()}, ax)
+plots.image_rows({name: x[:12] for name, x in decoded.items()}, ax)
 plt.show()
 
 # %% [markdown]
@@ -248,16 +249,19 @@ plt.show()
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(11, 3.6))
 for ax, kind, label in zip(axes, ("AE", "VAE"), ("squared error per image", "−ELBO (nats per image)")):
-    curves = {f"n = {n}": cards[kind, n]["curve"] for n in sizes}
-    series = {name: (range(1, len(curve) + 1), curve) for name, curve in curves.items()}
-    plots.curves(series, ax, x_label="tenth of the run, or epoch", y_label=label)
+    for n, colour, marker in zip(sizes, plots.PALETTE, plots.CLASS_MARKERS):
+        for part, curve in cards[kind, n]["curve"].items():
+            style = {"marker": marker, "label": f"n = {n}"} if part == "valid" else {"linestyle": ":"}
+            ax.plot(range(1, len(curve) + 1), curve, color=colour, **style)
+    ax.set(xlabel="epoch", ylabel=label)
+    ax.legend()
     ax.set_title(kind)
 plt.show()
 
 # %% [markdown]
-# **Figure 4.** Training curves from the cards, on validation images. Note the units: an autoencoder's
-# squared error and a VAE's nats cannot share an axis. Within a panel, n = 20 stops first: its code is
-# full.
+# **Figure 4.** Training curves from the cards: solid with markers on validation images, dotted on training
+# images. Note the units: an autoencoder's squared error and a VAE's nats cannot share an axis. Where
+# dotted and solid lines part, a model learns its training images by heart.
 #
 # ## 5.2 · The likelihood is a modelling choice
 #
@@ -356,7 +360,7 @@ def objective(vae: nn.Module, x: Tensor) -> tuple[Tensor, losses.ElboTerms]:
 
 # %%
 torch.manual_seed(seed)
-own = models.ConvVAE(128, log_sigma=0.0)
+own = models.ConvVAE(128, width=16, log_sigma=0.0)
 batch = x_test[:32]
 values = []
 for either in (objective, losses.optimal_sigma_objective):
@@ -466,7 +470,7 @@ ruler = {
     "noise": torch.rand(x_test.shape, generator=rng),
 }
 ruler = {name: distance(x, to_test) for name, x in ruler.items()}
-ruler |= {name: distance(x, to_test) for name, x in random.items()}
+ruler |= {name: distance(x, to_test) for name, x in decoded.items()}
 for name, value in ruler.items():
     print(f"{name:18s} {value:8.2f}")
 
@@ -485,7 +489,7 @@ for name, value in ruler.items():
 # %%
 likelihoods = {"optimal σ": vaes[128]}
 for name, ending in {"cross-entropy": "-ce", "σ = 1": "-fixed"}.items():
-    likelihoods[name] = ready(f"faces-vae-128{ending}")[0]
+    likelihoods[name] = ready(f"-vae-128{ending}")[0]
 z = prior[128]
 drawn, seen, table = {}, {}, {}
 for name, vae in likelihoods.items():
@@ -648,8 +652,8 @@ plt.show()
 # Move several attributes of one face yourself.
 
 # %%
-walk = widgets.attributes(x_test[:8], lambda x: code_of(vae, x), lambda z: image_of(vae, z),
-                          vectors, units=units, seed=seed)
+walk = widgets.attributes(x_test[:8], lambda x: code_of(vaes[128], x),
+                          lambda z: image_of(vaes[128], z), vectors, units=units, seed=seed)
 walk
 
 # %% [markdown]
@@ -952,14 +956,8 @@ plt.show()
 # by the data at hand, through the cards.
 
 # %%
-def fitting(ending: str, data: datasets.Dataset) -> tuple[nn.Module, dict]:
-    """The committed model of this ending whose data are those at hand, and its card."""
-    name = next(n for n in checkpoints.names() if n.endswith(ending) and fits(checkpoints.card(n), data))
-    return checkpoints.load(name)
-
-
-cvae, cvae_card = fitting("-cvae", photos)
-judge, judge_card = fitting("-classifier", photos)
+cvae, cvae_card = checkpoints.load(fitting("-cvae", photos))
+judge, judge_card = checkpoints.load(fitting("-classifier", photos))
 for card in (cvae_card, judge_card):
     print(f"{card['name']}: {card['parameters']:,} parameters, {card['seconds']:.0f} s, {card['source']}, "
           f"test: {card['test']}")
@@ -1047,9 +1045,9 @@ for name, other in pairs.items():
 
 # %% [markdown]
 # The pixels lie in [0, 1]. Told that they lie in [0, 255], SSIM takes every difference for a rounding
-# error: even noise gets a value near 1. With the right range unrelated images are near 0, and then
-# another fault shows: a sample has no partner, so this pair means nothing at any range. PSNR knows the
-# same trap. For pairs the numbers are useful: x̂ is clearly ahead.
+# error: even noise gets a value near 1. At the right range photographs that have nothing in common are
+# near 0; aligned faces share a layout, and keep some. Then another fault shows: a sample has no partner,
+# so this pair means nothing at any range. For x and x̂ both numbers say something.
 
 # %%
 fig, axes = plt.subplots(1, 4, figsize=(11, 3.2))
@@ -1062,7 +1060,7 @@ plt.show()
 
 # %% [markdown]
 # **Figure 16.** One pair of each kind, with its SSIM at the right range, and at range 255. Note that at
-# the wrong range the noise is "structurally similar" to the photograph by more than 0.9.
+# the wrong range the noise is "structurally similar" to the picture by more than 0.9.
 #
 # Sets are compared by features. Besides the Fréchet distance, which sees mean and covariance only, we
 # take **KID** (Bińkowski et al., 2018): the squared maximum mean discrepancy with the kernel
@@ -1158,9 +1156,9 @@ plots.image_rows(rows, ax)
 plt.show()
 
 # %% [markdown]
-# **Figure 18.** Test images and samples, each with the nearest of 20,000 training images. Note that
-# samples are *closer* to training images than test images are, and yet no copies: blur is near to
-# everything. A distance convicts only together with the picture.
+# **Figure 18.** Test images and samples, each with the nearest of up to 20,000 training images. Note the
+# printed medians beside the pictures: plain and blurred images are near to everything, so a distance
+# below that of test images is a reason to look, and only a look convicts. A copy shares the content.
 
 # %% [markdown]
 # ## 5.6 · Many small steps: diffusion
@@ -1204,7 +1202,7 @@ falling = []
 for record in steps_of(young, diffusion.diffusion_objective, photos.train, diffusion_steps):
     falling.append(record.loss / c_test[0].numel())
 young = young.cpu().eval().requires_grad_(False)
-unet, unet_card = fitting("-ddpm", photos)
+unet, unet_card = checkpoints.load(fitting("-ddpm", photos))
 print(f"{record.step} steps in {record.seconds:.0f} s: squared error per pixel from {falling[0]:.2f} "
       f"to {sum(falling[-5:]) / len(falling[-5:]):.2f}; guessing no noise gives 1")
 print(f"{unet_card['name']}: {unet_card['parameters']:,} parameters, {unet_card['seconds']:.0f} s, "
@@ -1280,7 +1278,7 @@ plt.show()
 
 # %%
 face_base = to_float(faces.train.images[:5_000])
-face_made = random["VAE 128, N(0, I)"][:200]
+face_made = decoded["VAE 128, N(0, I)"][:200]
 for name, x in {"test faces": x_test[:200], "samples": face_made}.items():
     apart = nearest_training(x, face_base, 1)[1]
     print(f"{name:11s} distance to the nearest training face: median {apart.median():5.2f}, "
