@@ -1,6 +1,7 @@
 """Networks that return codes and distributions; no loss stands inside a model."""
 
 from course_lib.models.classifier import Classifier
+from course_lib.models.conditional import ConditionalVAE
 from course_lib.models.conv import ConvAutoencoder, ConvVAE
 from course_lib.models.mlp import MLPVAE, MLPAutoencoder, mlp
 from course_lib.models.unet import UNet
@@ -8,6 +9,7 @@ from course_lib.models.unet import UNet
 __all__ = [
     "MLPVAE",
     "Classifier",
+    "ConditionalVAE",
     "ConvAutoencoder",
     "ConvVAE",
     "MLPAutoencoder",

@@ -22,12 +22,15 @@ class ConditionalVAE(nn.Module):
         *,
         size: int = 32,
         channels: int = 3,
+        width: int = 32,
+        hidden: int = 64,
         weight: float = 1.0,
         log_sigma: float | None = None,
     ) -> None:
         super().__init__()
         self.latent_dim, self.weight = latent_dim, weight
-        self.vae = ConvVAE(latent_dim, size=size, channels=channels, log_sigma=log_sigma)
+        sizes = {"size": size, "channels": channels, "width": width, "hidden": hidden}
+        self.vae = ConvVAE(latent_dim, **sizes, log_sigma=log_sigma)
         self.embedding = nn.Sequential(
             nn.Embedding(n_classes, latent_dim),
             nn.Linear(latent_dim, latent_dim),

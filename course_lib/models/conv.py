@@ -18,18 +18,27 @@ from course_lib.errors import CourseError
 class ConvAutoencoder(nn.Module):
     """C × S × S → grid of `width` × S/8 × S/8 → d and back: z = encode(x), x_hat = decode(z).
 
-    size: S, pixels a side, a multiple of 16. Source of the pixel shuffle: Shi et al. (2016).
+    size: S, pixels a side, a multiple of 16; hidden: channels in the middle, a multiple of 4.
+    Source of the pixel shuffle: Shi et al. (2016).
     """
 
     def __init__(
-        self, latent_dim: int, *, size: int = 64, channels: int = 3, width: int = 32
+        self,
+        latent_dim: int,
+        *,
+        size: int = 64,
+        channels: int = 3,
+        width: int = 32,
+        hidden: int = 64,
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.arguments = _arguments(latent_dim, size=size, channels=channels, width=width)
-        self.features = _features(channels, width)
+        self.arguments = _arguments(
+            latent_dim, size=size, channels=channels, width=width, hidden=hidden
+        )
+        self.features = _features(channels, width, hidden)
         self.code = nn.Linear(width * (size // 8) ** 2, latent_dim)
-        self.decoder = _decoder(latent_dim, size=size, channels=channels, width=width)
+        self.decoder = _decoder(self.arguments)
         self.to(memory_format=torch.channels_last)
 
     def encode(self, x: Tensor) -> Tensor:
@@ -60,18 +69,21 @@ class ConvVAE(nn.Module):
         size: int = 64,
         channels: int = 3,
         width: int = 32,
+        hidden: int = 64,
         log_sigma: float | None = None,
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.arguments = _arguments(latent_dim, size=size, channels=channels, width=width)
+        self.arguments = _arguments(
+            latent_dim, size=size, channels=channels, width=width, hidden=hidden
+        )
         self.arguments["log_sigma"] = log_sigma
-        self.features = _features(channels, width)
+        self.features = _features(channels, width, hidden)
         self.mu = nn.Linear(width * (size // 8) ** 2, latent_dim)
         self.log_var = nn.Sequential(
             nn.AvgPool2d(size // 16), nn.Flatten(), nn.Linear(4 * width, latent_dim)
         )
-        self.decoder = _decoder(latent_dim, size=size, channels=channels, width=width)
+        self.decoder = _decoder(self.arguments)
         kept = None if log_sigma is None else torch.tensor(float(log_sigma))
         self.register_buffer("log_sigma", kept)
         self.to(memory_format=torch.channels_last)
@@ -89,34 +101,36 @@ class ConvVAE(nn.Module):
         return Normal(torch.sigmoid(logits), torch.exp(self.log_sigma), validate_args=False)
 
 
-def _features(channels: int, width: int) -> nn.Sequential:
+def _features(channels: int, width: int, hidden: int) -> nn.Sequential:
     """(B, C, S, S) to (B, width, S/8, S/8)."""
     return nn.Sequential(
         nn.Conv2d(channels, 16, 8, stride=4, padding=2), nn.SiLU(),  # S/4
-        nn.Conv2d(16, 64, 3, stride=2, padding=1), nn.SiLU(),  # S/8
-        nn.Conv2d(64, 32, 3, padding=1), nn.SiLU(),
-        nn.Conv2d(32, width, 1), nn.SiLU(),
+        nn.Conv2d(16, hidden, 3, stride=2, padding=1), nn.SiLU(),  # S/8
+        nn.Conv2d(hidden, hidden // 2, 3, padding=1), nn.SiLU(),
+        nn.Conv2d(hidden // 2, width, 1), nn.SiLU(),
     )  # fmt: skip
 
 
-def _decoder(latent_dim: int, *, size: int, channels: int, width: int) -> nn.Sequential:
+def _decoder(sizes: dict[str, int]) -> nn.Sequential:
     """(B, d) to logits (B, C, S, S)."""
-    s = size // 8
+    s, width, hidden = sizes["size"] // 8, sizes["width"], sizes["hidden"]
+    middle = 3 * hidden // 4
     return nn.Sequential(
-        nn.Linear(latent_dim, width * s * s), nn.SiLU(), nn.Unflatten(1, (width, s, s)),
-        nn.Conv2d(width, 48, 1), nn.SiLU(),
-        nn.Conv2d(48, 48, 3, padding=1), nn.SiLU(),
-        nn.Conv2d(48, 64, 3, padding=1), nn.PixelShuffle(2), nn.SiLU(),  # S/4
-        nn.Conv2d(16, 16 * channels, 3, padding=1), nn.PixelShuffle(4),  # S
+        nn.Linear(sizes["latent_dim"], width * s * s), nn.SiLU(), nn.Unflatten(1, (width, s, s)),
+        nn.Conv2d(width, middle, 1), nn.SiLU(),
+        nn.Conv2d(middle, middle, 3, padding=1), nn.SiLU(),
+        nn.Conv2d(middle, hidden, 3, padding=1), nn.PixelShuffle(2), nn.SiLU(),  # S/4
+        nn.Conv2d(hidden // 4, 16 * sizes["channels"], 3, padding=1), nn.PixelShuffle(4),  # S
     )  # fmt: skip
 
 
-def _arguments(latent_dim: int, *, size: int, channels: int, width: int) -> dict:
+def _arguments(latent_dim: int, **sizes: int) -> dict[str, int]:
     """What a card keeps to build the same model again. CourseError for sizes that do not work."""
-    if size < 16 or size % 16:
-        raise CourseError(f"size={size}: the sides of the images must be a multiple of 16")
-    if min(latent_dim, channels, width) < 1:
-        raise CourseError(
-            f"latent_dim={latent_dim}, channels={channels}, width={width}: at least 1"
-        )
-    return {"latent_dim": latent_dim, "size": size, "channels": channels, "width": width}
+    if sizes["size"] < 16 or sizes["size"] % 16:
+        raise CourseError(f"size={sizes['size']}: a side must be a multiple of 16 pixels")
+    if sizes["hidden"] < 4 or sizes["hidden"] % 4:
+        raise CourseError(f"hidden={sizes['hidden']}: must be a multiple of 4")
+    if min(latent_dim, *sizes.values()) < 1:
+        told = ", ".join(f"{name}={value}" for name, value in sizes.items())
+        raise CourseError(f"latent_dim={latent_dim}, {told}: at least 1")
+    return {"latent_dim": latent_dim, **sizes}
