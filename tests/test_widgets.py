@@ -136,6 +136,17 @@ def test_a_marker_lies_where_matplotlib_draws_the_point(point, scale):
     assert centre(marked, (0, 0, 255)) == pytest.approx(chart.pixel(*point), abs=0.51)
 
 
+@pytest.mark.parametrize(("lines", "crossed"), [("", (0, 0)), ("|", (1, 0)), ("+", (1, 1))])
+def test_lines_through_a_marker_run_from_edge_to_edge(lines, crossed):
+    """Catches a line too many, one too few, or one that stops at the ring."""
+    chart = pictures.chart(lambda ax: ax.axis([0, 1, 0, 1]), width=300, height=300)
+    marked = np.asarray(chart.marked({"#0000ff": (0.53, 0.57)}, lines=lines).convert("L"))
+    left, top, right, bottom = map(round, chart.frame)
+    black = marked[top + 6 : bottom - 6, left + 6 : right - 6] < 40
+    upright, level = (black.mean(axis) > 0.8 for axis in (0, 1))  # the ring lies on the lines
+    assert (upright.sum(), level.sum()) == crossed
+
+
 def test_marker_of_the_pad_moves_with_the_sliders(model):
     """Catches a marker that stands still, or whose second axis points down."""
     panel = widgets.pad(model.decode, extent=(-3, 3, -3, 3), start=(0, 0))

@@ -62,6 +62,16 @@ def test_family_shows_each_models_images_and_samples():
     assert calls == [1, 0.5, 2]
 
 
+def test_family_may_write_into_what_it_is_given():
+    """Catches originals and codes that a careless function spoils for the next model."""
+    before = X.clone(), Z.clone()
+    panel = make_family(lambda x, beta: x.mul_(0), lambda z, beta: decode_weaker(z.mul_(0), beta))
+    panel.controls["β"].value = 2
+    rows = (["image", "decoded", "sample"], (6, 28, 28))
+    assert torch.equal(X, before[0]) and torch.equal(Z, before[1])
+    assert (image_in(panel, IMAGES, rows, (0, 3)) == pixels(before[0])[3]).all()
+
+
 def test_family_in_colour_with_more_samples_than_images():
     """Catches a sheet that has room for the images only, or that loses the channels."""
     panel = widgets.beta_family(
@@ -180,6 +190,8 @@ def test_slider_of_the_water_runs_from_all_alive_to_none():
         assert f" {count} of {count} latents" in panel.frame.text
         control.index = len(levels) - 1
         assert f" 0 of {count} latents live, rate 0.00" in panel.frame.text
+    near = widgets.water_filling(fill, LAMBDAS, start=0.2245)
+    assert near.values == {"βσ²": 0.25}  # in the logarithm nearer than 0.2
     tiny = widgets.water_filling(fill, [1.0, 1e-14]).controls["βσ²"]
     assert len(tiny.options) < 70  # rounding is no eigenvalue that one walks down to
 
@@ -206,6 +218,7 @@ def test_water_stands_on_the_axis_of_the_eigenvalues():
 def test_bars_of_the_kl_are_those_of_the_students_function():
     """Catches a formula of the widget's own: here the second latent gets the most."""
     panel = widgets.water_filling(lambda e, level: torch.tensor([0.5, 1.0, 0.0]), LAMBDAS)
+    assert " 2 of 3 latents live, rate 1.50 nats, largest KL 1.00" in panel.frame.text
     bars = coloured(shown(panel, KL), plots.ORANGE)
     columns = np.nonzero(bars.any(0))[0]
     starts = columns[np.insert(np.diff(columns) > 3, 0, True)]
@@ -216,7 +229,7 @@ def test_bars_of_the_kl_are_those_of_the_students_function():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"eigenvalues": [1, 0]},
+        {"eigenvalues": [1, 0], "start": 1},
         {"eigenvalues": [1, -1]},
         {"eigenvalues": [1, torch.inf]},
         {"eigenvalues": torch.eye(2)},
@@ -345,7 +358,9 @@ def test_samples_are_those_of_class_temperature_and_place():
         place = tau * bend(Z[0], Z[1], t)
         large = pixels(decode_class(place[None], torch.tensor([y])))[0]
         assert (unscaled(shown(panel, LARGE), 40) == large).all()
-        told = f"Class {['cat', 'dog', 'owl'][y]}, temperature τ = {tau:.2f}, t = {t:.2f}: "
+        name = panel.controls["class"].label
+        assert name == ["cat", "dog", "owl"][y]
+        told = f"Class {name}, temperature τ = {tau:.2f}, t = {t:.2f}: "
         norm = f"the code of the large image has the norm {place.norm():.2f}."
         assert panel.frame.text == told + norm
 
