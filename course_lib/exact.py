@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
-from torch.distributions import MultivariateNormal
+from torch import Tensor, nn
+from torch.distributions import MultivariateNormal, Normal
 
-from course_lib.distributions import kl_full_normal, log_normal
+from course_lib.distributions import gaussian, kl_full_normal, log_normal
+from course_lib.errors import CourseError
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,48 @@ class LinearGaussian:
         log_lik = log_lik - 0.5 * D * math.log(2 * math.pi * self.sigma**2)
         eye = torch.eye(d, dtype=self.W.dtype)
         return log_lik - kl_full_normal(mu, cov, torch.zeros(d, dtype=self.W.dtype), eye)
+
+
+def with_spectrum(
+    eigenvalues: Tensor, *, data_dim: int, sigma: float, generator: torch.Generator | None = None
+) -> LinearGaussian:
+    """The model whose data have these eigenvalues of the covariance, in random directions.
+
+    W = U diag(√(λ_j − σ²)), U (D, d) with orthonormal columns; the D − d other eigenvalues are σ².
+    eigenvalues: (d,), all above σ², with d ≤ data_dim; raises CourseError otherwise.
+    """
+    d = len(eigenvalues)
+    if d > data_dim or not bool((eigenvalues > sigma**2).all()):
+        raise CourseError(f"want at most {data_dim} eigenvalues, each above σ² = {sigma**2:g}")
+    noise = torch.randn(data_dim, d, generator=generator, dtype=eigenvalues.dtype)
+    U = torch.linalg.qr(noise).Q  # (D, d)
+    return LinearGaussian(U * (eigenvalues - sigma**2).sqrt(), 0 * noise[:, 0], sigma)
+
+
+class LinearVAE(nn.Module):
+    """q(z|x) = N(A x + c, diag s²) and p(x|z) = N(W z + b, σ² I): what a linear VAE has to learn.
+
+    s is the same for all x, as it is in the exact posterior; σ is fixed.
+    Source: Lucas et al. (2019), "Don't blame the ELBO!".
+    """
+
+    def __init__(self, latent_dim: int, *, data_dim: int, sigma: float) -> None:
+        super().__init__()
+        self.encoder, self.decoder = (
+            nn.Linear(data_dim, latent_dim),
+            nn.Linear(latent_dim, data_dim),
+        )
+        self.log_var = nn.Parameter(torch.zeros(latent_dim))  # log s²
+        self.sigma = sigma
+
+    def encode(self, x: Tensor) -> Normal:
+        """x: (B, D); returns q_z over (B, d)."""
+        mu = self.encoder(x)
+        return gaussian(mu, self.log_var.expand_as(mu))
+
+    def decode(self, z: Tensor) -> Normal:
+        """z: (B, d); returns p_x over (B, D)."""
+        return Normal(self.decoder(z), self.sigma, validate_args=False)
 
 
 class Formula(NamedTuple):

@@ -10,14 +10,100 @@
 # # 4 · The β-VAE
 #
 # {{colab_badge}}
+#
+# **What does a nat of code buy, and what should it cost?** After this notebook you can
+#
+# - **read** a VAE as a point in the plane of rate and distortion, and **say** which numbers of a
+#   table may be compared,
+# - **predict** which latents of a linear VAE die, from the eigenvalues of the data,
+# - **repair** a posterior that has collapsed, and **measure** what the repair costs,
+# - **show** that β and the variance of the decoder are one knob,
+# - **score** disentanglement, and **name** what such a score does not say.
+#
+# | takes | difficulty | you need |
+# |---|---|---|
+# | 100 minutes, 6 exercises | ●●○ | notebook 03: ELBO, closed-form KL, reparameterization |
+#
+# Run the cells in order. Where you see `raise NotImplementedError`, write your own code; the card
+# below it says whether it is right and, if not, why. Unsolved exercises do not stop the notebook.
 
 # %% setup=true
 
 # %% tags=["parameters"]
 seed = 0
+n_train = 55_000
+steps = 1_200
+sprite_steps = 1_500
+
+# %%
+import itertools
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
+from tqdm.auto import tqdm
+
+from course_lib import checkpoints, datasets, losses, models, plots, widgets
+from course_lib.distributions import kl_full_normal
+from course_lib.exact import LinearVAE, with_spectrum
+from course_lib.exercises import check
+from course_lib.metrics import factor_information, factor_vae_score, pairwise_rotation
+from course_lib.settings import shortened
+from course_lib.training import Record, evaluate, fit, to_float
+
+# %%
+plots.use_course_style()
+torch.manual_seed(seed)
+rng = torch.Generator().manual_seed(seed)
+sizes = (n_train, steps, sprite_steps)
+n_train, steps, sprite_steps = shortened(sizes, (8_000, 160, 150))
+
+# %%
+digits = datasets.load("mnist")
+n_valid = min(5_000, len(digits.train) // 12)  # left out of training, as in notebook 03
+X_train = digits.train.images[:-n_valid][:n_train]  # bytes
+test_images = digits.test.images
+X_test = to_float(test_images.flatten(1))  # (N, D)
+print(f"{digits.source}: {len(X_train):,} training and {len(X_test):,} test images")
 
 # %% [markdown]
-# ### `rate_distortion`
+# ## 4.1 · Two terms, two axes
+#
+# The ELBO has two terms. Until now we added them up; here we keep them apart. The KL is the **rate**
+# R, the nats that the code spends on an image. The cross-entropy is the **distortion** D, what is
+# left to say about the image once the code is known. A VAE is a point (R, D), and its −ELBO is the
+# sum of the two coordinates. The **β-VAE** (Higgins et al., 2017) puts a price on the rate:
+#
+# $$\mathcal{L}_\beta = D + \beta R, \qquad
+# R = \mathbb{E}_x\,\mathrm{KL}(q(z\mid x)\,\|\,p(z)), \qquad
+# D = -\mathbb{E}_x\,\mathbb{E}_q[\log p(x\mid z)].$$
+#
+# With β = 1 this is the −ELBO of notebook 03. With any other β it is not, and much of what follows
+# comes from that.
+#
+# ### Exercise 1 · `rate_distortion`
+#
+# *Difficulty ●○○ · importance ●●● · 6 minutes.* Both coordinates of a batch. Your function is the
+# objective of every VAE below.
+#
+# <details><summary>Hint 1</summary>
+#
+# Sum over pixels or latents first, so that each image has one number of nats. Then the mean over the
+# batch, once.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The KL is that of `kl_std_normal`, the cross-entropy that of `bce_nats`, both from the notebooks
+# before.
+#
+# </details>
 
 # %% exercise="rate_distortion"
 def rate_distortion(
@@ -39,7 +125,210 @@ def rate_distortion(
 rate_distortion = check("rate_distortion", rate_distortion)
 
 # %% [markdown]
-# ### `active_units`
+# The objective reads as the equation. `fit` logs the two terms without their weight, whatever β is.
+
+# %%
+class Point(NamedTuple):
+    """The two terms of a batch, unweighted, nats per image."""
+
+    rate: Tensor
+    distortion: Tensor
+
+
+def outputs(vae: nn.Module, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """logits (B, D) from one z ~ q(z|x), and mu, log_var: (B, d) each."""
+    q_z = vae.encode(x)
+    return vae.decode(q_z.rsample()).logits, q_z.mean, 2 * q_z.stddev.log()
+
+
+def beta_objective(vae: nn.Module, x: Tensor, beta: float = 1.0) -> tuple[Tensor, Point]:
+    """D + β R of a batch, and its two terms. Nats per image."""
+    terms = Point(*rate_distortion(x.flatten(1), *outputs(vae, x)))
+    return terms.distortion + beta * terms.rate, terms
+
+
+# %%
+def train(vae: nn.Module, objective: Callable, n_steps: int = steps) -> list[Record]:
+    """About n_steps steps of 128 images, in whole epochs; the model changes in place."""
+    epochs = max(1, round(n_steps * 128 / len(X_train)))
+    records = fit(vae, objective, X_train, epochs=epochs, batch_size=128, lr=3e-3, seed=seed)
+    records = list(tqdm(records, total=epochs * -(-len(X_train) // 128), leave=False))
+    vae.cpu().eval().requires_grad_(False)
+    return records
+
+# %% [markdown]
+# **Prediction.** We train the same network with n = 64 latents for β = 0.1, 0.5, 1, 2 and 10. Which
+# way does each of R and D go as β grows? Which β gives the sharpest reconstructions, and does the
+# same β give the best samples from the prior?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+betas, vaes, points = [0.1, 0.5, 1, 2, 10], {}, {}
+for beta in betas:
+    torch.manual_seed(seed)
+    vaes[beta] = models.MLPVAE(64)
+    train(vaes[beta], partial(beta_objective, beta=beta))
+    tested = evaluate(vaes[beta], beta_objective, test_images, seed=seed)
+    points[beta] = (tested["rate"], tested["distortion"])
+    print(f"β = {beta:4}: R {tested['rate']:6.2f}, D {tested['distortion']:6.2f} nats per image")
+
+# %%
+def reconstruct(x: Tensor, beta: float) -> Tensor:
+    """x̂ through the posterior mean: (B, D) to (B, D)."""
+    return vaes[beta].decode(vaes[beta].encode(x).mean).mean
+
+
+def decode(z: Tensor, beta: float) -> Tensor:
+    """Codes to images: (B, d) to (B, D)."""
+    return vaes[beta].decode(z).mean
+
+
+z_prior = torch.randn(8, 64, generator=rng)  # the same codes for every model
+rebuilt = {f"β = {beta}": reconstruct(X_test[:8], beta) for beta in betas}
+drawn = {f"β = {beta}": decode(z_prior, beta) for beta in betas}
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(11, 4.4))
+rows = {"test image": X_test[:8], **rebuilt}
+plots.image_rows({name: x.view(-1, 28, 28) for name, x in rows.items()}, axes[0])
+blank = torch.ones(8, 28, 28)
+plots.image_rows({" ": blank} | {k: x.view(-1, 28, 28) for k, x in drawn.items()}, axes[1])
+axes[0].set_title("reconstructions")
+axes[1].set_title("samples, z ~ N(0, I)")
+plt.show()
+
+# %% [markdown]
+# **Figure 1.** Left: test images through your five models. Right: the same eight codes from the prior
+# through each decoder. Note that the two sides disagree. The smallest β reconstructs best, and its
+# samples are tangles of strokes: at that price its codes leave the prior, so that the prior's codes
+# are places the decoder has never seen. The largest β keeps to the prior and has little left to say.
+
+# %%
+family = widgets.beta_family(X_test[:8], reconstruct, decode, points, z=z_prior, start=1)
+family
+
+# %% [markdown]
+# **Figure 2.** The five models as points in the plane of rate and distortion, as your function
+# measured them on the test images. Move β. Note that the points lie on a curve that bends: the first
+# nats of rate buy many nats of distortion, the last ones hardly any. There is no free nat on it.
+# Every model on such a curve is a choice, and β is how we choose.
+
+# %% [markdown]
+# ## 4.2 · Which rows may be compared
+#
+# A report on this network prints the following table: MNIST, 300 epochs, the test set. "Objective" is
+# what each row was trained on, D + βR. The smallest cross-entropy and the smallest objective stand
+# there in bold as the best.
+
+# %%
+REPORT = {  # (n, β): cross-entropy, KL, objective, nats per image, as printed
+    (1, 1): (156.82, 4.22, 161.04), (2, 1): (137.70, 6.80, 144.49), (64, 1): (76.23, 23.80, 100.03),
+    (64, 0.1): (59.18, 77.68, 66.94), (64, 0.5): (69.50, 34.30, 86.65),
+    (64, 2): (87.29, 15.46, 118.20), (64, 10): (143.37, 3.69, 180.22),
+}
+print(" n    β   cross-entropy     KL   objective")
+for (n, beta), (D, R, objective) in REPORT.items():
+    print(f"{n:2}  {beta:3}          {D:6.2f}  {R:5.2f}      {objective:6.2f}")
+
+# %% [markdown]
+# **Prediction.** Before you read on: which of the three columns may be compared *down* the rows with
+# n = 64, and what would it tell us? Is the model with β = 0.1 better than the one with β = 1, by 33
+# nats? Write down one number, computed from each row, by which you would choose.
+#
+# ✎ *Double-click here and write your answer:*
+
+# %% [markdown]
+# Cross-entropy and KL may be compared, each for what it is: one coordinate. Neither alone says which
+# model is better, as a code that copies the image has no distortion, and a code that says nothing has
+# no rate. The objective may not be compared across β at all. Each row is measured in a currency of
+# its own: with β = 0.1 a nat of rate costs a tenth of a nat.
+#
+# What may be compared is the same function of (R, D) for all rows. The one with a meaning is β = 1:
+# −ELBO = R + D bounds −log p(x), whatever the model was trained on. We put full runs of our own
+# beside the report's: the same network, on the same test images.
+
+# %%
+full = checkpoints.metrics("table1")
+rows = {(row["n"], row["beta"]): row for row in full["rows"]}
+print(f"{full['source']}; {full['date']}; {full['seconds'] / 60:.1f} minutes; nats per image")
+print("                 objective            −ELBO           active")
+print(" n    β        report   ours      report   ours       units")
+for (n, beta), (D, R, objective) in REPORT.items():
+    ours = rows[n, beta]
+    print(f"{n:2}  {beta:3}        {objective:6.2f}  {ours['objective']:6.2f}     {D + R:6.2f}  "
+          f"{-ours['elbo']:6.2f}        {ours['active_units']:2}")
+
+# %%
+curve = {beta: (rows[64, beta]["kl"], rows[64, beta]["cross_entropy"]) for beta in betas}
+for name, runs in {"report": {b: REPORT[64, b][1::-1] for b in betas}, "full runs": curve,
+                   "yours": points}.items():
+    total = {beta: R + D for beta, (R, D) in runs.items()}
+    least = min(total, key=total.get)
+    print(f"{name:9s} smallest −ELBO at β = {least}: {total[least]:.1f} nats")
+
+# %% [markdown]
+# By −ELBO the fully trained model with β = 1 wins, in the report and in our runs: it was trained for
+# this number. After your short training a neighbour may still be ahead, because a smaller β learns
+# faster. The same argument holds for any price. Below, each row is a price β′, each column a full run
+# of ours; the smallest of each row should stand on the diagonal.
+
+# %%
+print("D + β′R      " + "".join(f"trained {beta:4}" .rjust(14) for beta in betas))
+on_diagonal = 0
+for price in betas:
+    cost = {beta: D + price * R for beta, (R, D) in curve.items()}
+    on_diagonal += min(cost, key=cost.get) == price
+    print(f"β′ = {price:4}    " + "".join(f"{value:14.1f}" for value in cost.values()))
+print(f"{on_diagonal} of {len(betas)} prices choose the model that was trained for them")
+
+# %% [markdown]
+# That is a picture as well. The models of equal cost at the price β lie on a line D = c − βR. Training
+# pushes the line down until it only touches the curve. So the line of slope −β through the model
+# trained with β has no other model below it, and β is the slope of the curve at that point: **the
+# exchange rate of distortion for rate**.
+
+# %%
+fig, ax = plt.subplots(figsize=(8.5, 4.6))
+series = {"yours, short": list(zip(*points.values())), "full runs": list(zip(*curve.values()))}
+plots.curves(series, ax, x_label="rate R (nats per image)", y_label="distortion D (nats per image)")
+reach = torch.tensor([-18.0, 18.0])
+for beta, (R, D) in curve.items():
+    side = reach / max(1, beta)  # short on steep lines
+    ax.plot(R + side, D - beta * side, color=plots.BLACK, linewidth=1)
+    ax.annotate(f"β = {beta}", (R, D), xytext=(8, 8), textcoords="offset points")
+plt.show()
+if digits.stand_in:
+    print("Your points are of the stand-in, the full runs of MNIST: compare shapes, not nats.")
+
+# %% [markdown]
+# **Figure 3.** Rate and distortion, with the line of slope −β through each full run (black). Note
+# that the lines touch the curve of the full runs, and cut it nowhere. The ELBO has one price, β =
+# 1. Nothing forbids to train with another; but then the objective no longer bounds log p(x), and a
+# table of it compares nothing. (Alemi et al., 2018, read VAEs in this plane.)
+
+# %% [markdown]
+# ## 4.3 · Which latents live
+#
+# Where does the rate go? Each latent j has a KL of its own, and the rate is their sum. A latent whose
+# posterior is the prior for every image costs nothing and says nothing. To count the others, Burda et
+# al. (2016) look at the posterior mean: a latent is **active** if its mean varies over the data,
+# Var_x[μ_j(x)] > 0.01.
+#
+# ### Exercise 2 · `active_units`
+#
+# *Difficulty ●○○ · importance ●●○ · 5 minutes.* Count them.
+#
+# <details><summary>Hint 1</summary>
+#
+# Which of the two dimensions of `mu` are the images? The variance is taken over them, for each latent.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# A comparison gives a tensor of booleans, and their sum counts. The result is an `int`.
+#
+# </details>
 
 # %% exercise="active_units"
 def active_units(mu: Tensor, threshold: float = 0.01) -> int:
@@ -56,7 +345,337 @@ def active_units(mu: Tensor, threshold: float = 0.01) -> int:
 active_units = check("active_units", active_units)
 
 # %% [markdown]
-# ### `beta_schedule`
+# **Prediction.** Of your 64 latents, how many are active at β = 1? At β = 10? If one model spends
+# twice the rate of another, does it use twice as many latents?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+def kl_per_latent(vae: nn.Module, x: Tensor) -> Tensor:
+    """Mean over images of KL_j(q(z_j|x) ‖ N(0, 1)): (B, D) to (d,) nats."""
+    q_z = vae.encode(x)
+    return kl_divergence(q_z, losses.standard_normal(q_z.mean)).mean(0)
+
+
+spent = {beta: kl_per_latent(vaes[beta], X_test).sort(descending=True).values for beta in betas}
+for beta in betas:
+    live = active_units(vaes[beta].encode(X_test).mean)
+    print(f"β = {beta:4}: your model {live:2} active units, R {points[beta][0]:5.1f};   full run "
+          f"{rows[64, beta]['active_units']:2} active units, R {curve[beta][0]:5.1f}")
+
+# %%
+fig, ax = plt.subplots(figsize=(9, 4))
+index = torch.arange(1, 65)
+plots.curves({f"β = {beta}": (index, kl) for beta, kl in spent.items()}, ax,
+             x_label="latents, largest KL first", y_label="KL (nats)")
+plt.show()
+
+# %% [markdown]
+# **Figure 4.** The rate of each of your models, latent by latent. Note that a higher price does not
+# make all latents a little poorer: it takes nats from each *and* closes the tail. In a short
+# training some latents have not settled yet, and the count says more than the curve. In the full
+# runs the dead ones are at 0, and the number of active units falls at every step of β.
+#
+# Is that a failure? The next section says when a latent *should* die.
+
+# %% [markdown]
+# ## 4.4 · Water-filling
+#
+# For one VAE the answer is known. Let the data be Gaussian with eigenvalues λ_j of the covariance, the
+# encoder and decoder linear, and the decoder's variance σ² fixed. Then the best model uses principal
+# components, one latent for each, and latent j has the rate (Lucas et al., 2019, for β = 1)
+#
+# $$\mathrm{KL}_j = \tfrac12 \log\frac{\lambda_j}{\beta\sigma^2}
+# \quad\text{if } \lambda_j > \beta\sigma^2, \qquad 0 \text{ otherwise.}$$
+#
+# Here is why. A latent that lives turns the variance λ_j of its direction into an error. The squared
+# error costs 1/(2σ²) each, so an error ε_j costs ε_j/(2σ²), while a code that reduces λ_j to ε_j needs
+# ½ log(λ_j/ε_j) nats, at the price β. The derivative of the sum is 0 at ε_j = βσ². A direction whose
+# variance is below that level is not worth its first nat. Shannon's theory knows the picture as
+# **water-filling**: βσ² is the water level, and only what stands out of the water is coded.
+#
+# ### Exercise 3 · `water_filling`
+#
+# *Difficulty ●●○ · importance ●●● · 8 minutes.* The formula, for all latents at once.
+#
+# <details><summary>Hint 1</summary>
+#
+# At λ_j = βσ² both cases give 0, so there is no jump: the negative values have to become 0.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `clamp(min=0)` does it. Whether the half comes before or after does not matter, the logarithm does.
+#
+# </details>
+
+# %% exercise="water_filling"
+def water_filling(eigenvalues: Tensor, beta_sigma2: float) -> Tensor:
+    """KL of each latent at the optimum of the linear-Gaussian β-VAE: ½ log(λ_j / βσ²), or 0.
+
+    eigenvalues: (d,), λ_j of the data's covariance; a latent lives where λ_j > βσ². Returns (d,)
+    nats.
+    """
+    ### BEGIN SOLUTION
+    return 0.5 * torch.log(eigenvalues / beta_sigma2).clamp(min=0)
+    ### END SOLUTION
+
+
+# %% check="water_filling"
+water_filling = check("water_filling", water_filling)
+
+# %% [markdown]
+# We put it to the test. A linear-Gaussian model makes data in ten dimensions with six eigenvalues of
+# our choice, each half the one before; the other four are noise at 0.1. A linear VAE with eight
+# latents is trained on them as any VAE is, by sampled gradients.
+#
+# **Prediction.** With βσ² = 0.7, which of the eight latents live, and which has the KL ½ log(4/0.7)?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+spectrum = torch.tensor([8, 4, 2, 1, 0.5, 0.25])
+source = with_spectrum(spectrum, data_dim=10, sigma=0.1**0.5, generator=rng)
+X_line = source.sample(4_000, generator=rng)[1]  # (N, 10)
+eigenvalues = torch.linalg.eigvalsh(torch.cov(X_line.T)).flip(0)[:8]  # of this sample
+print("eigenvalues of the sample:", ", ".join(f"{value:.2f}" for value in eigenvalues))
+
+# %%
+def train_linear(beta: float, sigma: float, n_steps: int = 800) -> Tensor:
+    """The KL of each latent of a trained linear VAE, largest first: (8,) nats."""
+    torch.manual_seed(seed)
+    vae = LinearVAE(8, data_dim=10, sigma=sigma)
+    optimizer = torch.optim.Adam(vae.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.03, total_steps=n_steps)
+    for _ in range(n_steps):
+        x = X_line[torch.randint(len(X_line), (500,))]
+        loss = losses.beta_vae_loss(losses.elbo_terms(vae, x), beta)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return kl_per_latent(vae.requires_grad_(False), X_line).sort(descending=True).values
+
+# %%
+settings = [(1, 0.35), (1, 0.7), (7, 0.1), (1, 2.8), (28, 0.1)]  # β, σ²
+measured = {}
+for beta, sigma2 in settings:
+    kl, formula = train_linear(beta, sigma2**0.5), water_filling(eigenvalues, beta * sigma2)
+    measured[beta, sigma2] = (kl, formula)
+    print(f"β = {beta:2}, σ² = {sigma2:4}: {(kl > 0.01).sum()} live, formula {(formula > 0.01).sum()}; "
+          f"R {kl.sum():.3f}, formula {formula.sum():.3f}; largest error {(kl - formula).abs().max():.3f}")
+
+# %%
+fig, axes = plt.subplots(1, 3, figsize=(11, 3.6), sharey=True)
+place = torch.arange(1, 9)
+for ax, key in zip(axes, [(1, 0.35), (7, 0.1), (28, 0.1)]):
+    kl, formula = measured[key]
+    ax.bar(place, formula, color=plots.SKY, label="formula")
+    ax.plot(place, kl, "o", color=plots.VERMILION, label="linear VAE")
+    ax.set(title=f"β = {key[0]}, σ² = {key[1]}", xlabel="latents, largest KL first")
+axes[0].set_ylabel("KL (nats)")
+axes[0].legend()
+plt.show()
+
+# %% [markdown]
+# **Figure 5.** KL of each latent: your formula (bars) and trained linear VAEs (dots). Note that the
+# VAE leaves exactly those latents unused that the formula leaves dry: to die is the optimum for
+# them, whatever the number of latents we offer. Note also, in the printed lines, that β = 7 with σ²
+# = 0.1 gives what β = 1 gives with σ² = 0.7: only the product counts.
+#
+# Now the eigenvalues of the digits.
+
+# %%
+digit_eigenvalues = torch.linalg.eigvalsh(torch.cov(to_float(X_train[:8_000]).flatten(1).T)).flip(0)
+digit_eigenvalues = digit_eigenvalues.clamp(min=1e-6)  # (784,) squared pixel values
+level = widgets.water_filling(water_filling, digit_eigenvalues[:64], start=0.1)
+level
+
+# %% [markdown]
+# **Figure 6.** The 64 largest eigenvalues of the digits and the water level βσ². Lower the level and
+# watch latents come alive, one after another: each halving adds ½ log 2 = 0.35 nats to every latent
+# that is already out of the water.
+#
+# What does the formula say about digits, which are not Gaussian, and about networks, which are not
+# linear? It gives a curve: at the level w the rate is Σ ½ log(λ_j/w) over what stands out, and the
+# squared error that remains is Σ min(λ_j, w). A theorem says that no data with these eigenvalues are
+# harder to code than Gaussian ones (Cover and Thomas, 2006, chapter 10). So the curve is what linear
+# coding reaches, and a network should do better.
+
+# %%
+levels = torch.logspace(-2, 1, 40)
+linear_rate = torch.stack([water_filling(digit_eigenvalues, float(w)).sum() for w in levels])
+linear_error = torch.stack([digit_eigenvalues.clamp(max=float(w)).sum() for w in levels])
+network_rate = [points[beta][0] for beta in betas]
+drawn = {beta: decode(vaes[beta].encode(X_test).sample(), beta) for beta in betas}
+network_error = [losses.squared_error(X_test, drawn[beta]).mean().item() for beta in betas]
+for beta, R, error in zip(betas, network_rate, network_error):
+    nearest = (linear_rate - R).abs().argmin()
+    print(f"β = {beta:4}: R {R:5.1f}, squared error {error:5.1f}; linear at this rate "
+          f"{linear_error[nearest]:5.1f}")
+
+# %%
+fig, ax = plt.subplots(figsize=(8, 4))
+both = {"formula": (linear_rate, linear_error), "your VAEs": (network_rate, network_error)}
+plots.curves(both, ax, x_label="rate R (nats per image)", y_label="squared error per image")
+ax.set_xlim(-2, 80)
+plt.show()
+
+# %% [markdown]
+# **Figure 7.** Rate and squared error on the digits: the formula for Gaussian data with the digits'
+# eigenvalues, and your five VAEs of section 4.1. Note where dots lie below the curve: there a curved
+# latent does the work of several straight ones. As a law for single latents the formula holds for
+# linear models only. What carries over is the level: a latent that is not worth β nats a nat dies.
+#
+# ## 4.5 · β and σ² are one knob
+#
+# With a Gaussian likelihood of fixed σ, D = ‖x − x̂‖²/(2σ²) + constant. Multiply the objective by σ²:
+#
+# $$\sigma^2 (D + \beta R) = \tfrac12\|x - \hat x\|^2 + \beta\sigma^2 R + \text{constant}.$$
+#
+# β and σ² occur as a product only. So whoever trains on a squared error without σ has chosen a β
+# without saying so. We check it on digits: four times the β with a quarter of σ² has to give the
+# same model.
+#
+# **Prediction.** Pixels lie in [0, 1]. Take β = 1 and σ² = 1, "the squared error with a half in
+# front". Which β would you have to put on a model with the right σ² to get the same training?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+def half_squares(vae: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    """½‖x − x̂‖² at one z ~ q(z|x), and the KL: (B,) each."""
+    q_z = vae.encode(x)
+    x_hat = vae.decode(q_z.rsample()).mean  # the mean of p(x|z), in [0, 1]
+    kl = kl_divergence(q_z, losses.standard_normal(q_z.mean)).sum(1)
+    return 0.5 * losses.squared_error(x, x_hat), kl
+
+
+# %%
+def train_gaussian(beta: float, sigma2: float | None) -> tuple[nn.Module, list]:
+    """A VAE with p(x|z) = N(x̂, σ² I), and (R, σ²(D + βR)) of each step; σ² None: always the best."""
+    torch.manual_seed(seed)
+    vae, history = models.MLPVAE(64), []
+    optimizer = torch.optim.Adam(vae.parameters(), eps=1e-16)  # with 1e-8 the loss's scale matters
+    for _ in tqdm(range(steps // 3), leave=False):
+        x = to_float(X_train[torch.randint(len(X_train), (128,))]).flatten(1)
+        squares, kl = half_squares(vae, x)
+        variance = sigma2 or 2 * squares.detach().mean() / 784
+        loss = (squares / variance + beta * kl).mean()  # D + β R without D's constant
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        history.append((kl.mean().item(), float(variance * loss.detach())))
+    return vae.requires_grad_(False), history
+
+# %%
+knobs = {"β = 1, σ² = 1": (1, 1), "β = 1, σ² = 1/16": (1, 1 / 16), "β = 4, σ² = 1/64": (4, 1 / 64),
+         "β = 1, σ² = 1/64": (1, 1 / 64), "β = 1, best σ²": (1, None)}
+gaussians = {name: train_gaussian(*knob) for name, knob in knobs.items()}
+one, other = (torch.tensor(gaussians[name][1]).double()  # (steps, 2)
+              for name in ["β = 1, σ² = 1/16", "β = 4, σ² = 1/64"])
+print(f"over {len(one)} steps, largest difference of the rates: {(one - other)[:, 0].abs().max():.0e} nats")
+print(f"σ²·(D + βR) at the last step: {one[-1, 1]:.6f} and {other[-1, 1]:.6f}")
+
+# %%
+fig, ax = plt.subplots(figsize=(9, 4))
+step = torch.arange(1, len(one) + 1)
+rates = {name: (step, [rate for rate, _ in history]) for name, (_, history) in gaussians.items()}
+plots.curves(rates, ax, x_label="training step", y_label="rate R (nats per image)")
+plt.show()
+
+# %% [markdown]
+# **Figure 8.** The rate in training, for five choices of β and σ². Note that there are only four
+# curves to see: β = 4 with σ² = 1/64 lies on β = 1 with σ² = 1/16, step by step. The larger βσ²,
+# the lower the rate. The last curve needed no choice: its σ² follows the error.
+#
+# Which σ² is right? The likelihood itself says it. For given x̂, log N(x; x̂, σ² I) is largest where
+# σ² is the mean squared error per pixel (Rybkin et al., 2021). So a model trained with β at a fixed σ²
+# is a model with its own best σ², trained with the effective price βσ²/MSE.
+
+# %%
+print("                    MSE per   effective           −ELBO with  −ELBO with")
+print("                      pixel    βσ²/MSE        R    its own σ   the best σ")
+for name, (vae, _) in gaussians.items():
+    squares, kl = half_squares(vae, X_test)
+    mse, R = 2 * squares.mean().item() / 784, kl.mean().item()
+    beta, sigma2 = knobs[name][0], knobs[name][1] or mse
+    own, best = (392 * (math.log(2 * math.pi * s) + mse / s) + R for s in (sigma2, mse))
+    print(f"{name:18s} {mse:8.4f} {beta * sigma2 / mse:10.1f} {R:9.1f} {own:12.1f} {best:11.1f}")
+
+# %% [markdown]
+# Every model may have its best σ after the fact: the last column. It does not make up for the
+# training. With σ² = 1, an innocent-looking choice, each nat was charged at the effective price
+# that the table prints, and the rate shows it. The nats here are of densities over real-valued
+# pixels, so they must not be held against those of section 4.1.
+
+# %% [markdown]
+# ## 4.6 · A collapse that need not be
+#
+# Some latents die because they are not worth their nats. Others die by accident. At the start of
+# training the decoder cannot read the code yet, so the code buys nothing, while its KL is charged
+# from the first step. The quickest way down is to make q(z|x) = N(0, I) for every image. From there
+# no gradient leads back: a code without information gives the decoder no reason to listen. This is
+# **posterior collapse** (Bowman et al., 2016).
+#
+# **A planned failure.** A decoder of four narrow layers is slow to start, and β = 4 charges from the
+# first step.
+#
+# **Prediction.** How many of the 64 latents will be active, and what will the reconstructions look
+# like? The sweep above, with a quicker decoder, had its β = 2 and β = 10 to compare with.
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+def deep_vae() -> models.MLPVAE:
+    """64 latents and a decoder of four hidden layers of 128."""
+    torch.manual_seed(seed)
+    vae = models.MLPVAE(64, hidden=128)
+    vae.decoder = models.mlp(64, 128, 128, 128, 128, 784)
+    return vae
+
+
+price = 4
+collapse, logs = {"constant β": deep_vae()}, {}
+logs["constant β"] = train(collapse["constant β"], partial(beta_objective, beta=price))
+
+# %%
+def report(name: str) -> None:
+    """One line: what the model reached on the test images, at the price it had and by −ELBO."""
+    vae = collapse[name]
+    tested = evaluate(vae, partial(beta_objective, beta=price), test_images, seed=seed)
+    R, D, live = tested["rate"], tested["distortion"], active_units(vae.encode(X_test).mean)
+    print(f"{name:10s} R {R:5.2f}, D {D:6.2f}: D + {price} R {tested['loss']:6.1f}, "
+          f"−ELBO {R + D:6.1f}, {live} of 64 active")
+
+
+report("constant β")
+
+# %% [markdown]
+# Is it a collapse, or water that stands too high? If some other training finds a better value *of the
+# same objective*, it was a collapse. Two repairs are in use. The first, **warm-up**, gives the decoder
+# time: β starts at 0 and rises. Cyclic schedules (Fu et al., 2019) do so several times.
+#
+# ### Exercise 4 · `beta_schedule`
+#
+# *Difficulty ●●○ · importance ●●○ · 8 minutes.* β at a step of the training.
+#
+# <details><summary>Hint 1</summary>
+#
+# Look at the ends first: step 0 gives 0 where β rises, step `total` and all later ones give β_max.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# For cycles: in units of cycles a step stands at 4 · step / total. What is after the decimal point is
+# the place within the cycle.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# In the first half of a cycle β is twice that place, times β_max; in the second it stays at β_max.
+#
+# </details>
 
 # %% exercise="beta_schedule"
 def beta_schedule(step: int, total: int, kind: str, beta_max: float) -> float:
@@ -79,8 +698,36 @@ def beta_schedule(step: int, total: int, kind: str, beta_max: float) -> float:
 # %% check="beta_schedule"
 beta_schedule = check("beta_schedule", beta_schedule)
 
+# %%
+fig, ax = plt.subplots(figsize=(8, 3))
+at = torch.arange(0, 1_101, 5)
+kinds = {kind: (at, [beta_schedule(int(s), 1_000, kind, price) for s in at])
+         for kind in ["constant", "linear", "cyclic"]}
+plots.curves(kinds, ax, x_label="step (total = 1,000)", y_label="β")
+plt.show()
+
 # %% [markdown]
-# ### `free_bits`
+# **Figure 9.** Your three schedules, up to β = 4. All of them end at the same β, so they all train the
+# same objective in the end; they differ in the way there.
+#
+# The second repair, **free bits** (Kingma et al., 2016), gives every latent an allowance: its KL,
+# averaged over the batch, is charged at a floor until it exceeds it. Below the floor there is nothing
+# to gain by dying.
+#
+# ### Exercise 5 · `free_bits`
+#
+# *Difficulty ●●○ · importance ●●○ · 6 minutes.* The charge that takes the place of the KL in the loss.
+#
+# <details><summary>Hint 1</summary>
+#
+# The order of three steps is all there is to it: mean over the batch, floor, sum over latents.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Two latents with means 0.3 and 0 and the floor 0.1 cost 0.4.
+#
+# </details>
 
 # %% exercise="free_bits"
 def free_bits(kl_per_dim: Tensor, floor: float) -> Tensor:
@@ -96,26 +743,164 @@ def free_bits(kl_per_dim: Tensor, floor: float) -> Tensor:
 # %% check="free_bits"
 free_bits = check("free_bits", free_bits)
 
+# %%
+def warm_up_objective(total: int) -> Callable:
+    """D + β R with your linear schedule, one step a call; β is reached at half of `total`."""
+    step = itertools.count()
+
+    def objective(vae: nn.Module, x: Tensor) -> tuple[Tensor, Point]:
+        return beta_objective(vae, x, beta_schedule(next(step), total // 2, "linear", price))
+
+    return objective
+
+
+def free_bits_objective(vae: nn.Module, x: Tensor, floor: float) -> tuple[Tensor, Point]:
+    """D + β Σ_j max(floor, KL_j)."""
+    q_z = vae.encode(x)
+    kl_per_dim = kl_divergence(q_z, losses.standard_normal(q_z.mean))  # (B, d)
+    terms = beta_objective(vae, x)[1]
+    return terms.distortion + price * free_bits(kl_per_dim, floor), terms
+
 # %% [markdown]
-# ### `water_filling`
+# **Prediction.** Which repair will bring more active units? Which the better objective, which the
+# better −ELBO? They need not be the same.
+#
+# ✎ *Double-click here and write your answer:*
 
-# %% exercise="water_filling"
-def water_filling(eigenvalues: Tensor, beta_sigma2: float) -> Tensor:
-    """KL of each latent at the optimum of the linear-Gaussian β-VAE: ½ log(λ_j / βσ²), or 0.
+# %%
+total = len(logs["constant β"])
+repairs = {"warm-up": warm_up_objective(total), "free bits": partial(free_bits_objective, floor=0.05)}
+for name, objective in repairs.items():
+    collapse[name] = deep_vae()
+    logs[name] = train(collapse[name], objective)
+for name in collapse:
+    report(name)
 
-    eigenvalues: (d,), λ_j of the data's covariance; a latent lives where λ_j > βσ². Returns (d,)
-    nats.
-    """
-    ### BEGIN SOLUTION
-    return 0.5 * torch.log(eigenvalues / beta_sigma2).clamp(min=0)
-    ### END SOLUTION
-
-
-# %% check="water_filling"
-water_filling = check("water_filling", water_filling)
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(11, 3.8))
+rising = {name: (torch.arange(total), [r.terms["rate"] for r in log]) for name, log in logs.items()}
+plots.curves(rising, axes[0], x_label="training step", y_label="rate R (nats per image)")
+shares = {name: kl_per_latent(vae, X_test).sort(descending=True).values
+          for name, vae in collapse.items()}
+plots.curves({name: (index, kl) for name, kl in shares.items()}, axes[1],
+             x_label="latents, largest KL first", y_label="KL (nats)")
+plt.show()
 
 # %% [markdown]
-# ### `mutual_information_gap`
+# **Figure 10.** Left: the rate in training. Right: what each latent carries at the end. Note the
+# start on the left: with constant β the rate falls to 0 at once, and the model has to find its way
+# back from a code that says nothing. Warm-up starts with rate to spare, and hands it back as β
+# rises. Free bits never let a latent fall below the floor.
+
+# %%
+fig, ax = plt.subplots(figsize=(8, 3.6))
+with torch.no_grad():
+    seen = {name: vae.decode(vae.encode(X_test[:10]).mean).mean for name, vae in collapse.items()}
+rows_of = {"test image": X_test[:10], **seen}
+plots.image_rows({name: x.view(-1, 28, 28) for name, x in rows_of.items()}, ax)
+plt.show()
+
+# %% [markdown]
+# **Figure 11.** Test images through the three models.
+#
+# The repaired models have a lower −ELBO, at the same β and after the same number of steps: the latents
+# died by accident. What does the repair cost? Warm-up spends half of the training on an
+# objective that is not the one we asked for. Free bits change the objective for good: every latent
+# carries its floor whether it has something to say or not, so that the count of active units is 64 *by
+# construction* and no evidence of anything. That is why we print the −ELBO beside it.
+
+# %% [markdown]
+# ## 4.7 · One factor, one latent?
+#
+# β-VAEs became known for something else: with β > 1, single latents often follow single **factors**
+# of the data, such as place or size. Such a code is called **disentangled**. To measure it we need
+# data whose factors are known. The course draws them: white shapes on black, five factors, every
+# combination once.
+
+# %%
+sprites = datasets.load("sprites")
+factors = sprites.test.factors  # (N, 5) whole numbers
+X_sprites = to_float(sprites.test.images).flatten(1)  # (N, 1024)
+print(f"{len(sprites.train):,} training and {len(sprites.test):,} test images, factors "
+      + ", ".join(f"{name} ({int(n) + 1})" for name, n in zip(sprites.factor_names, factors.amax(0))))
+
+# %%
+sprite_beta = 12
+torch.manual_seed(seed)
+sprite_vae = models.MLPVAE(10, data_dim=1_024)
+per_epoch = -(-len(sprites.train) // 512)
+records = fit(sprite_vae, partial(beta_objective, beta=sprite_beta), sprites.train.images,
+              epochs=max(1, round(sprite_steps / per_epoch)), batch_size=512, lr=3e-3, seed=seed)
+for record in itertools.islice(tqdm(records, total=sprite_steps, leave=False), sprite_steps):
+    pass
+sprite_vae.cpu().eval().requires_grad_(False)
+print(f"step {record.step:,}: R {record.terms['rate']:.1f}, D {record.terms['distortion']:.1f} nats")
+
+# %%
+q_sprites = sprite_vae.encode(X_sprites)
+z_means = q_sprites.mean  # (N, 10)
+kl_sprites = kl_per_latent(sprite_vae, X_sprites)
+order = kl_sprites.argsort(descending=True)
+knows = factor_information(z_means, factors)  # (10, 5), each in [0, 1]
+walks = {}
+for j in order[:8].tolist():
+    z = z_means[:1].repeat(11, 1)  # the code of one test image
+    z[:, j] = torch.linspace(-2.5, 2.5, 11)
+    best = sprites.factor_names[int(knows[j].argmax())]
+    walks[f"z{j + 1}, {kl_sprites[j]:.1f} nats"] = sprite_vae.decode(z).mean.view(-1, 32, 32)
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(11, 4.6), width_ratios=(1.6, 1))
+plots.image_rows(walks, axes[0])
+axes[0].set_title("one latent from −2.5 to 2.5")
+shown = axes[1].imshow(knows[order[:8]], cmap="Blues", vmin=0, vmax=1, aspect="auto")
+axes[1].set_xticks(range(5), sprites.factor_names, rotation=30)
+axes[1].set_yticks(range(8), [f"z{j + 1}" for j in order[:8].tolist()])
+axes[1].grid(False)
+fig.colorbar(shown, label="share of the factor known")
+plt.show()
+
+# %% [markdown]
+# **Figure 12.** Left: the code of one test image, one latent moved at a time, largest KL first. Right:
+# the share I(z_j; v_k)/H(v_k) of each factor that each latent knows. Note how far picture and table
+# agree: where a row has one dark field, the latent's walk changes one thing. Note also what no
+# single latent holds. The angle goes round and comes back, so a line cannot hold it: it takes at
+# least two latents.
+
+# %%
+sprite_walk = widgets.latents(
+    lambda z: sprite_vae.decode(z).mean, kl_sprites, shape=(1, 32, 32), shown=10, base=z_means[0]
+)
+sprite_walk
+
+# %% [markdown]
+# **Figure 13.** Your own model, from the code of one sprite. Move one latent at a time, and name what
+# it does, if it has a name.
+#
+# ### Exercise 6 · `mutual_information_gap`
+#
+# *Difficulty ●●● · importance ●●○ · 20 minutes.* For each factor, how much more does its best latent
+# know than its second best? That is the **mutual information gap**, MIG (Chen et al., 2018): 1 if
+# each factor has a latent to itself that determines it, 0 if its two best latents know as much.
+#
+# <details><summary>Hint 1</summary>
+#
+# Cut each latent into bins, `n_bins` equal intervals from its least to its largest value. The largest
+# value itself belongs to the last bin.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Count how often each pair (bin, value) occurs, in float64. With p = counts/N, the information is
+# Σ p log(p / (p_bin · p_value)), where 0 log 0 = 0.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# The entropy of a factor is its information about itself. Sort the informations about one factor over
+# the latents, take the gap, divide by the entropy, then average over factors.
+#
+# </details>
 
 # %% exercise="mutual_information_gap"
 def mutual_information_gap(z: Tensor, factors: Tensor, n_bins: int = 20) -> float:
@@ -143,3 +928,141 @@ def mutual_information_gap(z: Tensor, factors: Tensor, n_bins: int = 20) -> floa
 
 # %% check="mutual_information_gap"
 mutual_information_gap = check("mutual_information_gap", mutual_information_gap)
+
+# %% [markdown]
+# The second score asks the other way round. The **FactorVAE score** (Kim and Mnih, 2018) holds one
+# factor fixed, draws the others, and looks for the latent that varies least. It is the share of draws
+# in which that latent tells which factor was held: 1 at best, 1/5 for a code that knows nothing. It
+# does not mind that a factor is spread over two latents; MIG does.
+#
+# Now the control. Turn the code by 45°, two latents at a time, z′ = Rz, and let the decoder turn it
+# back. Since N(0, I) looks the same from all sides, the turned codes fill the prior as well as
+# before.
+#
+# **Prediction.** What do each of these do under the turn: cross-entropy, KL, −ELBO, MIG, FactorVAE?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+def turned(degrees: float) -> dict[str, float]:
+    """Scores and nats of your model when its code is turned and its decoder turns it back."""
+    R = pairwise_rotation(z_means, factors, degrees=degrees)  # (d, d)
+    mu, cov = z_means @ R.T, R @ torch.diag_embed(q_sprites.variance) @ R.T
+    z = mu + (z_noise * q_sprites.stddev) @ R.T  # a sample of the turned posterior
+    log_lik = sprite_vae.decode(z @ R).log_prob(X_sprites).sum(1).mean().item()
+    kl = kl_full_normal(mu, cov, torch.zeros(10), torch.eye(10)).mean().item()
+    return {"cross-entropy": -log_lik, "KL": kl, "−ELBO": kl - log_lik,
+            "MIG": mutual_information_gap(mu, factors), "FactorVAE": factor_vae_score(mu, factors)}
+
+
+z_noise = torch.randn(z_means.shape, generator=rng)
+as_trained, at_45 = turned(0.0), turned(45.0)
+print("                as trained   turned by 45°")
+for name, value in as_trained.items():
+    print(f"{name:14s} {value:11.3f} {at_45[name]:15.3f}")
+
+# %%
+angles = [0, 10, 20, 30, 45, 60, 70, 80, 90]
+found = {degrees: turned(degrees) for degrees in angles}
+by_angle = {name: (angles, [found[a][name] for a in angles]) for name in ["FactorVAE", "MIG"]}
+change = [found[a]["−ELBO"] - as_trained["−ELBO"] for a in angles]
+print(f"largest change of −ELBO over all angles: {max(map(abs, change)):.1e} nats")
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(11, 3.6))
+plots.curves(by_angle, axes[0], x_label="turned by (degrees)", y_label="score")
+axes[0].set_ylim(0, 1)
+plots.curves({"−ELBO": (angles, [found[a]["−ELBO"] for a in angles])}, axes[1],
+             x_label="turned by (degrees)", y_label="−ELBO (nats per image)")
+axes[1].set_ylim(0, 1.3 * as_trained["−ELBO"])
+plt.show()
+
+# %% [markdown]
+# **Figure 14.** Your model with its code turned by an angle. Left: the two scores. Right: −ELBO,
+# from the turned Gaussians with their full covariances. Note that the right-hand curve is flat: the
+# same images come out, at the same rate. MIG falls towards the middle and is back at 90°, where
+# latents have only changed places. What the score rewards is not in the likelihood.
+#
+# So why do β-VAEs find the axes at all? Because their encoder gives q(z|x) a *diagonal* covariance.
+# A turned code would need correlated latents, which this encoder cannot say; with it, the turned
+# model is dearer. The axes come from that choice and not from the data (Rolínek et al., 2019).
+#
+# One training is one draw. The committed metrics hold five seeds for each of two βs, trained longer.
+
+# %%
+seeds = checkpoints.metrics("sprites")
+trainings = {beta: [run for run in seeds["runs"] if run["beta"] == beta] for beta in (1, 12)}
+for beta, runs in trainings.items():
+    migs = [run["mig"] for run in runs]
+    turned_migs = [run["rotated"]["mig"] for run in runs]
+    print(f"β = {beta:2}: MIG {', '.join(f'{m:.2f}' for m in migs)}; turned by 45°, at most "
+          f"{max(turned_migs):.2f}; −ELBO {min(r['negative_elbo'] for r in runs):.1f} to "
+          f"{max(r['negative_elbo'] for r in runs):.1f}")
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
+for ax, key, name in zip(axes, ["mig", "factor_vae"], ["MIG", "FactorVAE score"]):
+    for beta, colour, marker in [(1, plots.BLUE, "o"), (12, plots.VERMILION, "s")]:
+        pairs = [(run[key], run["rotated"][key]) for run in trainings[beta]]
+        ax.plot([0, 1], torch.tensor(pairs).T, color=colour, marker=marker, linewidth=1.2)
+        ax.plot([], [], color=colour, marker=marker, label=f"β = {beta}")
+    ax.set(title=name, xlim=(-0.3, 1.3), ylim=(0, 1))
+    ax.set_xticks([0, 1], ["as trained", "turned by 45°"])
+axes[0].set_ylabel("score on test images")
+axes[0].legend()
+plt.show()
+
+# %% [markdown]
+# **Figure 15.** All seeds of the committed runs, none left out; each line is one trained model,
+# before and after its code is turned. Note how far apart the seeds of one β lie. Who reports the
+# best of them reports the seed.
+#
+# ## 4.8 · What such a score does not say
+#
+# - *It needs the factors.* Without them nobody can compute it, so nobody can choose the best seed
+#   by it. In a study of 12,000 models, seeds and hyper-parameters mattered more than the method,
+#   and no score that works without labels picked the good ones (Locatello et al., 2019).
+# - *The images alone do not determine it.* For every disentangled model there is an entangled one with
+#   the same p(x); section 4.7 made one by turning the code. What decides is in the choices we
+#   made before, such as a diagonal q, or in labels.
+# - *It is one definition out of several.* Figure 14 shows two scores on the same codes. They do not
+#   agree on how much is lost.
+# - *It says nothing about use.* Whether such a code helps a task is to be measured on the task.
+#
+# ## 4.9 · What we have seen
+#
+# - A VAE is a point in the plane of rate and distortion; β is the slope of the curve there.
+# - Objectives with different β are in different currencies. −ELBO may be compared, whatever the
+#   training.
+# - Latents below the water level βσ² die rightly; the formula says which, and the linear VAE obeys.
+# - Others die by accident. Warm-up and free bits bring them back, and the proof is the objective,
+#   not the count.
+# - β and σ² are one knob. A squared error without σ is a choice of β; the likelihood knows the best σ.
+# - Turning the code destroys MIG and leaves every likelihood alone.
+#
+# **To think about.** (1) A colleague sums the KL over latents and takes the mean of the squared
+# error over pixels and images. Which way did the water level move? (2) Two papers report −ELBO at β
+# = 4 and at β =
+# 1. What do you ask for? (3) All 64 latents of a model are active. Is that good news?
+#
+# <details><summary>Some answers</summary>
+#
+# (1) Up, by a factor of about the number of pixels: the effective β is large, and latents die that
+# need not. (2) Rate and distortion, each, on the test set, and −ELBO = R + D for both. (3) Not by
+# itself: free bits make them so by construction. Look at the objective with and without.
+#
+# </details>
+#
+# *Next:* **05 · Generating CelebA and CIFAR images**, where σ² decides how faces look.
+#
+# **Sources.** Alemi et al. (2018), *Fixing a broken ELBO*. Bowman et al. (2016), *Generating
+# sentences from a continuous space*. Burda et al. (2016), *Importance weighted autoencoders*. Chen
+# et al. (2018), *Isolating sources of disentanglement in variational autoencoders*. Fu et al.
+# (2019), *Cyclical annealing schedule*. Higgins et al. (2017), *β-VAE*. Kim and Mnih (2018),
+# *Disentangling by factorising*. Kingma et al. (2016), *Improved variational inference with inverse
+# autoregressive flow*.
+#
+# Locatello et al. (2019), *Challenging common assumptions in the unsupervised learning of
+# disentangled representations*. Lucas et al. (2019), *Don't blame the ELBO!* Rolínek et al. (2019),
+# *Variational autoencoders pursue PCA directions (by accident)*. Rybkin et al. (2021), *Simple and
+# effective VAE training with calibrated decoders*.

@@ -7,8 +7,10 @@ import torch
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from course_lib.distributions import gaussian, kl_full_normal, kl_normal, log_normal
-from course_lib.exact import LinearGaussian
+from course_lib.errors import CourseError
+from course_lib.exact import LinearGaussian, LinearVAE, with_spectrum
 from course_lib.exercises import EXERCISES
+from course_lib.losses import elbo, elbo_terms
 
 
 @pytest.fixture
@@ -122,3 +124,33 @@ def test_the_importance_weighted_bound_rises_from_the_elbo_to_the_evidence(model
     assert ((means[0] - elbo).abs() < 4.5 * errors[0]).all()
     assert ((means[-1] - evidence).abs() < 4.5 * errors[-1] + 0.01).all()
     assert all((mean < evidence + 4.5 * e).all() for mean, e in zip(means, errors, strict=True))
+
+
+def test_with_spectrum_has_the_eigenvalues_asked_for():
+    """Catches W = U √λ, which adds the noise σ² on top, and directions that are not orthogonal."""
+    wanted = torch.tensor([8.0, 2.0, 0.5], dtype=torch.float64)
+    model = with_spectrum(wanted, data_dim=5, sigma=0.3, generator=torch.Generator().manual_seed(0))
+    found = torch.linalg.eigvalsh(model.covariance()).flip(0)
+    assert torch.allclose(found, torch.cat([wanted, torch.full((2,), 0.09).double()]))
+    with pytest.raises(CourseError):
+        with_spectrum(wanted, data_dim=5, sigma=0.8)
+
+
+def test_linear_vae_reaches_the_evidence_at_the_exact_posterior():
+    """Catches an encoder whose spread depends on x, log s for log s², or a decoder of another σ."""
+    exact = with_spectrum(
+        torch.tensor([4.0, 1.0]), data_dim=3, sigma=0.5, generator=torch.Generator().manual_seed(1)
+    )
+    x = exact.sample(50, generator=torch.Generator().manual_seed(2))[1]
+    mean, cov = exact.posterior(x)  # diagonal, since the columns of W are orthogonal
+    vae = LinearVAE(2, data_dim=3, sigma=0.5).requires_grad_(False)
+    vae.encoder.weight.copy_(exact.posterior(torch.eye(3))[0].T)
+    vae.encoder.bias.zero_()
+    vae.log_var.copy_(cov.diagonal().log())
+    vae.decoder.weight.copy_(exact.W)
+    vae.decoder.bias.zero_()
+    assert torch.allclose(vae.encode(x).mean, mean, atol=1e-5)
+    torch.manual_seed(3)
+    estimates = torch.stack([elbo(elbo_terms(vae, x)).mean() for _ in range(400)])
+    error = 4 * estimates.std() / 20
+    assert abs(estimates.mean() - exact.log_evidence(x).mean()) < error < 0.1
