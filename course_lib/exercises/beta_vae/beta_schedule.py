@@ -13,45 +13,63 @@ from course_lib.exercises.records import is_array, plain
 from course_lib.exercises.spec import Case, Exercise, Mistake
 
 
+def _constant(n: int, m: int) -> list[tuple[str, int, int]]:
+    """What is special, step and total, for a total of n or of m steps."""
+    return [
+        ("the first step", 0, n),
+        ("in the middle", m // 2, m),
+        ("after the end", n + 7, n),
+    ]
+
+
+def _linear(n: int, m: int) -> list[tuple[str, int, int]]:
+    return [
+        ("the first step", 0, n),
+        ("the second step", 1, m),
+        ("after three eighths", 3 * n // 8, n),
+        ("after nine tenths", 9 * m // 10, m),
+        ("the last step before the end", n - 1, n),
+        ("the end", n, n),
+        ("after the end", m + m // 3, m),
+    ]
+
+
+def _cyclic(n: int, m: int) -> list[tuple[str, int, int]]:
+    return [
+        ("the first step", 0, n),
+        ("the second step", 1, n),
+        ("a quarter of the first cycle", n // 16 + (n % 16 > 0), n),
+        ("half of the first cycle", n // 8, n),
+        ("three quarters of the first cycle", 3 * n // 16, n),
+        ("the last step of the first cycle", n // 4 - 1, n),
+        ("the second cycle begins", n // 4, n),
+        ("the second cycle rises", n // 4 + n // 20, n),
+        ("the third cycle begins", m // 2, m),
+        ("a cycle with a broken number of steps", 8 * m // 10, m),
+        ("the last cycle stays", n - n // 20, n),
+        ("the last step before the end", n - 1, n),
+        ("the end", n, n),
+        ("after the end", n + n // 20, n),
+    ]
+
+
 def cases(seed: int) -> list[Case]:
     g = torch.Generator().manual_seed(seed)
 
-    def pick(*choices: int) -> int:
+    def pick(*choices: float) -> float:
         return choices[int(torch.randint(len(choices), (), generator=g))]
 
-    def at(about: str, kind: str, step: int, *, total: int, top: float) -> Case:
-        args = {"step": step, "total": total, "kind": kind, "beta_max": top}
-        return Case(f"{kind}, {about}", args)
-
-    # Cycles of a whole, even number of steps; and of 2½ or 12½.
-    a, top = {"total": 8 * pick(5, 10, 20, 40)}, {"top": pick(3, 4, 5, 6)}
-    b, low = {"total": pick(10, 50)}, {"top": pick(2, 3, 4) / 8}
-    n, m = a["total"], b["total"]
+    # Cycles of a whole, even number of steps and a large β; of 2½ or 12½ steps and a small β.
+    n, m = 8 * pick(5, 10, 20, 40), pick(10, 50)
+    tops = {n: pick(3, 4, 5, 6), m: pick(0.25, 0.375, 0.5)}
+    kinds = {"constant": _constant, "linear": _linear, "cyclic": _cyclic}
     return [
-        at("the first step", "constant", 0, **a, **top),
-        at("in the middle", "constant", m // 2, **b, **low),
-        at("after the end", "constant", n + 7, **a, **top),
-        at("the first step", "linear", 0, **a, **top),
-        at("the second step", "linear", 1, **b, **low),
-        at("after three eighths", "linear", 3 * n // 8, **a, **top),
-        at("after nine tenths", "linear", 9 * m // 10, **b, **low),
-        at("the last step before the end", "linear", n - 1, **a, **top),
-        at("the end", "linear", n, **a, **top),
-        at("after the end", "linear", m + m // 3, **b, **low),
-        at("the first step", "cyclic", 0, **a, **top),
-        at("the second step", "cyclic", 1, **a, **top),
-        at("a quarter of the first cycle", "cyclic", n // 16 + (n % 16 > 0), **a, **top),
-        at("half of the first cycle", "cyclic", n // 8, **a, **top),
-        at("three quarters of the first cycle", "cyclic", 3 * n // 16, **a, **top),
-        at("the last step of the first cycle", "cyclic", n // 4 - 1, **a, **top),
-        at("the second cycle begins", "cyclic", n // 4, **a, **top),
-        at("the second cycle rises", "cyclic", n // 4 + n // 20, **a, **top),
-        at("the third cycle begins", "cyclic", m // 2, **b, **low),
-        at("a cycle with a broken number of steps", "cyclic", 8 * m // 10, **b, **low),
-        at("the last cycle stays", "cyclic", n - n // 20, **a, **top),
-        at("the last step before the end", "cyclic", n - 1, **a, **top),
-        at("the end", "cyclic", n, **a, **top),
-        at("after the end", "cyclic", n + n // 20, **a, **top),
+        Case(
+            f"{kind}, {about}",
+            {"step": step, "total": total, "kind": kind, "beta_max": tops[total]},
+        )
+        for kind, steps in kinds.items()
+        for about, step, total in steps(n, m)
     ]
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from course_lib.exercises.beta_vae.floors import FLOORS
+from course_lib.exercises.observers import level, outline
 from course_lib.exercises.spec import Case, Exercise
-from course_lib.exercises.variational_autoencoder.observe import level, outline
 
 RESULT, GRADIENT = "result", "gradient with respect to kl_per_dim"
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from course_lib.exercises.beta_vae.distortions import DISTORTIONS
 from course_lib.exercises.beta_vae.rates import RATES
 from course_lib.exercises.beta_vae.terms import cross_entropy, kl_terms, pair_of
+from course_lib.exercises.observers import outline, reach_hints, reached
 from course_lib.exercises.spec import Case, Exercise, Mistake
-from course_lib.exercises.variational_autoencoder.observe import outline, reach_hints, reached
 
 KIND = "kind of the result"
 
