@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,7 @@ def in_cells(z: Tensor, n_bins: int, generator: torch.Generator) -> Tensor:
     return torch.where((z == low) | (z == high), z, moved)
 
 
+@functools.lru_cache(maxsize=64)
 def cases(seed: int) -> list[Case]:
     g = torch.Generator().manual_seed(seed)
 
