@@ -82,7 +82,7 @@ def test_metrics_that_are_not_there_say_which_are(tmp_path):
     """Catches a bare FileNotFoundError."""
     checkpoints.write_json(tmp_path / "metrics" / "one.json", {"a": 1})
     assert checkpoints.metrics("one", folder=tmp_path) == {"a": 1}
-    with pytest.raises(CourseError, match="no 'two' .* one"):
+    with pytest.raises(CourseError, match=r"no 'two' .* one"):
         checkpoints.metrics("two", folder=tmp_path)
 
 
@@ -109,7 +109,7 @@ def test_committed_checkpoints_load_and_tell_where_they_come_from(name):
     told = {"name", "data", "source", "seed", "date", "seconds", "torch", "training", "test"}
     assert told <= card.keys()
     text = json.dumps(card)
-    assert not re.search(r'(?<![\w.])/(root|home|work|tmp|Users)\b', text), text
+    assert not re.search(r"(?<![\w.])/(root|home|work|tmp|Users)\b", text), text
     path = checkpoints.DATA / "checkpoints" / f"{name}.safetensors"
     assert hashlib.sha256(path.read_bytes()).hexdigest() == card["sha256"]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -58,3 +61,38 @@ class TinyAutoencoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """decode(encode(x))."""
         return self.decode(self.encode(x))
+
+
+def outline(value: Any) -> str:
+    """Kind and shape of a result in words."""
+    if value is None:
+        return "nothing"
+    kind = "tensor" if isinstance(value, Tensor) else type(value).__name__
+    return f"{kind} of shape {tuple(value.shape)}" if hasattr(value, "shape") else kind
+
+
+def level(value: Any) -> float | None:
+    """The mean of all numbers of a result of the wrong shape: a clue to how it came about."""
+    return float(value.detach().double().mean()) if isinstance(value, Tensor) else None
+
+
+def reached(candidate: Callable, args: dict[str, Any], names: tuple[str, ...]) -> dict[str, bool]:
+    """Whether the sum of the candidate's result has a gradient with respect to each of these."""
+    own = {k: v.clone().requires_grad_(k in names) for k, v in args.items()}
+    try:
+        total = candidate(*own.values()).sum()
+        inputs = [own[name] for name in names]
+        gradients = torch.autograd.grad(total, inputs, allow_unused=True)
+    except (RuntimeError, AttributeError):  # no graph, or a result that is no tensor
+        gradients = [None] * len(names)
+    found = zip(names, gradients, strict=True)
+    return {f"gradients reach {name}": gradient is not None for name, gradient in found}
+
+
+def reach_hints(*names: str) -> dict[str, str]:
+    """What to say where no gradient reaches one of these."""
+    return {
+        f"gradients reach {name}": f"The values are right, but no gradient reaches `{name}`, so "
+        "nothing can be trained by it. Leave out `.detach()`, `.item()`, `no_grad` and numpy."
+        for name in names
+    }

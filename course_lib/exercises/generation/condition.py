@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.exercises.generation.wrong_conditions import MISTAKES
+from course_lib.exercises.observers import level, outline, reach_hints
 from course_lib.exercises.spec import Case, Exercise
-from course_lib.exercises.variational_autoencoder.observe import level, outline, reach_hints
 
 NEW = "the result is a tensor of its own"
 TO_Z, TO_EMBEDDING = "gradients reach z", "gradients reach the embedding"

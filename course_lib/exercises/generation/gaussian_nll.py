@@ -8,13 +8,8 @@ from typing import Any
 import torch
 
 from course_lib.exercises.generation.wrong_likelihoods import MISTAKES
+from course_lib.exercises.observers import level, outline, reach_hints, reached
 from course_lib.exercises.spec import Case, Exercise
-from course_lib.exercises.variational_autoencoder.observe import (
-    level,
-    outline,
-    reach_hints,
-    reached,
-)
 
 AT_MEAN = "value where x is the mean"
 ERROR = "what the error adds"

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from course_lib.exercises.generation.wrong_reports import MISTAKES
+from course_lib.exercises.observers import outline
 from course_lib.exercises.spec import Case, Exercise
-from course_lib.exercises.variational_autoencoder.observe import outline
 
 KIND, NAMES = "kind of the result", "groups"
 COLUMNS = ("mean of each group", "lower end of each interval", "upper end of each interval")

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from course_lib.exercises.generation.wrong_neighbours import MISTAKES
+from course_lib.exercises.observers import outline
 from course_lib.exercises.spec import Case, Exercise
-from course_lib.exercises.variational_autoencoder.observe import outline
 
 KIND, WHOLE = "kind of the result", "indices are whole numbers"
 

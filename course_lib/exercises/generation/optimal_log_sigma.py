@@ -9,13 +9,8 @@ from typing import Any
 import torch
 
 from course_lib.exercises.generation.wrong_sigmas import MISTAKES
+from course_lib.exercises.observers import level, outline, reach_hints, reached
 from course_lib.exercises.spec import Case, Exercise
-from course_lib.exercises.variational_autoencoder.observe import (
-    level,
-    outline,
-    reach_hints,
-    reached,
-)
 
 
 def cases(seed: int) -> list[Case]:

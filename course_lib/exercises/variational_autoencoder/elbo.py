@@ -8,18 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course_lib.exercises.observers import level, outline, reach_hints, reached
 from course_lib.exercises.spec import Case, Exercise, Mistake
 from course_lib.exercises.variational_autoencoder.elbo_likelihoods import (
     LIKELIHOODS,
     elbo_with,
     kl_terms,
     log_lik,
-)
-from course_lib.exercises.variational_autoencoder.observe import (
-    level,
-    outline,
-    reach_hints,
-    reached,
 )
 
 LIKELIHOOD = "log-likelihood in it"

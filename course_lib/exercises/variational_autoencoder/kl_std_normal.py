@@ -7,11 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from course_lib.exercises.observers import reach_hints
 from course_lib.exercises.spec import Case, Exercise, Mistake
-from course_lib.exercises.variational_autoencoder.observe import (
-    observe_result_and_reach,
-    reach_hints,
-)
+from course_lib.exercises.variational_autoencoder.observe import observe_result_and_reach
 
 
 def cases(seed: int) -> list[Case]:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.exercises.observers import seeded
+from course_lib.exercises.observers import level, outline, reached, seeded
 
 FROM_GENERATOR = "all noise comes from the generator"
 OTHER_NOISE = "another generator gives another result"
@@ -24,41 +24,6 @@ NOISE_HINTS = {
     OTHER_NOISE: "A generator with another seed gives the same result: draw the noise from the "
     "`generator` that is handed in, and never set its seed yourself.",
 }
-
-
-def outline(value: Any) -> str:
-    """Kind and shape of a result in words."""
-    if value is None:
-        return "nothing"
-    kind = "tensor" if isinstance(value, Tensor) else type(value).__name__
-    return f"{kind} of shape {tuple(value.shape)}" if hasattr(value, "shape") else kind
-
-
-def level(value: Any) -> float | None:
-    """The mean of all numbers of a result of the wrong shape: a clue to how it came about."""
-    return float(value.detach().double().mean()) if isinstance(value, Tensor) else None
-
-
-def reached(candidate: Callable, args: dict[str, Any], names: tuple[str, ...]) -> dict[str, bool]:
-    """Whether the sum of the candidate's result has a gradient with respect to each of these."""
-    own = {k: v.clone().requires_grad_(k in names) for k, v in args.items()}
-    try:
-        total = candidate(*own.values()).sum()
-        inputs = [own[name] for name in names]
-        gradients = torch.autograd.grad(total, inputs, allow_unused=True)
-    except (RuntimeError, AttributeError):  # no graph, or a result that is no tensor
-        gradients = [None] * len(names)
-    found = zip(names, gradients, strict=True)
-    return {f"gradients reach {name}": gradient is not None for name, gradient in found}
-
-
-def reach_hints(*names: str) -> dict[str, str]:
-    """What to say where no gradient reaches one of these."""
-    return {
-        f"gradients reach {name}": f"The values are right, but no gradient reaches `{name}`, so "
-        "nothing can be trained by it. Leave out `.detach()`, `.item()`, `no_grad` and numpy."
-        for name in names
-    }
 
 
 def observe_result_and_reach(candidate: Callable, case: Any) -> dict[str, Any]:

@@ -8,13 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.exercises.observers import seeded
+from course_lib.exercises.observers import level, outline, seeded
 from course_lib.exercises.variational_autoencoder.observe import (
     FROM_GENERATOR,
     NOISE_HINTS,
-    level,
     noise_of,
-    outline,
 )
 
 # (S, d) to (S,); the text is what a card shows.

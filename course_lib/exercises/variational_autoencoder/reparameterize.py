@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib.exercises.observers import outline
 from course_lib.exercises.spec import Case, Exercise, Mistake
-from course_lib.exercises.variational_autoencoder.observe import outline
 
 NO_OTHER_NOISE = "the noise is eps alone"
 SAME_TYPE = "float32 in, float32 out"
