@@ -65,23 +65,21 @@ def fit(
     caller stops earlier: then it keeps its last).
     The same seed gives the same weights on the same machine, whatever the caller draws in between.
     """
-    _refuse_bad_input(images, valid, patience=patience, sizes=(epochs, batch_size))
-    _refuse_bad_labels(images, labels)
-    if valid is not None:
-        _refuse_bad_labels(valid, valid_labels)
+    _refuse_bad_data(images, labels, what="images")
+    _refuse_bad_data(images if valid is None else valid, valid_labels, what="valid")
+    _refuse_bad_sizes(epochs, batch_size, patience=patience, valid=valid)
     device = device or best_device()
     model.to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=device.type != "mps")
     steps = -(-len(images) // batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, lr, total_steps=max(2, epochs * steps)
-    )
+    total = max(2, epochs * steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=total)
     shuffle = torch.Generator().manual_seed(seed)
     best, start, step = _Best(patience), time.perf_counter(), 0
     for epoch in range(1, epochs + 1):
         model.train()
         for batch in torch.randperm(len(images), generator=shuffle).split(batch_size):
-            data = _batch(images[batch], None if labels is None else labels[batch], device)
+            data = _batch(images, labels, index=batch, device=device)
             with _own_noise(seed, step, device):
                 loss, terms = objective(model, *data)
             optimizer.zero_grad()
@@ -110,12 +108,12 @@ def evaluate(
     batch_size: int = 1000,
 ) -> dict[str, float]:
     """Mean of the loss and of its terms over all images, without training. Nats per image."""
-    _refuse_bad_labels(images, labels)
+    _refuse_bad_data(images, labels, what="images")
     was_training, device = model.training, next(model.parameters()).device
     model.eval()
     sums: dict[str, float] = {}
     for i, batch in enumerate(torch.arange(len(images)).split(batch_size)):
-        data = _batch(images[batch], None if labels is None else labels[batch], device)
+        data = _batch(images, labels, index=batch, device=device)
         with _own_noise(seed, i, device):
             loss, terms = objective(model, *data)
         for name, value in {"loss": loss.item(), **_means(terms)}.items():
@@ -125,11 +123,11 @@ def evaluate(
 
 
 def _batch(
-    images: Tensor, labels: Tensor | None, device: torch.device
-) -> tuple[Tensor] | tuple[Tensor, Tensor]:
-    """What an objective gets after the model."""
-    x = to_float(images, device)
-    return (x,) if labels is None else (x, labels.to(device))
+    images: Tensor, labels: Tensor | None, *, index: Tensor, device: torch.device
+) -> tuple[Tensor, ...]:
+    """What an objective gets after the model: x, and y where there are labels."""
+    x = to_float(images[index], device)
+    return (x,) if labels is None else (x, labels[index].to(device))
 
 
 def _means(terms: tuple) -> dict[str, float]:
@@ -166,20 +164,18 @@ class _Best:
             model.load_state_dict(self.weights)
 
 
-def _refuse_bad_labels(images: Tensor, labels: Tensor | None) -> None:
+def _refuse_bad_data(images: Tensor, labels: Tensor | None, *, what: str) -> None:
+    if images.dtype != torch.uint8:
+        raise CourseError(f"{what}: fit wants uint8, got {images.dtype}: pass the data as loaded")
+    if len(images) == 0:
+        raise CourseError(f"{what}: fit got no images")
     if labels is not None and len(labels) != len(images):
-        raise CourseError(f"labels: {len(labels)} for {len(images)} images")
+        raise CourseError(f"{what}: there are {len(images)} of them, and {len(labels)} labels")
 
 
-def _refuse_bad_input(
-    images: Tensor, valid: Tensor | None, *, patience: int | None, sizes: tuple[int, int]
+def _refuse_bad_sizes(
+    epochs: int, batch_size: int, *, patience: int | None, valid: Tensor | None
 ) -> None:
-    for name, data in {"images": images, "valid": images if valid is None else valid}.items():
-        if data.dtype != torch.uint8:
-            raise CourseError(f"{name}: fit wants uint8, got {data.dtype}: pass the data as loaded")
-        if len(data) == 0:
-            raise CourseError(f"{name}: fit got no images")
-    epochs, batch_size = sizes
     if epochs < 0 or batch_size < 1:
         raise CourseError(f"epochs={epochs}, batch_size={batch_size}: at least 0 and 1")
     if patience is not None and valid is None:
