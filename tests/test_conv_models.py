@@ -6,8 +6,15 @@ from torch import nn
 from torch.distributions import Bernoulli, Normal
 
 from course_lib.errors import CourseError
-from course_lib.losses import autoencoder_objective, optimal_sigma_objective, vae_objective
+from course_lib.losses import (
+    autoencoder_objective,
+    elbo_terms,
+    optimal_log_sigma,
+    optimal_sigma_objective,
+    vae_objective,
+)
 from course_lib.models import ConvAutoencoder, ConvVAE
+from course_lib.models.settle import settle
 
 KINDS = [
     pytest.param(lambda **o: ConvAutoencoder(6, **o), id="AE"),
@@ -167,3 +174,58 @@ def test_sizes_that_do_not_work_are_refused(kind, options, words):
     """Catches an error from deep inside a layer, or a picture smaller than the image."""
     with pytest.raises(CourseError, match=words):
         kind(**{"latent_dim": 4, **options})
+
+
+@pytest.fixture
+def odd_vae():
+    """A VAE whose codes lie far from the prior, and 600 images."""
+    vae = ConvVAE(5, size=16, channels=1, log_sigma=0.0).eval()
+    with torch.no_grad():
+        vae.mu.weight.mul_(20)
+        vae.mu.bias.copy_(torch.tensor([4.0, -3, 0, 1, 2]))
+        vae.log_var[-1].bias.copy_(torch.tensor([0.0, -2, 1, -4, 0.5]))
+    return vae, torch.randint(0, 256, (600, 1, 16, 16), dtype=torch.uint8)
+
+
+@torch.no_grad()
+def test_settling_moves_the_codes_and_no_image(odd_vae):
+    """Catches a decoder that is not moved with the encoder, or log σ for log σ²."""
+    vae, images = odd_vae
+    x = images.float() / 255
+    q_z, eps = vae.encode(x), torch.randn(600, 5)
+    before = vae.decode(q_z.mean + q_z.stddev * eps).mean
+    settle(vae, images)
+    q_z = vae.encode(x)
+    torch.testing.assert_close(vae.decode(q_z.mean + q_z.stddev * eps).mean, before)
+    second = (q_z.mean**2 + q_z.variance).mean(0)
+    torch.testing.assert_close(q_z.mean.mean(0), torch.zeros(5), atol=1e-4, rtol=0)
+    torch.testing.assert_close(second, torch.ones(5), atol=1e-4, rtol=0)
+
+
+@torch.no_grad()
+def test_settling_makes_the_kl_least(odd_vae):
+    """Catches a map that is not the best one: nudges from it must cost nats."""
+    vae, images = odd_vae
+    x = images.float() / 255
+    settle(vae, images)
+    least = elbo_terms(vae, x).kl.mean()
+    nudges = [(0.1, 1.0), (-0.1, 1.0), (0.0, 1.1), (0.0, 0.9)]
+    for mean, scale in nudges:
+        vae.rescale_code(torch.full((5,), mean), torch.full((5,), scale))
+        assert elbo_terms(vae, x).kl.mean() > least
+        vae.rescale_code(torch.full((5,), -mean / scale), torch.full((5,), 1 / scale))
+    torch.testing.assert_close(elbo_terms(vae, x).kl.mean(), least)
+
+
+@torch.no_grad()
+def test_settling_sets_sigma_only_where_it_is_asked_to(odd_vae):
+    """Catches σ = 1 overwritten, σ² for σ, and random numbers taken from the caller."""
+    vae, images = odd_vae
+    state = torch.get_rng_state()
+    settle(vae, images, sigma=False)
+    assert vae.log_sigma == 0.0
+    settle(vae, images)
+    assert torch.equal(torch.get_rng_state(), state)
+    x = images.float() / 255
+    expected = optimal_log_sigma(x, vae.decode(vae.encode(x).sample()).mean)
+    assert vae.log_sigma == pytest.approx(expected.item(), abs=0.01)

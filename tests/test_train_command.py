@@ -26,7 +26,7 @@ def few_images(monkeypatch, tmp_path):
     monkeypatch.setattr(datasets, "load", cut)
 
 
-@pytest.mark.parametrize("name", ["table1", "classifier", "cvae", "ddpm"])
+@pytest.mark.parametrize("name", ["table1", "faces", "classifier", "cvae", "ddpm"])
 def test_a_recipe_runs(name, few_images, monkeypatch, tmp_path, capsys):
     """Catches a recipe that no longer runs, and a checkpoint that does not load again."""
     recipe = importlib.import_module(f"course_lib.recipes.{name}")

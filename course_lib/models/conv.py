@@ -100,6 +100,16 @@ class ConvVAE(nn.Module):
             return Bernoulli(logits=logits, validate_args=False)
         return Normal(torch.sigmoid(logits), torch.exp(self.log_sigma), validate_args=False)
 
+    @torch.no_grad()
+    def rescale_code(self, mean: Tensor, scale: Tensor) -> None:
+        """Rename the codes, z' = (z − mean)/scale, (d,) each: the same images, another KL."""
+        self.mu.weight.div_(scale[:, None])
+        self.mu.bias.sub_(mean).div_(scale)
+        self.log_var[-1].bias.sub_(2 * torch.log(scale))
+        first = self.decoder[0]
+        first.bias.add_(first.weight @ mean)
+        first.weight.mul_(scale)
+
 
 def _features(channels: int, width: int, hidden: int) -> nn.Sequential:
     """(B, C, S, S) to (B, width, S/8, S/8)."""
