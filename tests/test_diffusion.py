@@ -17,7 +17,7 @@ SPREAD = 0.3  # standard deviation of the data, whose mean is 0 in [−1, 1]
 
 
 class Ideal(nn.Module):
-    """E[ε | x_t] for x ~ N(0, SPREAD²): √(1−ᾱ) x_t / (ᾱ SPREAD² + 1 − ᾱ)."""
+    """E[v | x_t] for x ~ N(0, SPREAD²): √(ᾱ(1−ᾱ)) (1 − SPREAD²) x_t / (ᾱ SPREAD² + 1 − ᾱ)."""
 
     def __init__(self):
         super().__init__()
@@ -26,11 +26,11 @@ class Ideal(nn.Module):
     def forward(self, x_t, t, y):
         self.calls.append((t[0].item(), y.clone()))
         left = noise_schedule()[t][:, None, None, None]
-        return (1 - left).sqrt() * x_t / (left * SPREAD**2 + 1 - left)
+        return (left * (1 - left)).sqrt() * (1 - SPREAD**2) * x_t / (left * SPREAD**2 + 1 - left)
 
 
 class Silent(nn.Module):
-    """Predicts no noise at all."""
+    """Predicts nothing."""
 
     def forward(self, x_t, t, y):
         return torch.zeros_like(x_t)
@@ -67,10 +67,11 @@ def test_the_objective_is_the_error_that_theory_gives():
     x, y = gaussian_images(20_000), torch.zeros(20_000).long()
     torch.manual_seed(0)
     _, silent = diffusion_objective(Silent(), x, y)
-    assert abs(silent.squared_error.mean() - 16) < 0.2  # E‖ε‖² of 16 pixels
-    _, ideal = diffusion_objective(Ideal(), x, y)
     left = noise_schedule()
-    expected = 16 * (left * SPREAD**2 / (left * SPREAD**2 + 1 - left)).mean()
+    expected = 16 * (left + (1 - left) * SPREAD**2).mean()  # E‖v‖² of 16 pixels
+    assert abs(silent.squared_error.mean() / expected - 1) < 0.03
+    _, ideal = diffusion_objective(Ideal(), x, y)
+    expected = 16 * (SPREAD**2 / (left * SPREAD**2 + 1 - left)).mean()
     error = ideal.squared_error.std() / math.sqrt(len(x))
     assert abs(ideal.squared_error.mean() - expected) < 5 * error
 

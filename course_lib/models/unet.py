@@ -1,4 +1,4 @@
-"""A small U-Net that predicts the noise in an image, for diffusion."""
+"""A small U-Net that tells image from noise, for diffusion."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Attention(nn.Module):
 
 
 class UNet(nn.Module):
-    """ε̂(x_t, t, y): down to a quarter of the side and back, with skips; 1.2 M parameters.
+    """v̂(x_t, t, y): down to a quarter of the side and back, with skips; 1.4 M parameters.
 
     The first step turns blocks of 2 × 2 pixels into channels, so no convolution works at the full
     size: a fourth of the time on a CPU. Source: Ho et al. (2020), appendix B, much smaller.

@@ -41,4 +41,4 @@ def run(out: Path) -> None:
         test={"squared_error": round(test["squared_error"], 2)},
     )  # fmt: skip
     checkpoints.save(model, name, card=card, folder=out)
-    print(f"{name}: squared error of the noise {test['squared_error']:.1f}, {seconds:.0f} s")
+    print(f"{name}: squared error {test['squared_error']:.1f}, {seconds:.0f} s")
