@@ -69,6 +69,20 @@ def test_train_and_test_folders(tmp_path, kind, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_the_first_images_are_a_fair_sample(tmp_path):
+    """Catches splits that stay sorted by class, so that a prefix of them holds one class only."""
+    members = {**classes(prefix="train/", n=40), **classes(prefix="test/", n=40)}
+    datasets.import_images(pack(tmp_path / "p.zip", members), "cifar10")
+    data = datasets.load("cifar10")
+    for split in (data.train, data.test):
+        counts = split.labels[:30].bincount()
+        assert sorted(counts[counts > 0].tolist())[0] >= 4
+        assert colours_fit(split, data.label_names)
+    again = datasets.import_images(tmp_path / "p.zip", "cifar10")
+    assert again
+    assert torch.equal(datasets.load("cifar10").train.labels, data.train.labels)
+
+
 def test_class_folders_alone(tmp_path, capsys):
     """Catches a test set that overlaps the training set, and a split that nobody mentions."""
     members = {f"my/{k}".replace("truck", "Zebra"): v for k, v in classes(n=8).items()}

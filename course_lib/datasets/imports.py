@@ -91,9 +91,14 @@ def _labels(spec: Spec, classes: list[str]) -> tuple[tuple[str, ...], torch.Tens
 
 
 def _splits(whole: Split, keys: list[str], files: Files) -> dict[str, Split]:
-    """Images outside train, test and valid folders train; a test split there is always."""
+    """Images outside train, test and valid folders train; a test split there is always.
+
+    Folders come class by class. Each split is shuffled, always in the same way, so that its first
+    images are a fair sample, as in the official files.
+    """
     keys = [key or "train" for key in keys]
-    where = {key: [i for i, k in enumerate(keys) if k == key] for key in set(keys)}
+    order = torch.randperm(len(keys), generator=torch.Generator().manual_seed(0)).tolist()
+    where = {key: [i for i in order if keys[i] == key] for key in dict.fromkeys(keys)}
     splits = {key: whole.take(torch.tensor(index)) for key, index in where.items()}
     if len(splits.get("train", ())) < 2:
         raise CourseError(f"{files.path} holds fewer than two training images")
