@@ -234,15 +234,19 @@ decoded = {f"AE {n}, N(0, I)": image_of(aes[n], prior[n]) for n in sizes}
 decoded |= {f"AE {n}, Gaussian": image_of(aes[n], gaussian_codes(fitted[n], len(x_test))) for n in sizes}
 decoded["AE 128, mixture"] = image_of(aes[128], drawn)
 decoded |= {f"VAE {n}, N(0, I)": image_of(vaes[n], prior[n]) for n in sizes}
+q_fit = vaes[128].encode(x_fit)
+drawn_codes = q_fit.mean + q_fit.stddev * torch.randn(q_fit.mean.shape, generator=rng)  # z ~ q(z|x)
+decoded["VAE 128, Gaussian"] = image_of(vaes[128], gaussian_codes(drawn_codes, len(x_test)))
 
 # %%
-fig, ax = plt.subplots(figsize=(11, 9.2))
+fig, ax = plt.subplots(figsize=(11, 10))
 plots.image_rows({name: x[:12] for name, x in decoded.items()}, ax)
 plt.show()
 
 # %% [markdown]
 # **Figure 3.** Decoded random codes. Note the first three rows, the strawman, and the rows below: with
-# a density fitted to its codes the same decoder draws faces. Section 5.2 puts numbers on these rows.
+# a density fitted to its codes the same decoder draws faces. The last row does the same for a VAE: its
+# codes were asked to be N(0, I) all together, and never quite are. Section 5.2 puts numbers on the rows.
 #
 # How did training go? The cards keep the curves.
 
@@ -476,8 +480,9 @@ for name, value in ruler.items():
 
 # %% [markdown]
 # The first line is the floor; no generator can be expected below it. Find the strawman of Figure 3,
-# and what a density fitted to the same codes does to its number. Whether the VAE beats the
-# autoencoder with its mixture is for your printout to say: the two are close relatives.
+# and what a density fitted to the same codes does to its number. Then compare the VAE with itself: the
+# prior is what it promises to match, and a Gaussian with the covariance of its codes tells how far it
+# has kept the promise. After that step AE and VAE are close relatives.
 #
 # Now three VAEs with n = 128, the same layers and the same training, which differ in nothing but the
 # likelihood: cross-entropy, Gaussian with σ = 1, Gaussian with the optimal σ.
@@ -563,7 +568,7 @@ attribute_vector = check("attribute_vector", attribute_vector)
 # %%
 vae = vaes[128]
 z_train, flags = code_of(vae, x_fit), faces.train.factors[: len(x_fit)]  # (N, d), (N, A)
-wanted = ["Eyeglasses", "Smiling", "Mustache", "Blond_Hair", "Pale_Skin", "Mouth_Slightly_Open"]
+wanted = ["Blond_Hair", "Pale_Skin", "Bald", "Eyeglasses", "Black_Hair", "Mustache"]
 flags_test = faces.test.factors[: len(x_test)]
 counts = zip(flags.sum(0), (1 - flags).sum(0), flags_test.sum(0), (1 - flags_test).sum(0))
 both = [name for name, known in zip(faces.factor_names, counts) if min(known) > 1]
@@ -579,8 +584,9 @@ for name, i in column.items():
 # %% [markdown]
 # A strength of 1 moves a face by the whole distance between the two means. We add twice that.
 #
-# **Prediction.** On cartoon faces all attributes were drawn independently. On photographs they were
-# not. What will the arrow of a moustache do to a face of CelebA, besides the moustache?
+# **Prediction.** Look at the reconstructions in Figure 6 again. Which of these attributes can an arrow
+# add, and which can it not? On photographs attributes go together: what would the arrow of a moustache
+# do to a face of CelebA, besides the moustache?
 #
 # ✎ *Double-click here and write your answer:*
 
@@ -602,37 +608,45 @@ plt.show()
 
 # %% [markdown]
 # **Figure 7.** Faces without an attribute, as the VAE rebuilds them, and below with twice the unit of
-# its vector added. Note what else changes. Does the arrow move only what it is named after?
+# its vector added. Note what else changes, and what does not change at all: where the reconstructions
+# do not show a thing, the code does not hold it, and no arrow can add it.
 #
-# The eye is kind to such pictures. We ask probes: for each attribute a logistic regression on the
-# course features, fitted on training images. How much more likely does it find each attribute, the
-# named one and the others, after an edit than before?
+# The eye is kind to such pictures. We ask probes: for each attribute a logistic regression on small
+# copies of the images, fitted on training images. How much more likely does it find each attribute,
+# the named one and the others, after an edit than before?
 
 # %%
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-phi_fit, phi_test = features_of(judge, x_fit), features_of(judge, x_test)
-probes, right = {}, {}
+lens = PCA(min(200, len(x_fit) // 2), whiten=True, random_state=seed)
+lens.fit(F.avg_pool2d(x_fit, 4).flatten(1))
+
+
+def seen_by_probes(x: Tensor) -> Tensor:
+    """Principal components of images at 16 × 16 pixels: (N, 3, 64, 64) to (N, 200)."""
+    return torch.from_numpy(lens.transform(F.avg_pool2d(x, 4).flatten(1)))
+
+
+# %%
+probes, phi_fit, phi_test = {}, seen_by_probes(x_fit), seen_by_probes(x_test)
 for name, i in column.items():
-    probes[name] = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
-    probes[name].fit(phi_fit, flags[:, i])
-    right[name] = probes[name].score(phi_test, faces.test.factors[: len(x_test), i])
-print("probes right on test images:", ", ".join(f"{name} {share:.0%}" for name, share in right.items()))
+    probes[name] = LogisticRegression(C=0.1, max_iter=300).fit(phi_fit, flags[:, i])
+    often = max(flags_test[:, i].float().mean(), 1 - flags_test[:, i].float().mean())
+    print(f"{name:12s} probe right on {probes[name].score(phi_test, flags_test[:, i]):.1%} of test images, "
+          f"always the more frequent answer on {often:.1%}")
 
 # %%
 effect = torch.zeros(len(chosen), len(chosen))  # row: added, column: found
 for i, added in enumerate(chosen):
-    before = features_of(judge, rebuilt["VAE", 128][bare[added]])
-    after = features_of(judge, edited[added])
+    before, after = seen_by_probes(rebuilt["VAE", 128][bare[added]]), seen_by_probes(edited[added])
     for j, found in enumerate(chosen):
         gain = probes[found].predict_proba(after) - probes[found].predict_proba(before)
         effect[i, j] = gain[:, 1].mean()
-own_effect = effect.diagonal()
-others = (effect - torch.diag(own_effect)).abs().max(1).values
-for name, named, other in zip(chosen, own_effect, others):
-    print(f"+ 2 {name:20s} its own probe {named:+.2f}, the most moved of the others {other:.2f}")
+named = effect.diagonal()
+others = (effect - torch.diag(named)).abs().max(1).values
+for name, own_probe, other in zip(chosen, named, others):
+    print(f"+ 2 {name:12s} its own probe {own_probe:+.2f}, the most moved of the others {other:.2f}")
 
 # %%
 fig, ax = plt.subplots(figsize=(7.5, 5))
@@ -645,9 +659,9 @@ plt.show()
 
 # %% [markdown]
 # **Figure 8.** What each edit (row) does to each probe (column). A perfect set of directions would
-# colour the diagonal alone. Note the side effects: a mean over faces picks up whatever goes together
-# with the attribute, in the data or in a code that was never asked to keep attributes apart. A weak
-# probe hides effects as well; its share of right answers is printed above.
+# colour the diagonal alone. Some side effects are no fault: who gets blond hair loses black hair. Others
+# are: a mean over faces picks up whatever goes together with the attribute, in the data or in a code
+# that was never asked to keep attributes apart. A weak probe hides effects; how good it is stands above.
 #
 # Move several attributes of one face yourself.
 
@@ -658,8 +672,7 @@ walk
 
 # %% [markdown]
 # **Figure 9.** A test face, its reconstruction, and the face with your attributes, in units of the
-# distance between the means. Note where it breaks: beyond ±2 most faces leave what the decoder has
-# seen. Note also how little it takes to change somebody's face; section 5.7 comes back to this.
+# distance between the means. Note where it breaks: far out, faces leave what the decoder has seen. Note also how little it takes to change somebody's face; section 5.7 comes back to this.
 #
 # Between two codes there is more than one way. The straight line (lerp) passes through places where
 # the prior hardly ever samples: in d dimensions N(0, I) lives near the sphere of radius √d, and the
@@ -732,7 +745,7 @@ plt.show()
 # **Figure 10.** Two walks between codes drawn from the prior, on a straight line and on the great
 # circle. Note the middles: lerp's are plainer, closer to the mean face; slerp keeps the variety of the
 # ends. A single plain face may look *better*; a set of plain faces does not look like a set of people,
-# and the Fréchet distance judges sets.
+# and the Fréchet distance judges sets, as the printed numbers show.
 #
 # The same trade has a knob of its own. **Temperature** τ scales the prior's noise: z = τ ε. At τ = 0
 # every sample is the same face.
@@ -756,8 +769,10 @@ plt.show()
 
 # %% [markdown]
 # **Figure 11.** Left: Fréchet distance against temperature. Right: the same ten codes at each. Note
-# that plain is not close: low temperatures give flawless faces and a poor set. Published samples are
-# often drawn at τ < 1; then the temperature belongs in the caption.
+# that plain is not close: low temperatures give smooth faces and a poor set. Note also where the curve
+# is lowest. If the codes of images were spread as the prior says, it would be at τ = 1; a lowest point
+# beyond 1 says that the prior's samples are too plain, which the printed standard deviations confirm.
+# Whoever chooses τ for the picture should write it into the caption.
 #
 # ## 5.4 · Tell it the class
 #
@@ -1254,8 +1269,7 @@ ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 # %% [markdown]
-# **Figure 20.** Quality against time, at equal numbers of images and nearly equal parameters; the dotted
-# line is the floor. Note that the comparison has two axes: which model to take depends on how long one
+# **Figure 20.** Quality against time, at equal numbers of images; the dotted line is the floor. Note that the comparison has two axes: which model to take depends on how long one
 # may wait. On the committed models more steps help, each at the same price.
 
 # %%
@@ -1341,7 +1355,7 @@ for name, i in column.items():
           f"with {with_it[0]:5.1f} [{with_it[1]:.1f}, {with_it[2]:.1f}]")
 
 # %%
-def draw_report(ax: plt.Axes, reports: dict[str, dict], labels: tuple[str, str]) -> None:
+def draw_report(ax: plt.Axes, reports: dict[str, dict], labels: tuple[str, str], x_label: str) -> None:
     """Mean and interval of groups 0 and 1, one line of the chart for each report."""
     for value, (colour, shift) in enumerate([(plots.BLUE, 0.12), (plots.VERMILION, -0.12)]):
         rows = [report[value] for report in reports.values()]
@@ -1350,12 +1364,12 @@ def draw_report(ax: plt.Axes, reports: dict[str, dict], labels: tuple[str, str])
         ax.errorbar(mean, place, xerr=mean - low, fmt=plots.CLASS_MARKERS[value], capsize=4,
                     color=colour, label=labels[value])
     ax.set_yticks(range(len(reports)), reports)
-    ax.set_xlabel("squared error per image")
+    ax.set_xlabel(x_label)
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 fig, ax = plt.subplots(figsize=(9, 3.6))
-draw_report(ax, groups, ("without", "with"))
+draw_report(ax, groups, ("without", "with"), "squared error per image")
 plt.show()
 
 # %% [markdown]
@@ -1364,16 +1378,17 @@ plt.show()
 # draw, or it may have been *rare* in training. This figure cannot tell them apart; an experiment can.
 #
 # We train the same small autoencoder twice, on equally many faces at 32 × 32: with half of them, and
-# with only one in fifty, from the group. Both are tested on the same images, so we may look at the
-# *difference* of the two errors, image by image.
+# with only one in fifty, from the group. Short trainings end at different overall errors, so each
+# error is divided by the mean error of the other group under the same model. Both models are tested on
+# the same images, so we may take the *difference* of these ratios image by image.
 #
-# **Prediction.** By how many percent does the error of the rare group rise? And does the other group
-# gain, now that it fills the training set?
+# **Prediction.** If the group's error was equal to that of the others (ratio 1) when it was half of the
+# training set, what will the ratio be when it is one in fifty?
 #
 # ✎ *Double-click here and write your answer:*
 
 # %%
-scarce = chosen[0]
+scarce = "Pale_Skin" if "Pale_Skin" in chosen else chosen[0]
 has_it = faces.train.factors[:, column[scarce]] == 1
 inside, outside = has_it.nonzero()[:, 0], (~has_it).nonzero()[:, 0]
 n_group = min(2_000, len(inside), len(outside))
@@ -1396,28 +1411,27 @@ member = faces.test.factors[: len(small_test), column[scarce]]
 paid = {}
 for name, split in mixed.items():
     torch.manual_seed(seed)
-    model = models.ConvAutoencoder(64, size=32)
+    model = models.ConvAutoencoder(64, size=32, width=16)
     *_, record = steps_of(model, losses.autoencoder_objective, split, group_steps)
     model = model.cpu().eval()
     paid[name] = losses.squared_error(small_test, image_of(model, code_of(model, small_test)))
-    print(f"{name:13s} {len(split):,} faces, {record.step} steps, {record.seconds:.0f} s")
+    print(f"{name:13s} {len(split):,} faces, {record.step} steps, {record.seconds:.0f} s: "
+          f"mean error {paid[name].mean():.1f}")
 
 # %%
-both_reports = {f"{scarce}: {name}": group_report(e, member) for name, e in paid.items()}
-change = group_report(paid["one in fifty"] - paid["half"], member)
-for value, name in enumerate(("without", "with")):
-    mean, low, high = change[value]
-    part = mean / both_reports[f"{scarce}: half"][value][0]
-    print(f"{name:8s} {scarce}: error changes by {mean:+.2f} [{low:+.2f}, {high:+.2f}], {part:+.1%}")
+ratio = {name: e / e[member == 0].mean() for name, e in paid.items()}
+both_reports = {f"{scarce}: {name}": group_report(r, member) for name, r in ratio.items()}
+change = group_report(ratio["one in fifty"] - ratio["half"], member)[1]
+print(f"with {scarce}: the ratio changes by {change[0]:+.2f} [{change[1]:+.2f}, {change[2]:+.2f}]")
 fig, ax = plt.subplots(figsize=(9, 2.4))
-draw_report(ax, both_reports, ("without", "with"))
+draw_report(ax, both_reports, ("without", "with"), "error / mean error without")
 plt.show()
 
 # %% [markdown]
-# **Figure 23.** Errors of both groups when the group is half of the training set, and when it is one in
-# fifty. Note the printed change, with the interval of a paired difference: the group's faces are the
-# same, only their share in training has changed. What is rare gets drawn as something common, here
-# faces without the attribute; on real people that means erased.
+# **Figure 23.** Errors of both groups, relative to the group without, when the group is half of the
+# training set and when it is one in fifty. Note the printed change with the interval of a paired
+# difference: the group's test faces are the same, only their share in training has changed. What is rare
+# is drawn as something common. On real people that means: with somebody else's features.
 #
 # **Provenance.** Whoever publishes generated images should mark them. We try three marks: a text in the
 # PNG file, bits hidden in the lowest bit of each blue value, and a visible checkered corner.
