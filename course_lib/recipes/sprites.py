@@ -17,15 +17,15 @@ from course_lib.models import MLPVAE
 from course_lib.recipes import cards
 from course_lib.training import fit, to_float
 
-BETAS, SEEDS = (1.0, 12.0), (0, 1, 2, 3, 4)
+BETAS, SEEDS = (12.0, 1.0), (0, 1, 2, 3, 4)
 MODEL = {"latent_dim": 10, "data_dim": 1024, "hidden": 256}
-EPOCHS, BATCH, RATE = 20, 512, 3e-3
+EPOCHS, BATCH, RATE = 20, 512, 1e-2
 TRAINING = {"epochs": EPOCHS, "batch_size": BATCH, "lr": RATE, "optimizer": "Adam, one cycle"}
 DEGREES = 45.0
 
 
 def run(out: Path) -> None:
-    """Writes metrics/sprites.json and the checkpoint sprites-beta-vae: about seven minutes.
+    """Writes metrics/sprites.json and the checkpoint sprites-beta-vae: five minutes of an idle CPU.
 
     Trained on nine tenths of the grid, measured on the rest. No seed is left out of the metrics;
     the checkpoint is the one of the highest MIG, which needs the factors: images alone do not tell.
