@@ -50,6 +50,7 @@ def fit(
     epochs: int,
     batch_size: int = 256,
     lr: float = 2e-3,
+    beta2: float = 0.999,
     seed: int = 0,
     labels: Tensor | None = None,
     valid: Tensor | None = None,
@@ -62,7 +63,8 @@ def fit(
     images, valid: uint8 (N, …), in memory. With `labels`, (N,), the objective is called with
     (model, x, y), else with (model, x). With `patience`, training ends when the validation loss
     has not improved for that many epochs, and the model ends with its best weights (not where the
-    caller stops earlier: then it keeps its last).
+    caller stops earlier: then it keeps its last). beta2: Adam's memory of squared gradients; a
+    shorter one helps where gradients shrink by a lot, as those of squared errors do.
     The same seed gives the same weights on the same machine, whatever the caller draws in between.
     """
     _refuse_bad_data(images, labels, what="images")
@@ -70,7 +72,8 @@ def fit(
     _refuse_bad_sizes(epochs, batch_size, patience=patience, valid=valid)
     device = device or best_device()
     model.to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=device.type != "mps")
+    betas = (0.9, beta2)  # the schedule moves the first one, between 0.85 and 0.95
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr, betas=betas, fused=device.type != "mps")
     steps = -(-len(images) // batch_size)
     total = max(2, epochs * steps)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=total)

@@ -145,6 +145,19 @@ def test_the_same_seed_gives_the_same_weights_whatever_the_caller_draws(images):
     assert not torch.equal(runs["a"], runs["c"])
 
 
+def test_adams_memory_is_the_one_asked_for(images, monkeypatch):
+    """Catches a `beta2` that is not handed on, or that the schedule overwrites."""
+    made, adam = [], torch.optim.Adam
+
+    def spy(*args, **options):
+        made.append(adam(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(torch.optim, "Adam", spy)
+    for _ in fit(small(), losses.autoencoder_objective, images, epochs=2, beta2=0.9):
+        assert made[0].param_groups[0]["betas"][1] == 0.9
+
+
 def test_another_seed_takes_the_images_in_another_order(images):
     """Catches a shuffle that is the same whatever the seed: here nothing else is random."""
     runs = []
