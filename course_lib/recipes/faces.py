@@ -24,8 +24,14 @@ from course_lib.models.settle import settle
 from course_lib.recipes import cards
 from course_lib.training import Objective, Record, evaluate, fit, to_float
 
-EPOCHS, BATCH, RATE, SEED, WIDTH = 8, 64, 2e-3, 0, 16
-TRAINING = {"epochs": EPOCHS, "batch_size": BATCH, "lr": RATE, "optimizer": "Adam, one cycle"}
+EPOCHS, BATCH, RATE, BETA2, SEED, WIDTH = 8, 64, 8e-3, 0.99, 0, 16
+TRAINING = {
+    "epochs": EPOCHS,
+    "batch_size": BATCH,
+    "lr": RATE,
+    "beta2": BETA2,
+    "optimizer": "Adam, one cycle",
+}
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ def train_row(row: Row, data: Dataset, *, out: Path) -> dict:
     curve = _drive(
         fit(
             model, cards.in_bfloat16(row.objective), data.train.images, valid=data.valid.images,
-            epochs=EPOCHS, batch_size=BATCH, lr=RATE, seed=SEED,
+            epochs=EPOCHS, batch_size=BATCH, lr=RATE, beta2=BETA2, seed=SEED,
         ),
         title=name, steps=EPOCHS * -(-len(data.train) // BATCH),
     )  # fmt: skip
