@@ -24,7 +24,7 @@ from course_lib.metrics import psnr
 from course_lib.models import ConvAutoencoder
 from course_lib.training import best_device, to_float
 
-LATENTS, WIDTH, BATCH = 128, 112, 64
+LATENTS, WIDTH, BATCH = 128, 112, 128
 ROUNDS, STEPS = 15, 3  # of the timing
 SECONDS, SLICE = 30.0, 0.5  # of each training, and of its turns
 RATES = (1e-3, 2e-3, 4e-3)
