@@ -1207,8 +1207,14 @@ plt.show()
 # **Figure 19.** Left: ᾱ, the share of the variance that is still image. Right: three test images on
 # their way to noise. Note how long the layout survives: large shapes go last, so they come back first.
 #
-# A U-Net learns to tell the noise, ε̂(x_t, t, y), by squared error: one random t for each image. We train
-# one from scratch for a few seconds, and see that its loss falls.
+# A U-Net learns to undo it. What it predicts, by squared error and at one random t for each image, is
+# a mixture of the noise and the image, the **velocity** (Salimans and Ho, 2022)
+#
+# $$v = \sqrt{\bar\alpha_t}\,\varepsilon - \sqrt{1-\bar\alpha_t}\,x .$$
+#
+# From x_t and v both parts follow: x = √ᾱ x_t − √(1−ᾱ) v. Predicting ε alone would do in theory; but
+# where sampling starts ᾱ is near 0, and x = (x_t − √(1−ᾱ) ε)/√ᾱ blows every error up. We train one from
+# scratch for a few seconds, and see that its loss falls.
 
 # %%
 torch.manual_seed(seed)
@@ -1219,13 +1225,13 @@ for record in steps_of(young, diffusion.diffusion_objective, photos.train, diffu
 young = young.cpu().eval().requires_grad_(False)
 unet, unet_card = checkpoints.load(fitting("-ddpm", photos))
 print(f"{record.step} steps in {record.seconds:.0f} s: squared error per pixel from {falling[0]:.2f} "
-      f"to {sum(falling[-5:]) / len(falling[-5:]):.2f}; guessing no noise gives 1")
+      f"to {sum(falling[-5:]) / len(falling[-5:]):.2f}")
 print(f"{unet_card['name']}: {unet_card['parameters']:,} parameters, {unet_card['seconds']:.0f} s, "
       f"{unet_card['test']['squared_error'] / c_test[0].numel():.3f}; VAE: {cvae_card['parameters']:,} parameters")
 
 # %% [markdown]
-# Sampling goes the way back. DDIM (Song et al., 2021) does it in any number of steps: guess ε, compute
-# the clean image x̂₀ that follows, and go back to a smaller t on the line between the two.
+# Sampling goes the way back. DDIM (Song et al., 2021) does it in any number of steps: predict v,
+# compute the clean image x̂ and the noise ε̂ that follow, and mix the two again at a smaller t.
 #
 # **Prediction.** 5, 10 or 50 steps in place of 1,000: how much worse than 50 is 5? And how many times as
 # long as the VAE does it take for one image?
@@ -1555,7 +1561,8 @@ plt.show()
 # *Simple and effective VAE training with calibrated decoders* · Ghosh et al. 2020, *From variational to
 # deterministic autoencoders* · Liu et al. 2015, *Deep learning face attributes in the wild* (CelebA) ·
 # Krizhevsky 2009, *Learning multiple layers of features from tiny images* (CIFAR-10) · Wang et al. 2004
-# (SSIM) · Heusel et al. 2017 (FID) · Bińkowski et al. 2018 (KID) · Ho, Jain & Abbeel 2020 (DDPM) · Song,
+# (SSIM) · Heusel et al. 2017 (FID) · Bińkowski et al. 2018 (KID) · Ho, Jain & Abbeel 2020 (DDPM) · Salimans & Ho 2022,
+# *Progressive distillation for fast sampling of diffusion models* · Song,
 # Meng & Ermon 2021 (DDIM) · Shoemake 1985 (slerp).
 #
 # *Where next:* a vector-quantised VAE with a prior over its codes, and latent diffusion, which puts the
