@@ -587,6 +587,7 @@ fig, ax = plt.subplots(figsize=(9, 4))
 step = torch.arange(1, len(one) + 1)
 rates = {name: (step, [rate for rate, _ in history]) for name, (_, history) in gaussians.items()}
 plots.curves(rates, ax, x_label="training step", y_label="rate R (nats per image)")
+ax.set_yscale("log")
 plt.show()
 
 # %% [markdown]
@@ -788,6 +789,7 @@ print(f"lowest D + {price}R, what all three were asked for: {min(asked, key=aske
 fig, axes = plt.subplots(1, 2, figsize=(11, 3.8))
 rising = {name: (torch.arange(total), [r.terms["rate"] for r in log]) for name, log in logs.items()}
 plots.curves(rising, axes[0], x_label="training step", y_label="rate R (nats per image)")
+axes[0].set_yscale("log")
 shares = {name: kl_per_latent(vae, X_test).sort(descending=True).values
           for name, vae in collapse.items()}
 plots.curves({name: (torch.arange(1, 17), kl) for name, kl in shares.items()}, axes[1],
@@ -854,18 +856,18 @@ kl_sprites = kl_per_latent(sprite_vae, X_sprites)
 order = kl_sprites.argsort(descending=True)
 knows = factor_information(z_means, factors)  # (10, 5), each in [0, 1]
 walks = {}
-for j in order[:8].tolist():
+for j in order[:6].tolist():
     z = z_means[:1].repeat(11, 1)  # the code of one test image
     z[:, j] = torch.linspace(-2.5, 2.5, 11)
     walks[f"z{j + 1}, {kl_sprites[j]:.1f} nats"] = sprite_vae.decode(z).mean.view(-1, 32, 32)
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(11, 4.6), width_ratios=(1.6, 1))
+fig, axes = plt.subplots(1, 2, figsize=(11, 3.8), width_ratios=(1.6, 1))
 plots.image_rows(walks, axes[0])
 axes[0].set_title("one latent from −2.5 to 2.5")
-shown = axes[1].imshow(knows[order[:8]], cmap="Blues", vmin=0, vmax=1, aspect="auto")
+shown = axes[1].imshow(knows[order[:6]], cmap="Blues", vmin=0, vmax=1, aspect="auto")
 axes[1].set_xticks(range(5), sprites.factor_names, rotation=30)
-axes[1].set_yticks(range(8), [f"z{j + 1}" for j in order[:8].tolist()])
+axes[1].set_yticks(range(6), [f"z{j + 1}" for j in order[:6].tolist()])
 axes[1].grid(False)
 fig.colorbar(shown, label="share of the factor known")
 plt.show()
