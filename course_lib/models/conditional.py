@@ -54,3 +54,10 @@ class ConditionalVAE(nn.Module):
     def decode(self, z: Tensor, y: Tensor) -> Distribution:
         """z: (B, d), y: (B,); returns p_x over (B, C, H, W)."""
         return self.vae.decode(self.condition(z, y))
+
+    def rescale_code(self, mean: Tensor, scale: Tensor) -> None:
+        """Rename the codes, z' = (z − mean)/scale, (d,) each: the same images, another KL."""
+        self.vae.rescale_code(mean, scale)
+        last = self.embedding[-1]
+        last.weight.div_(scale[:, None])
+        last.bias.div_(scale)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from course_lib.models.conditional import ConditionalVAE
 from course_lib.models.conv import ConvVAE
 
 
 @torch.no_grad()
-def settle(vae: ConvVAE, images: Tensor, *, sigma: bool = True, seed: int = 0) -> None:
+def settle(
+    vae: ConvVAE | ConditionalVAE, images: Tensor, *, sigma: bool = True, seed: int = 0
+) -> None:
     """Move the codes to where the prior is, and set the σ that is optimal over these images.
 
     1. The affine map z' = (z − m)/s in encoder and decoder leaves every p(x | code of x) as it is
@@ -18,18 +21,19 @@ def settle(vae: ConvVAE, images: Tensor, *, sigma: bool = True, seed: int = 0) -
        these nats weigh little beside those of the pixels.
     2. With `sigma`, σ² = the mean squared error of decode(z), z ~ q(z|x), over pixels and images.
 
-    images: uint8 (N, C, S, S), not the test images.
+    images: uint8 (N, C, S, S), not the test images. A conditional VAE takes the first step only
+    (sigma=False): its decoder wants labels.
     """
     vae.rescale_code(*_moments(vae, images))
     if sigma and vae.log_sigma is not None:
         vae.log_sigma.fill_(0.5 * _mean_squared_error(vae, images, seed=seed).log())
 
 
-def _batches(vae: ConvVAE, images: Tensor) -> list[Tensor]:
-    return [part.to(vae.mu.weight.device).float().div_(255) for part in images.split(500)]
+def _batches(vae: nn.Module, images: Tensor) -> list[Tensor]:
+    return [part.to(next(vae.parameters()).device).float().div_(255) for part in images.split(500)]
 
 
-def _moments(vae: ConvVAE, images: Tensor) -> tuple[Tensor, Tensor]:
+def _moments(vae: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of the aggregated posterior, (d,) each."""
     codes = [vae.encode(x) for x in _batches(vae, images)]
     mu = torch.cat([q_z.mean for q_z in codes])
@@ -38,7 +42,7 @@ def _moments(vae: ConvVAE, images: Tensor) -> tuple[Tensor, Tensor]:
     return mean, ((mu - mean) ** 2 + variance).mean(0).sqrt()
 
 
-def _mean_squared_error(vae: ConvVAE, images: Tensor, *, seed: int) -> Tensor:
+def _mean_squared_error(vae: nn.Module, images: Tensor, *, seed: int) -> Tensor:
     """Over pixels and images, with one z ~ q(z|x) for each; the caller's random numbers stay."""
     total = torch.zeros(())
     with torch.random.fork_rng():
