@@ -13,7 +13,7 @@ from course_lib.models import MLPVAE
 from course_lib.recipes import RECIPES
 
 CARD = {"model": {"class": "MLPVAE", "arguments": {"latent_dim": 3, "data_dim": 36, "hidden": 8}}}
-LIMIT = 30 * 2**20  # bytes, all checkpoints together
+LIMIT = 30_000_000  # bytes, all checkpoints together
 NAMES = checkpoints.names()
 
 
