@@ -1,4 +1,4 @@
-"""The β sweep of notebook 04 in full: seven MLP VAEs, 784-256-256-n, each trained for 50 epochs."""
+"""The β sweep of notebook 04 in full: seven MLP VAEs, 784-256-256-n, each trained for 40 epochs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from course_lib.training import Objective, evaluate, fit, to_float
 
 ROWS = ((1, 1.0), (2, 1.0), (64, 1.0), (64, 0.1), (64, 0.5), (64, 2.0), (64, 10.0))  # (n, β)
 KEPT = ((2, 1.0), (64, 1.0), (64, 10.0))  # as checkpoints: the others would fill data/
-EPOCHS, BATCH, RATE, SEED = 50, 256, 2e-3, 0
+EPOCHS, BATCH, RATE, SEED = 40, 256, 2e-3, 0
 TRAINING = {"epochs": EPOCHS, "batch_size": BATCH, "lr": RATE, "optimizer": "Adam, one cycle"}
 
 
