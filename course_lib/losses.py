@@ -10,6 +10,7 @@ import math
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
@@ -29,7 +30,7 @@ class ErrorTerms(NamedTuple):
 
 def squared_error(x: Tensor, x_hat: Tensor) -> Tensor:
     """‖x − x̂‖² per image: (B, …) and (B, …) to (B,), summed over pixels."""
-    return ((x.flatten(1) - x_hat.flatten(1)) ** 2).sum(1)
+    return F.mse_loss(x_hat.flatten(1), x.flatten(1), reduction="none").sum(1)
 
 
 def elbo_terms(vae: nn.Module, x: Tensor, *y: Tensor) -> ElboTerms:

@@ -92,6 +92,14 @@ def test_rows_and_columns_stay_apart(make):
     assert change[:, :4].sum() > 10 * change[:, -4:].sum()
 
 
+def test_patches_are_a_pixel_shuffle():
+    """Catches patches on their side, and colours that are taken for places."""
+    layer, h = ConvAutoencoder(4).decoder[-1], torch.randn(2, 48, 3, 5)
+    h = h.contiguous(memory_format=torch.channels_last)
+    assert torch.equal(layer(h), nn.functional.pixel_shuffle(h, 4))
+    assert layer(h).is_contiguous()
+
+
 def test_one_seed_one_picture_upright():
     """Catches an Unflatten or a Flatten in another order than the grid's."""
     model = ConvVAE(5, size=32)

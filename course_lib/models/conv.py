@@ -134,6 +134,23 @@ def _decoder(sizes: dict[str, int]) -> nn.Sequential:
     )  # fmt: skip
 
 
+class _Patches(nn.Module):
+    """`nn.PixelShuffle(r)`, with the pixels in memory in the order of `nn.Flatten`.
+
+    Objectives flatten images: from the order of channels_last that is one more copy each way.
+    """
+
+    def __init__(self, r: int) -> None:
+        super().__init__()
+        self.r = r
+
+    def forward(self, h: Tensor) -> Tensor:
+        B, C, H, W = h.shape
+        r, c = self.r, C // self.r**2
+        grid = h.permute(0, 2, 3, 1).reshape(B, H, W, c, r, r)
+        return grid.permute(0, 3, 1, 4, 2, 5).reshape(B, c, H * r, W * r)
+
+
 def _arguments(latent_dim: int, **sizes: int) -> dict[str, int]:
     """What a card keeps to build the same model again. CourseError for sizes that do not work."""
     if sizes["size"] < 16 or sizes["size"] % 16:
