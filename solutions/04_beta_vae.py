@@ -46,7 +46,7 @@ import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import kl_divergence
 from tqdm.auto import tqdm
 
 from course_lib import checkpoints, datasets, losses, models, plots, widgets

@@ -36,9 +36,7 @@ def test_images_of_a_batch_do_not_see_one_another(model):
     """Catches attention or normalisation over the batch (in evaluation)."""
     model.eval()
     x, y, t = batch()
-    alone = torch.cat(
-        [outputs(model, x[i : i + 1], y[i : i + 1], t[i : i + 1]) for i in range(4)]
-    )
+    alone = torch.cat([outputs(model, x[i : i + 1], y[i : i + 1], t[i : i + 1]) for i in range(4)])
     assert torch.allclose(outputs(model, x, y, t), alone, atol=1e-5)
 
 
