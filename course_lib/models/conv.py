@@ -130,7 +130,7 @@ def _decoder(sizes: dict[str, int]) -> nn.Sequential:
         nn.Conv2d(width, middle, 1), nn.SiLU(),
         nn.Conv2d(middle, middle, 3, padding=1), nn.SiLU(),
         nn.Conv2d(middle, hidden, 3, padding=1), nn.PixelShuffle(2), nn.SiLU(),  # S/4
-        nn.Conv2d(hidden // 4, 16 * sizes["channels"], 3, padding=1), nn.PixelShuffle(4),  # S
+        nn.Conv2d(hidden // 4, 16 * sizes["channels"], 3, padding=1), _Patches(4),  # S
     )  # fmt: skip
 
 
