@@ -65,7 +65,7 @@ ROWS = (
 
 
 def run(out: Path) -> None:
-    """Trains eight models alike, `faces-…`, or `celeba-…` where CelebA is at hand: 20 minutes.
+    """Trains eight models alike, `faces-…`, or `celeba-…` where CelebA is at hand: 15 minutes.
 
     Squared error for the autoencoders; for the VAEs −ELBO with the optimal σ, for n = 128 also
     with σ = 1 and with cross-entropy. Same networks, steps, seed and order of images; the rate is
