@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -15,6 +16,7 @@ from course_lib import models
 from course_lib.errors import CourseError
 
 DATA = Path(__file__).resolve().parents[1] / "data"
+NUMBERS = re.compile(r"\[\s+([-\d.eE+,\s]+?)\s+\]")  # a list of nothing else, over several lines
 
 
 def save(model: nn.Module, name: str, *, card: dict, folder: Path = DATA) -> Path:
@@ -83,10 +85,12 @@ def metrics(name: str, *, folder: Path = DATA) -> dict:
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Whole or not at all."""
+    """Whole or not at all; a row of numbers stands on one line."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    text = NUMBERS.sub(lambda row: f"[{' '.join(row[1].split())}]", text)
+    part.write_text(text + "\n", encoding="utf-8")
     os.replace(part, path)
 
 

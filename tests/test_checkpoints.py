@@ -100,6 +100,14 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert json.loads(path.read_text()) == {"a": 1}
 
 
+def test_a_row_of_numbers_takes_one_line(tmp_path):
+    """Catches cards of thousands of lines, and numbers that change when they are laid out."""
+    content = {"codes": [[0.5, -1e-07, 7], [2, 3, 1]], "words": ["a 1", "b"], "empty": []}
+    checkpoints.write_json(tmp_path / "card.json", content)
+    text = (tmp_path / "card.json").read_text()
+    assert json.loads(text) == content and "[0.5, -1e-07, 7]" in text
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_committed_checkpoints_load_and_tell_where_they_come_from(name):
     """Catches weights without their card, a card without a recipe, a path of the machine on it."""

@@ -45,7 +45,7 @@ def test_a_recipe_runs(name, few_images, monkeypatch, tmp_path, capsys):
 def test_the_table_has_its_seven_rows(few_images, monkeypatch, tmp_path):
     """Catches a row that is lost, or figures that do not add up."""
     recipe = importlib.import_module("course_lib.recipes.table1")
-    monkeypatch.setattr(recipe, "EPOCHS", 1)
+    monkeypatch.setattr(recipe, "EPOCHS", dict.fromkeys(recipe.ROWS, 1))
     recipe.run(tmp_path)
     table = checkpoints.metrics("table1", folder=tmp_path)
     assert {"recipe", "seed", "date", "data", "source", "seconds"} <= table.keys()
@@ -55,6 +55,27 @@ def test_the_table_has_its_seven_rows(few_images, monkeypatch, tmp_path):
         assert weighted == pytest.approx(row["objective"], abs=0.02)
         assert -row["elbo"] == pytest.approx(row["cross_entropy"] + row["kl"], abs=0.02)
         assert 0 <= row["active_units"] <= row["n"]
+
+
+def test_the_decoders_of_the_table_can_be_walked(few_images, monkeypatch, tmp_path):
+    """Catches a decoder that is another model's, and KLs that do not add up to the row's."""
+    recipe = importlib.import_module("course_lib.recipes.table1")
+    monkeypatch.setattr(recipe, "EPOCHS", dict.fromkeys(recipe.ROWS, 1))
+    trained = []
+    keep = recipe.keep_decoder
+    monkeypatch.setattr(
+        recipe, "keep_decoder", lambda model, *a, **k: (trained.append(model), keep(model, *a, **k))
+    )
+    recipe.run(tmp_path)
+    names = [recipe.checkpoint_name(n, beta) for n, beta in recipe.ROWS if n > 1]
+    assert len(names) == len({*names}) == len(trained) == 6
+    for name, vae in zip(names, trained, strict=True):
+        decoder, card = checkpoints.load(name, folder=tmp_path)
+        z = torch.randn(3, vae.latent_dim)
+        assert torch.allclose(decoder.decode(z).logits, vae.cpu().decode(z).logits, atol=0.01)
+        assert sum(card["kl_per_latent"]) == pytest.approx(card["test"]["kl"], abs=0.01)
+    _, card = checkpoints.load("mnist-decoder-2", folder=tmp_path)
+    assert len(card["codes"]) == FEW["test"] and all(len(row) == 3 for row in card["codes"])
 
 
 def test_every_recipe_is_a_module():

@@ -62,3 +62,16 @@ class MLPVAE(nn.Module):
     def decode(self, z: Tensor) -> Bernoulli:
         """z: (B, d); returns p_x over (B, D)."""
         return Bernoulli(logits=self.decoder(z).float(), validate_args=False)
+
+
+class MLPDecoder(nn.Module):
+    """The decoder of `MLPVAE` alone: p(x|z) = Bernoulli(x; sigmoid(f(z)))."""
+
+    def __init__(self, latent_dim: int, *, data_dim: int = 784, hidden: int = 256) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.decoder = mlp(latent_dim, hidden, hidden, data_dim)
+
+    def decode(self, z: Tensor) -> Bernoulli:
+        """z: (B, d); returns p_x over (B, D)."""
+        return Bernoulli(logits=self.decoder(z).float(), validate_args=False)
