@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from course_lib import writing
 from course_lib.benchmarks import conv, train
 from course_lib.commands import bench, cli
 from course_lib.datasets import Dataset, Split
@@ -101,7 +102,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
     def full(source, target):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(bench.os, "replace", full)
+    monkeypatch.setattr(writing.os, "replace", full)
     with pytest.raises(bench.CourseError, match="No space left"):
-        bench._write(tmp_path / "figures.json", "{}")
+        writing.write_whole(tmp_path / "figures.json", b"{}")
     assert not list(tmp_path.iterdir())

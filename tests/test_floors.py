@@ -11,13 +11,14 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "course_lib"
 FLOORS = [
     "errors settings",
+    "writing",
     "distributions plots synthetic",
     "datasets models exact",
     "losses",
     "metrics diffusion",
     "training checkpoints",
     "exercises widgets",
-    "authoring grading benchmarks recipes",
+    "authoring demo grading benchmarks recipes",
     "commands",
     "__main__",
 ]

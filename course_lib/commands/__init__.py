@@ -12,5 +12,6 @@ SUMMARIES = {
     "data": "list, download or import data sets",
     "build": "make the notebooks from their sources again",
     "train": "train the checkpoints of data/ again",
+    "demo": "walk through codes in a browser, for lectures",
     "bench": "run the benchmarks",
 }

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
 import json
-import os
 from pathlib import Path
 
 from course_lib.errors import CourseError
+from course_lib.writing import check_target, write_whole
 
 # Name of a benchmark to what it measures; each is a module of `course_lib.benchmarks`.
 BENCHMARKS = {
@@ -29,24 +28,12 @@ def run(args: argparse.Namespace) -> int:
     """Print a table per benchmark; figures are medians, comparisons are ratios within one run."""
     if args.name is not None and args.name not in BENCHMARKS:
         raise CourseError(f"unknown benchmark {args.name!r}; there are: {', '.join(BENCHMARKS)}")
-    if args.json is not None and (args.json.is_dir() or not args.json.parent.is_dir()):
-        raise CourseError(f"{args.json} is not the path of a file in a folder that exists")
+    if args.json is not None:
+        check_target(args.json)
     figures = {}
     for name in [args.name] if args.name else BENCHMARKS:
         print(f"bench {name}: {BENCHMARKS[name]}", flush=True)
         figures[name] = importlib.import_module(f"course_lib.benchmarks.{name}").run()
     if args.json is not None:
-        _write(args.json, json.dumps(figures, indent=1) + "\n")
+        write_whole(args.json, (json.dumps(figures, indent=1) + "\n").encode())
     return 0
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise CourseError(f"{path} cannot be written: {error.strerror}") from error

@@ -6,5 +6,6 @@ RECIPES = {
     "faces": "autoencoders and VAEs of 64×64 faces",
     "classifier": "the classifier of 32×32 images behind Fréchet distance and KID",
     "cvae": "the conditional VAE of 32×32 images",
+    "walks": "directions of attributes in the codes of faces, for the lecture demo",
     "ddpm": "the diffusion model of 32×32 images",
 }

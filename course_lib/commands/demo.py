@@ -1,0 +1,51 @@
+"""The lecture demo: walks through the codes of committed models, in a browser, without a kernel."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+NEEDS_PACKAGES = False
+GIF = "walk.gif"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`demo [--no-browser] [--export FILE.html] [--gif [FILE.gif]]`."""
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument(
+        "--export", type=Path, metavar="FILE.html", help="write one page that works from anywhere"
+    )
+    one.add_argument(
+        "--gif", type=Path, nargs="?", const=Path(GIF), metavar="FILE.gif",
+        help=f"write an animated picture of a walk, by default to data/{GIF}",
+    )  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Opens the page, or writes it, or writes the picture."""
+    from course_lib import demo
+
+    data = args.root / "data"
+    if args.gif is not None:
+        return _gif(args, data)
+    if args.export is None:
+        demo.serve(demo.page(data), browser=not args.no_browser)
+    else:
+        target = args.export.expanduser()
+        size = demo.export(data, target)
+        print(f"wrote {target}, {size / 1e6:.1f} MB: open it with a double click")
+    return 0
+
+
+def _gif(args: argparse.Namespace, data: Path) -> int:
+    """The one that draws, and therefore needs the packages."""
+    from course_lib.commands import environment
+
+    target = data / GIF if args.gif == Path(GIF) else args.gif.expanduser()
+    environment.ensure(args.root, torch=None, argv=["demo", "--gif", str(target)])
+    from course_lib.demo.gif import write_walk
+
+    size = write_walk(data, target)
+    print(f"wrote {target}, {size / 1e6:.2f} MB")
+    return 0

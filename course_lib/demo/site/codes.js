@@ -1,0 +1,124 @@
+// The two views of MNIST's codes: a map of two numbers, and one slider for each of many.
+
+const LIMIT = 3; // sliders end there: N(0, 1) is beyond in 0.27 % of draws
+const STEP = 0.1;
+const DIGITS = 10;
+const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
+
+const subscript = (i) => [...String(i)].map((digit) => SUBSCRIPTS[digit]).join("");
+const written = (value, digits = 1) => value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1").replace("-", "−");
+
+/** A draw from N(0, 1), by Box and Muller. */
+function normal() {
+  return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+}
+
+/** A view: z₁ and z₂ on the map of the test digits' codes, and the digit that is decoded there. */
+function padView(decoder) {
+  const codes = decoder.card.codes;
+  const controls = [1, 2].map((i) => latentControl(i, decoder.card.kl_per_latent[i - 1]));
+  const view = {
+    id: "pad", tab: "Two numbers", title: "Every digit as two numbers",
+    lead: "Each dot is the code of a test digit, coloured by its class. Walk through them.",
+    canvases: { map: "map of the codes", image: "what is decoded there" },
+    controls, plane: true, toggles: { manifold: "show what is decoded everywhere" }, card: decoder.card,
+    point: (x, y) => ({ [controls[0].name]: LIMIT * (2 * x - 1), [controls[1].name]: LIMIT * (1 - 2 * y) }),
+  };
+  let ground = null, drawnFor = "";
+  view.draw = (values, canvases, { manifold }) => {
+    const z = controls.map(({ name }) => values[name]);
+    drawImages(canvases.image, [decoder.decode(z)], decoder.shape);
+    const { context, width, height } = sharp(canvases.map);
+    const key = [width, height, manifold, colour("ink")].join();
+    if (key !== drawnFor) {
+      if (manifold) paintManifold(context, decoder, width, height);
+      else paintCodes(context, codes, width, height);
+      [ground, drawnFor] = [kept(canvases.map), key];
+    } else {
+      context.drawImage(ground, 0, 0, width, height);
+    }
+    const [x, y] = place(z, width, height);
+    line(context, [[x, 0], [x, height]], colour("ink"), 1.5);
+    line(context, [[0, y], [width, y]], colour("ink"), 1.5);
+    ring(context, x, y, 12);
+    return `${controls.map(({ name }, i) => `${name} = ${written(z[i])}`).join(", ")}. ${nearest(codes, z)}`;
+  };
+  return view;
+}
+
+const place = ([x, y], width, height) => [
+  (width * (x + LIMIT)) / (2 * LIMIT), (height * (LIMIT - y)) / (2 * LIMIT),
+];
+
+/** Dots in the colours of their classes, and each class's name at its median. */
+function paintCodes(context, codes, width, height) {
+  for (const [z1, z2, digit] of codes) {
+    const [x, y] = place([z1, z2], width, height);
+    context.fillStyle = digit === 7 ? colour("ink") : CLASS_COLOURS[digit]; // black on black is unseen
+    context.beginPath();
+    context.arc(x, y, Math.max(2.5, width / 180), 0, 2 * Math.PI);
+    context.fill();
+  }
+  context.font = `bold ${1.3 * textSize()}px system-ui, sans-serif`;
+  for (let digit = 0; digit < DIGITS; digit++) {
+    const own = codes.filter((code) => code[2] === digit);
+    const middle = [0, 1].map((i) => own.map((code) => code[i]).sort((a, b) => a - b)[own.length >> 1]);
+    const [x, y] = place(middle, width, height);
+    Object.assign(context, { lineWidth: 5, strokeStyle: colour("paper"), lineJoin: "round" });
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.strokeText(digit, x, y);
+    label(context, digit, x, y);
+  }
+}
+
+/** The decoded image of each place of a grid, where it belongs on the map. */
+function paintManifold(context, decoder, width, height) {
+  const n = 17, images = [];
+  for (let row = 0; row < n; row++) {
+    for (let column = 0; column < n; column++) {
+      const at = (i) => LIMIT * ((2 * (i + 0.5)) / n - 1);
+      images.push(decoder.decode([at(column), -at(row)]));
+    }
+  }
+  const sheet = document.createElement("canvas");
+  drawImages(sheet, images, decoder.shape, n);
+  context.imageSmoothingEnabled = true;
+  context.drawImage(sheet, 0, 0, width, height);
+}
+
+/** Of which class the nearest code is, and how far it is: far means a hole. */
+function nearest(codes, [z1, z2]) {
+  const distance = (code) => Math.hypot(code[0] - z1, code[1] - z2);
+  const best = codes.reduce((a, b) => (distance(b) < distance(a) ? b : a));
+  return `The nearest code, ${written(distance(best), 2)} away, is that of a ${best[2]}.`;
+}
+
+/** A slider for the latent z_i; kl: its nats per image. */
+function latentControl(i, kl) {
+  return {
+    name: `z${subscript(i)}`, note: `${written(kl)} nats`, share: kl,
+    low: -LIMIT, high: LIMIT, step: STEP, home: 0, random: normal,
+  };
+}
+
+/** A view: the latents of largest KL, one slider each. shown: how many. */
+function latentsView(decoder, shown = 10) {
+  const kl = decoder.card.kl_per_latent;
+  const order = kl.map((_, i) => i).sort((a, b) => kl[b] - kl[a]).slice(0, shown);
+  const controls = order.map((i) => latentControl(i + 1, kl[i]));
+  const total = kl.reduce((a, b) => a + b), alive = kl.filter((value) => value > 0.1).length;
+  return {
+    id: "latents", tab: "64 latents", title: `64 latents, of which ${alive} say something`,
+    lead: `Sliders from the largest KL down. All 64 carry ${written(total)} nats per image.`,
+    canvases: { image: "decode(z)" }, controls, card: decoder.card,
+    draw(values, canvases) {
+      const z = new Float32Array(decoder.latents);
+      order.forEach((i, rank) => (z[i] = values[controls[rank].name]));
+      drawImages(canvases.image, [decoder.decode(z)], decoder.shape);
+      const moved = controls.filter(({ name }) => Math.abs(values[name]) > STEP / 2);
+      const told = moved.map(({ name }) => `${name} = ${written(values[name])}`).join(", ");
+      return told ? `${told}; the others are 0.` : "All latents are 0.";
+    },
+  };
+}

@@ -1,0 +1,50 @@
+"""Directions of attributes in the codes of faces, and some faces to begin with: for the demo."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from course_lib import checkpoints, datasets
+from course_lib.errors import CourseError
+from course_lib.recipes import cards
+from course_lib.training import to_float
+
+MODEL, SEED = "faces-vae-128", 0
+ATTRIBUTES = (
+    "Smiling", "Eyeglasses", "Mustache", "Blond_Hair", "Gray_Hair", "Bald", "Pale_Skin", "Chubby",
+)  # fmt: skip
+IMAGES, FACES = 8000, 8
+
+
+def run(out: Path) -> None:
+    """Writes metrics/walks.json: mean code with − mean code without each attribute, and faces."""
+    model, card = checkpoints.load(MODEL)
+    data, start = datasets.load(card["data"]), time.perf_counter()
+    if data.stand_in != card["stand_in"]:
+        raise CourseError(f"{MODEL} knows other faces than {data.source}: train faces first")
+    codes = encoded(model, data.train.images[:IMAGES])  # (N, d)
+    flags = data.train.factors[: len(codes)]
+    steps = {}
+    for name in ATTRIBUTES:
+        y = flags[:, data.factor_names.index(name)]
+        steps[name] = rounded(codes[y == 1].mean(0) - codes[y == 0].mean(0))
+    about = cards.card("walks", data, seed=SEED, seconds=time.perf_counter() - start, model=MODEL)
+    faces = rounded(encoded(model, data.test.images[:FACES]))
+    checkpoints.write_json(
+        out / "metrics" / "walks.json", about | {"attributes": steps, "faces": faces}
+    )
+
+
+@torch.no_grad()
+def encoded(vae: nn.Module, images: Tensor) -> Tensor:
+    """Posterior means of bytes (N, C, H, W): (N, d)."""
+    return torch.cat([vae.encode(to_float(part)).mean for part in images.split(250)])
+
+
+def rounded(codes: Tensor) -> list:
+    """Numbers with four decimals: a page has to carry them."""
+    return codes.double().round(decimals=4).tolist()

@@ -1,0 +1,227 @@
+"""The lecture demo without a browser: what is in the page, how it is written, how it is served."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from course_lib import checkpoints, datasets, demo, plots
+from course_lib.commands import cli
+from course_lib.demo import server
+from course_lib.demo.content import MODELS, SITE
+from course_lib.errors import CourseError
+from course_lib.recipes import walks
+
+ROOT = Path(__file__).parents[1]
+DATA = ROOT / "data"
+
+
+@pytest.fixture(scope="module")
+def text():
+    return demo.page(DATA)
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A data folder that a test may damage."""
+    shutil.copytree(DATA / "metrics", tmp_path / "data" / "metrics")
+    (tmp_path / "data" / "checkpoints").mkdir()
+    for name in MODELS:
+        for ending in ("json", "safetensors"):
+            shutil.copy(
+                DATA / "checkpoints" / f"{name}.{ending}", tmp_path / "data" / "checkpoints"
+            )
+    return tmp_path / "data"
+
+
+def test_the_page_needs_nothing_from_outside(text):
+    """Catches an address, an import or a picture that a page without a network cannot load."""
+    assert not re.search(r"https?:|\bsrc=|url\(|@import|\bimport\b *[({'\"]|fetch\(", text)
+    assert re.findall(r"href=\"([^\"]*)\"", text) == ["data:,"]
+    assert "{{" not in text and "/home/" not in text and str(ROOT) not in text
+
+
+def test_the_page_carries_every_model_with_its_card(text):
+    """Catches a model left out, or a card of another model beside the weights."""
+    content = json.loads(re.search(r'id="content">(.*?)</script>', text, re.DOTALL)[1])
+    assert list(content["models"]) == list(MODELS)
+    for name, model in content["models"].items():
+        assert model["card"]["name"] == name and model["card"]["sha256"]
+    assert content["table"]["seconds"] == checkpoints.metrics("table1")["seconds"]
+
+
+def test_classes_have_the_colours_of_the_figures():
+    """Catches a page and figures that give one digit two colours."""
+    source = (SITE / "canvas.js").read_text(encoding="utf-8")
+    listed = re.search(r"CLASS_COLOURS = \[(.*?)\]", source, re.DOTALL)[1]
+    assert re.findall(r"#[0-9A-F]{6}", listed) == plots.CLASS_COLOURS
+
+
+def test_export_writes_one_file_on_a_bare_python(tmp_path):
+    """Catches a demo that needs packages, or seconds, before it shows anything."""
+    target = tmp_path / "demo.html"
+    code = (
+        "import sys; from pathlib import Path; from course_lib import demo; "
+        f"demo.export(Path({str(DATA)!r}), Path({str(target)!r})); "
+        "print({'torch', 'numpy', 'PIL', 'safetensors', 'matplotlib'} & set(sys.modules))"
+    )
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert time.perf_counter() - start < 5
+    assert done.stdout.strip() == "set()", done.stderr
+    assert target.read_text(encoding="utf-8").endswith("</html>\n")
+    assert target.stat().st_size < 12e6
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.html"]
+
+
+@pytest.mark.parametrize("name", [".", "no/demo.html"])
+@pytest.mark.parametrize("option", ["--export", "--gif"])
+def test_a_bad_target_is_one_line(option, name, tmp_path, capsys):
+    """Catches a traceback, and an exit code that says all went well."""
+    assert cli.main(["demo", option, str(tmp_path / name)]) == 2
+    told = capsys.readouterr().err
+    assert (
+        "is not the path of a file in a folder that exists" in told
+        and len(told.strip().splitlines()) == 1
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_is_full_leaves_nothing_behind(tmp_path, monkeypatch):
+    """Catches half a page, or the old one lost, where there is no room for the new one."""
+    target = tmp_path / "demo.html"
+    target.write_text("old")
+
+    def full(self, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(CourseError, match="No space left"):
+        demo.export(DATA, target)
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.html"]
+    assert target.read_text() == "old"
+
+
+def _cut(folder):
+    path = folder / "checkpoints" / "faces-vae-128.safetensors"
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def _gone(folder):
+    (folder / "checkpoints" / "mnist-decoder-2.safetensors").unlink()
+
+
+def _garbled(folder):
+    (folder / "metrics" / "walks.json").write_text("{")
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (_cut, "faces-vae-128.safetensors is not the file that its card describes.*train faces"),
+        (_gone, "mnist-decoder-2.safetensors cannot be read.*train table1"),
+        (_garbled, "walks.json cannot be read.*restore it"),
+    ],
+)
+def test_damaged_data_are_named(damage, words, copy):
+    """Catches a page that is written with broken weights and fails before the audience."""
+    damage(copy)
+    with pytest.raises(Exception, match=words):
+        demo.page(copy)
+
+
+def test_the_command_serves_the_page_within_five_seconds(text):
+    """Catches a slow start, an address that does not answer, and files served besides the page."""
+    command = [sys.executable, "-m", "course_lib", "demo", "--no-browser"]
+    start = time.perf_counter()
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            address = re.search(r"http://127\.0\.0\.1:\d+/", process.stdout.readline())[0]
+            with urllib.request.urlopen(address, timeout=5) as answer:
+                assert answer.read().decode() == text
+            assert time.perf_counter() - start < 5
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                urllib.request.urlopen(f"{address}data/README.md", timeout=5)
+        finally:
+            process.terminate()
+
+
+def test_a_browser_is_opened_at_the_address(monkeypatch, capsys):
+    """Catches a server that waits for a browser which nobody opened."""
+    opened = []
+    monkeypatch.setattr(server.webbrowser, "open", lambda address: opened.append(address) or False)
+    monkeypatch.setattr(server.http.server.ThreadingHTTPServer, "serve_forever", lambda self: None)
+    demo.serve("<p>")
+    told = capsys.readouterr().out
+    assert opened and opened[0] in told and "open this address yourself" in told
+
+
+# --- the directions of faces ---------------------------------------------------------------------
+
+
+def test_directions_lead_from_without_to_with():
+    """Catches a direction that is reversed, or that belongs to another attribute or model."""
+    found = checkpoints.metrics("walks")
+    model, card = checkpoints.load(found["model"])
+    data = datasets.load(card["data"])
+    if data.stand_in != card["stand_in"]:
+        pytest.skip("real faces are at hand: the committed directions are those of the stand-in")
+    codes = walks.encoded(model, data.test.images[:1000])
+    assert list(found["attributes"]) == list(walks.ATTRIBUTES)
+    for name, step in found["attributes"].items():
+        y, v = data.test.factors[:1000, data.factor_names.index(name)], torch.tensor(step)
+        apart = (codes[y == 1] @ v).mean() - (codes[y == 0] @ v).mean()
+        assert apart == pytest.approx(v.square().sum().item(), rel=0.25), name
+    assert torch.allclose(torch.tensor(found["faces"]), codes[: walks.FACES], atol=0.02)
+
+
+def test_directions_of_other_faces_are_refused(monkeypatch, tmp_path):
+    """Catches directions of real faces for a model that knows cartoons alone."""
+    load = datasets.load
+    monkeypatch.setattr(datasets, "load", lambda name: load(name).renamed(stand_in=False))
+    with pytest.raises(Exception, match="knows other faces"):
+        walks.run(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+# --- the animated picture ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def gif(tmp_path_factory):
+    target = tmp_path_factory.mktemp("gif") / "walk.gif"
+    assert cli.main(["demo", "--gif", str(target)]) == 0
+    return target
+
+
+def test_the_walk_moves(gif):
+    """Catches a still picture, and frames of which some are lost."""
+    with Image.open(gif) as picture:
+        assert picture.n_frames > 50 and picture.info["loop"] == 0
+        frames = []
+        for i in range(0, picture.n_frames, 7):
+            picture.seek(i)
+            frames.append(picture.convert("RGB").tobytes())
+    assert len({*frames}) == len(frames)
+    assert gif.stat().st_size <= 2e6
+
+
+def test_the_committed_walk_is_what_the_command_draws(gif):
+    """Catches a README whose picture is older than its model (fonts may differ a little)."""
+    with Image.open(gif) as new, Image.open(DATA / "walk.gif") as old:
+        assert (old.size, old.n_frames) == (new.size, new.n_frames)
+        for i in (0, 25, 50):
+            old.seek(i), new.seek(i)
+            a, b = (torch.frombuffer(bytearray(p.convert("L").tobytes()), dtype=torch.uint8)
+                    for p in (old, new))  # fmt: skip
+            assert (a.float() - b.float()).abs().mean() < 3
+    assert (DATA / "walk.gif").stat().st_size <= 2e6
