@@ -13,6 +13,8 @@ from course_lib.exercises.records import Record, finite, is_array, same_value
 ERROR_HINTS = (
     ("before Module.__init__() call", "Call `super().__init__()` first in `__init__`."),
     ("has no attribute", "A name is missing: is every method of the signature there, spelled so?"),
+    ("argument 'keepdim'", "Several dimensions go into one tuple, as in `(1, 2)`."),
+    ("sum() takes", "Several dimensions go into one tuple, as in `(1, 2)`."),
     ("positional argument", "The arguments do not fit: compare your signature with the given one."),
     ("unexpected keyword", "The arguments do not fit: compare your signature with the given one."),
     ("shapes cannot be multiplied", "The shapes do not fit: write each one beside its line."),
@@ -21,6 +23,7 @@ ERROR_HINTS = (
     ("does not require grad", "The loss has lost its graph: is there a `.detach()` or `no_grad`?"),
     ("only for scalar outputs", "The loss is not one number: after `.sum(1)` take `.mean()`."),
     ("graph a second time", "Call `loss.backward()` once in a step."),
+    ("must be Tensor, not", "That function takes a tensor; for a plain number take `math`."),
     ("same dtype", "Leave out `.float()` and `.double()`: keep the dtype of the input."),
     ("Could not infer dtype of builtin", "A method is not called: `loss.item()` needs brackets."),
     ("is not defined", "A name is used before it exists: run the cells above, check the spelling."),

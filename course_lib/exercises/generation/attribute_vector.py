@@ -106,6 +106,15 @@ MISTAKES = (
             "and only signs are left. Divide all of them by one number, the norm of the vector."),
     Mistake("softmax", _between(_mean, lambda v: v.softmax(0)),
             "A softmax makes the entries positive with sum 1. A unit vector has norm 1."),
+    Mistake("between the smallest and the largest", _between(
+            _mean, lambda v: (v - v.min()) / (v.max() - v.min())),
+            "You stretch the entries to [0, 1], which changes the direction. Divide by the norm "
+            "only."),
+    Mistake("spread of the codes", lambda z, y: _between(_mean, lambda v: v / z.std(0))(z, y),
+            "You divide each entry by the spread of its dimension, which turns the direction. "
+            "Divide by one number, the norm of the vector."),
+    Mistake("norm of all codes", lambda z, y: _between(_mean, lambda v: v / z.norm())(z, y),
+            _WRONG_NORM.format(what="the norm of all codes instead of the vector's own")),
     Mistake("medians", _between(lambda z: z.median(0).values),
             "You compare medians. The direction is the difference of the mean codes."),
     Mistake("medians, not normalised", _between(lambda z: z.median(0).values, lambda v: v),
@@ -136,6 +145,15 @@ MISTAKES = (
     Mistake("y as an index", lambda z, y: _unit(z[y].mean(0) - z[1 - y].mean(0)),
             "`z[y]` with whole numbers picks rows 0 and 1, again and again. Compare first: a mask "
             "of truth values picks the rows of a group."),
+    Mistake("y as an index, turned round", lambda z, y: _unit(z[y].mean(0) - z[~y].mean(0)),
+            "`z[y]` with whole numbers picks rows, and `~y` of 0 and 1 is −1 and −2. Compare "
+            "first: a mask of truth values picks the rows of a group."),
+    Mistake("pairs of codes", lambda z, y: _unit((z[y == 1] - z[y == 0]).mean(0)),
+            "You subtract the groups code by code, which needs as many of each. Average each "
+            "group first, then subtract."),
+    Mistake("one mean of those without", lambda z, y: _unit(z[y == 1].mean(0) - z[y == 0].mean()),
+            "The mean of the codes without it is a single number in your code. Average over the "
+            "codes, dimension 0, in both groups."),
     Mistake("labels of -1", lambda z, y: _unit(z[y == 1].mean(0) - z[y == -1].mean(0)),
             "No label is −1, so one group is empty and its mean is NaN. Here y is 0 or 1."),
     Mistake("wrong axis", _between(lambda z: z.mean(1)), _AXIS),

@@ -122,6 +122,17 @@ MISTAKES = (
     Mistake("labels as a column", lambda z, y, embedding, w: z + w * embedding(y[:, None]),
             f"{_LABELS}As a column (B, 1) they give (B, 1, d), and then every code meets every "
             "class."),
+    Mistake("labels as a row", lambda z, y, embedding, w: z + w * embedding(y[None]),
+            f"{_LABELS}As a row (1, B) they give (1, B, d), one dimension too many."),
+    Mistake("labels as a list", lambda z, y, embedding, w: z + w * embedding(y.tolist()),
+            f"{_LABELS}It takes a tensor, not a list."),
+    Mistake("labels one by one",
+            lambda z, y, embedding, w: z + w * torch.stack([embedding(int(label)) for label in y]),
+            f"{_LABELS}It takes the tensor of all at once."),
+    Mistake("weight for the labels", lambda z, y, embedding, w: z + embedding(w),
+            f"{_LABELS}You hand it the weight."),
+    Mistake("softmax of the class", _joined(lambda z, e, w: z + w * e.softmax(1)),
+            "You take a softmax of the vector of the class. It is added as it is."),
     Mistake("labels as numbers", lambda z, y, embedding, w: z + w * y[:, None],
             "You add the labels themselves, as if class 8 were twice class 4. Ask the embedding "
             "for their vectors."),

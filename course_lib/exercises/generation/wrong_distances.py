@@ -59,6 +59,11 @@ def _cholesky(cov1: Tensor, cov2: Tensor) -> Tensor:
     return torch.linalg.svdvals(left.T @ right).sum()
 
 
+def _svd_root(cov1: Tensor, cov2: Tensor) -> Tensor:
+    U, S, Vh = torch.linalg.svd(cov1 @ cov2)
+    return torch.trace(U @ torch.diag(S.sqrt()) @ Vh)
+
+
 def _padded(eps: float) -> Callable:
     def cross(cov1: Tensor, cov2: Tensor) -> Tensor:
         eye = eps * torch.eye(len(cov1), dtype=cov1.dtype)
@@ -118,6 +123,21 @@ MISTAKES = (
     Mistake("product made symmetric", _with(cross=lambda a, b: torch.trace(_root(
             (a @ b + b @ a) / 2))), "You make Σ₁Σ₂ symmetric by averaging, which changes its "
             "eigenvalues. They are real as it is."),
+    Mistake("singular values halved in the exponent", _with(cross=_svd_root),
+            "U S^½ Vᵀ is no root of Σ₁Σ₂: U and V differ, as Σ₁Σ₂ is not symmetric. Use "
+            "eigenvalues."),
+    Mistake("Cholesky of the product",
+            _with(cross=lambda a, b: torch.trace(torch.linalg.cholesky(a @ b))),
+            "A Cholesky factor L gives L Lᵀ, not L L, and Σ₁Σ₂ is not symmetric. The trace of the "
+            "root is the sum of the roots of the eigenvalues."),
+    Mistake("matrix_power",
+            _with(cross=lambda a, b: torch.trace(torch.linalg.matrix_power(a @ b, 0.5))),
+            "`matrix_power` takes whole powers only. The trace of the root is the sum of the roots "
+            "of the eigenvalues."),
+    Mistake("complex numbers clamped",
+            _with(cross=lambda a, b: torch.linalg.eigvals(a @ b).clamp(min=0).sqrt().sum()),
+            "`eigvals` gives complex numbers, which have no order and no clamp. Take `.real` "
+            "before."),
     Mistake("root of the trace", _with(cross=lambda a, b: torch.trace(a @ b).sqrt()),
             "You take the root of the trace. The trace of the root is asked for: first the root of "
             "the matrix."),
@@ -140,6 +160,10 @@ MISTAKES = (
     *(Mistake(f"{eps:g} on the diagonals", _padded(eps), "You add a small number to the diagonals, "
               "and where the rank is not full its root is not small. Clamp eigenvalues instead.")
       for eps in (1e-3, 1e-4, 1e-5, 1e-6)),
+    *(Mistake(f"eigenvalues clamped at {eps:g}", _with(cross=lambda a, b, eps=eps: torch.linalg
+              .eigvals(a @ b).real.clamp(min=eps).sqrt().sum()), "You clamp the eigenvalues at a "
+              "small number. Where many are 0, its root counts many times: clamp at 0.")
+      for eps in (1e-3, 1e-4, 1e-6)),
     Mistake("complex", _complex, "Your result is a complex number. The eigenvalues of Σ₁Σ₂ are "
             "real and ≥ 0; what is imaginary is rounding: take the real part."),
     Mistake("norm of the difference", _with(gap=lambda e: e.norm()),

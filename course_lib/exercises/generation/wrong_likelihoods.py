@@ -73,6 +73,22 @@ def _parts_pooled(*, squares: str, log: str) -> Callable:
     return candidate
 
 
+def _log_of_the_density(x: Tensor, mean: Tensor, log_sigma: Tensor) -> Tensor:
+    sigma = torch.exp(log_sigma)
+    density = torch.exp(-0.5 * ((x - mean) / sigma) ** 2) / (sigma * math.sqrt(2 * math.pi))
+    return -torch.log(density).flatten(1).sum(1)
+
+
+def _norm_of(pool: Callable[[Tensor], Tensor], power: int) -> Callable:
+    """A candidate whose error is a norm over images, or over the batch, to a power."""
+
+    def candidate(x: Tensor, mean: Tensor, log_sigma: Tensor) -> Tensor:
+        error = 0.5 * pool(x - mean) ** power * torch.exp(-2 * log_sigma)
+        return error.expand(len(x)) + _pixels(x) * (log_sigma + _CONSTANT)
+
+    return candidate
+
+
 def _frozen(mean: bool, log_sigma: bool) -> Callable:
     def candidate(x: Tensor, m: Tensor, s: Tensor) -> Tensor:
         return _with()(x, m.detach() if mean else m, s.detach() if log_sigma else s)
@@ -155,6 +171,17 @@ MISTAKES = (
             "training makes small."),
     Mistake("not squared", _with(error=lambda e, s: 0.5 * e * torch.exp(-2 * s)),
             "The error is not squared, and errors of opposite sign cancel."),
+    Mistake("norm not squared", _norm_of(lambda e: e.flatten(1).norm(dim=1), 1),
+            "You divide the norm of x − mean by 2σ², not its square: `norm` takes a root."),
+    Mistake("errors of the whole batch", _norm_of(torch.norm, 2),
+            "Every image pays for the errors of the whole batch. Each pays for its own: keep "
+            "dimension 0 when you sum."),
+    Mistake("logarithm of the density", _log_of_the_density, "Far from the mean the density "
+            "rounds to 0, and its logarithm is −∞. Take the logarithm on paper: the formula above "
+            "has no `exp` around the error."),
+    Mistake("log_sigma as the scale of Normal",
+            lambda x, mean, s: -torch.distributions.Normal(mean, s).log_prob(x).flatten(1).sum(1),
+            _RAW),
     Mistake("absolute error", _with(error=lambda e, s: e.abs() * torch.exp(-s)),
             "This is the absolute error over σ, as in a Laplace density. A Gaussian squares it."),
     Mistake("mean over pixels", _with(pool=lambda terms: terms.flatten(1).mean(1)),

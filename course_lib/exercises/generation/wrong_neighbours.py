@@ -100,6 +100,33 @@ def _ranks(samples: Tensor, train: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return distances.argsort(1).argsort(1)[:, :k], distances.sort(1).values[:, :k]
 
 
+def _topk(distances: Tensor, k: int, *, dim: int = -1) -> tuple[Tensor, Tensor]:
+    """Fails where there are fewer than k, as `_sorted` does not."""
+    values, indices = distances.topk(k, dim=dim, largest=False)
+    return indices, values
+
+
+def _rows_of_sorted(samples: Tensor, train: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    values, indices = _distances(samples, train).sort(1)
+    return indices[:k], values[:k]
+
+
+def _rows_picked(samples: Tensor, train: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    distances = _distances(samples, train)
+    indices = distances.argsort(1)[:, :k]
+    return indices, distances[indices]
+
+
+def _fixed_axes(samples: Tensor, train: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    gaps = samples.unsqueeze(1) - train
+    return _topk((gaps**2).sum((2, 3, 4)).sqrt(), k)
+
+
+def _kth(samples: Tensor, train: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    values, indices = _distances(samples, train).kthvalue(k, dim=1)
+    return indices, values
+
+
 def _first_dropped(samples: Tensor, train: Tensor, k: int) -> tuple[Tensor, Tensor]:
     indices, distances = _sorted(_distances(samples, train), k + 1)
     return indices[:, 1:], distances[:, 1:]
@@ -113,6 +140,10 @@ _ROOT = "You sum roots over the {what}. Sum the squares of all pixels first, the
 _AXIS = (
     "You sort over the samples, dimension 0. Each row is a sample: sort along dimension 1, over "
     "the training images."
+)
+_DROPPED = (
+    "You drop the nearest image, as if the sample were among the training images. It is not, and a "
+    "copy is what we look for."
 )
 _CHANGED = "You {what} the images first, which changes their distances. Compare them as they are."
 MISTAKES = (
@@ -167,6 +198,19 @@ MISTAKES = (
     Mistake("ranks", _ranks, "These are ranks, not indices. One `argsort` gives the indices."),
     Mistake("distances of the first k", _unsorted_distances, "The indices are right. The distances "
             "are those of the first k training images: take the ones that belong to the indices."),
+    Mistake("rows of the sorted", _rows_of_sorted, "`[:k]` takes the first k *rows*, the samples. "
+            "The first k of each row are `[:, :k]`."),
+    Mistake("rows picked", _rows_picked, "An index in brackets picks whole rows of the distances. "
+            "`gather` along dimension 1 picks one entry of its row each; `topk` gives both."),
+    Mistake("axes counted", _fixed_axes, "You sum over axes 2, 3 and 4, which not all images have. "
+            "With `.flatten(1)` any shape becomes a row."),
+    Mistake("cdist of images", lambda s, t, k: _topk(torch.cdist(s, t), k),
+            "`torch.cdist` compares rows of the last axis. Make one row of each image first: "
+            "`.flatten(1)`."),
+    Mistake("k-th alone", _kth, "`kthvalue` returns the k-th nearest alone. Asked for are the "
+            "first to the k-th, in order."),
+    Mistake("wrong axis, by topk", lambda s, t, k: _topk(_distances(s, t), k, dim=0), _AXIS),
+    Mistake("exchanged, by topk", lambda s, t, k: _topk(_distances(t, s), k), _EXCHANGED),
     Mistake("wrong axis", lambda s, t, k: tuple(
             part.T for part in _sorted(_distances(s, t).T, k)), _AXIS),
     Mistake("wrong axis, k in front", lambda s, t, k: tuple(
@@ -187,8 +231,9 @@ MISTAKES = (
     Mistake("all of them", _counted(lambda k, N: N), "You return all training images, sorted. Keep "
             "the first k."),
     Mistake("k - 1 of them", _counted(lambda k, N: k - 1), "One neighbour is missing: k of them."),
-    Mistake("first one dropped", _first_dropped, "You drop the nearest image, as if the sample "
-            "were among the training images. It is not, and a copy is what we look for."),
+    Mistake("first one dropped", _first_dropped, _DROPPED),
+    Mistake("first one dropped, by topk", lambda s, t, k: tuple(
+            part[:, 1:] for part in _topk(_distances(s, t), k + 1)), _DROPPED),
     Mistake("squeezed", _told(lambda i, d: (i.squeeze(), d.squeeze())),
             "At k = 1 your result loses a dimension: leave out `squeeze`. It is (S, k) always."),
     Mistake("order exchanged", _told(lambda i, d: (d, i)),

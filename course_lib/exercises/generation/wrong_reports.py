@@ -150,6 +150,15 @@ MISTAKES = (
             _NUMBER.format(what="n")),
     Mistake("n - 1", _with(half=_over(lambda own, errors, G: math.sqrt(len(own) - 1))),
             _NUMBER.format(what="the root of n − 1; the −1 is in s already")),
+    Mistake("root over both", _with(half=lambda own, errors, G: 1.96 * math.sqrt(
+            float(own.std()) / len(own))), "Your root covers s as well. It covers n alone: s/√n."),
+    Mistake("5% of the mean", _with(row=lambda mean, half: (mean, 0.95 * mean, 1.05 * mean)),
+            "You go 5% of the mean up and down. 95% is how sure we are: the width comes from s and "
+            "n."),
+    *(Mistake(f"rounded to {digits} places", _with(row=lambda mean, half, d=digits: tuple(
+              round(value, d) for value in _interval(mean, half))),
+              "You round. Return the numbers as they are, and round when you print.")
+      for digits in (1, 2, 3, 4)),
     Mistake("times the root", _with(half=_over(lambda own, errors, G: 1 / math.sqrt(len(own)))),
             "You multiply by the root of n, so that more images make us less sure. Divide."),
     Mistake("number of groups", _with(half=_over(lambda own, errors, G: math.sqrt(G))),

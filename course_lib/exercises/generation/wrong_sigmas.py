@@ -90,7 +90,7 @@ MISTAKES = (
               _of(lambda e, eps=eps: _square(e) + eps, clamp=_same),
               "The small number added to the error keeps log σ finite, but not at −6 or above. "
               "Clamp it.")
-      for eps in (1e-6, 1e-7, 1e-8, 1e-10, 1e-12)),
+      for eps in (math.exp(-12), 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)),
     *(Mistake(f"no clamp but {eps:g} added to sigma",
               _of(lambda e, eps=eps: (_square(e).sqrt() + eps) ** 2, clamp=_same),
               "The small number added to σ keeps log σ finite, but not at −6 or above. Clamp it.")
@@ -99,8 +99,12 @@ MISTAKES = (
             "The clamp is on the wrong side: yours holds log σ at −6 or *below*. −6 is the least."),
     Mistake("clamped at +6", _of(_square, clamp=_bounded(6)),
             "The least log σ is −6, a small σ, not +6."),
-    Mistake("clamped at 0 from above", _of(_square, clamp=_bounded(-6, 0)),
-            "log σ has no upper bound: with pixels from 0 to 255 σ is far above 1."),
+    *(Mistake(f"clamped at {most} from above", _of(_square, clamp=_bounded(-6, most)),
+              "log σ has no upper bound: with pixels from 0 to 255 σ is far above 1.")
+      for most in (0, 1, 2, 3)),
+    Mistake("max of Python", lambda x, mean: max(-6, 0.5 * torch.log(_mse(x, mean))),
+            "Python's `max` hands back the bare number −6 where the clamp holds. Stay with "
+            "tensors: `clamp`."),
     Mistake("clamped at 0", _of(_square, clamp=_bounded(0)),
             "log σ may be negative: for pixels in [0, 1] σ is mostly below 1. The least is −6."),
     Mistake("variance clamped at exp(-6)",
@@ -165,6 +169,9 @@ MISTAKES = (
             "The sign is turned round: the logarithm of a small σ is negative."),
     Mistake("twice", _of(_square, lambda square: 2 * torch.log(square)),
             "You double the logarithm of the mean squared error. The root halves it."),
+    Mistake("root of the logarithm", _of(_square, lambda square: torch.log(square).sqrt()),
+            "You take the root of the logarithm, which is NaN where it is negative. The root "
+            "belongs inside: log √MSE = ½ log MSE."),
     Mistake("half inside", _of(_square, lambda square: torch.log(0.5 * square)),
             "The ½ stands inside the logarithm. Outside, it takes the root."),
     Mistake("half inside as well", _of(_square, lambda square: 0.5 * torch.log(0.5 * square)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.exercises.spec import Mistake
@@ -137,6 +138,10 @@ _ANGLE = (
     "angle, and only for it."
 )
 _EPS = "The small number under the fraction hides 0/0: parallel vectors come out too short, or 0."
+_KEPT = (
+    "Your cosine never gets to ±1, so opposite vectors count as nearly opposite, and their weights "
+    "are huge. Clamp at exactly ±1, and interpolate linearly where sin ω < 1e-6."
+)
 _ENDS = "a stands at t = 0, b at t = 1, and both keep their lengths."
 _WEIGHT = "The weight of {name} is sin({inside}) over sin ω: mind the brackets."
 MISTAKES = (
@@ -160,6 +165,22 @@ MISTAKES = (
             "sin ω is 0 the formula divides 0 by 0: interpolate linearly there."),
     *(Mistake(f"{eps:g} under the fraction", _with(parallel=_never, weights=_plus(eps)), _EPS)
       for eps in (1e-6, 1e-7, 1e-8, 1e-10, 1e-12)),
+    *(Mistake(f"cosine kept {eps:g} below 1",
+              _with(cosine=lambda a, b, most=1 - eps: _cosine(a, b).clamp(-most, most)), _KEPT)
+      for eps in (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10)),
+    *(Mistake(f"{eps:g} added to the norms", _with(
+              cosine=lambda a, b, eps=eps: _raw(a, b) / (a.norm() * b.norm() + eps)), _KEPT)
+      for eps in (1e-6, 1e-7, 1e-8, 1e-10)),
+    Mistake("cosine clamped to [0, 1]", _with(cosine=lambda a, b: _cosine(a, b).clamp(0, 1)),
+            "You clamp the cosine to [0, 1], and obtuse angles become right ones. It goes down to "
+            "−1."),
+    Mistake("cosine_similarity along dimension 1",
+            _with(cosine=lambda a, b: F.cosine_similarity(a, b)),
+            "`F.cosine_similarity` works along dimension 1 unless told otherwise. A vector has "
+            "dimension 0 only."),
+    Mistake("a when parallel, opposite not caught",
+            _with(parallel=lambda omega: bool(omega < 1e-6), otherwise=lambda a, b, t: a.clone()),
+            f"For parallel vectors you return a, though lengths differ. {_OPPOSITE}"),
     Mistake("a when parallel", _with(otherwise=lambda a, b, t: a.clone()),
             "For parallel vectors you return a. Their lengths differ: interpolate linearly."),
     Mistake("b when parallel", _with(otherwise=lambda a, b, t: b.clone()),
@@ -199,6 +220,10 @@ MISTAKES = (
             "with rotations. Of a code the opposite is another face: go the whole way."),
     Mistake("half the angle", _with(angle=lambda c: 0.5 * torch.arccos(c)),
             "You halve the angle. ω is the whole angle between a and b."),
+    Mistake("weights of a right angle", _with(
+            weights=lambda t, omega: (torch.cos(t * omega), torch.sin(t * omega))),
+            "cos(tω) and sin(tω) are the weights where a and b are at right angles. At any other "
+            "angle the formula has two sines over sin ω."),
     Mistake("cosines as weights", _with(weights=_of_sines(
             lambda t, omega: torch.cos((1 - t) * omega), lambda t, omega: torch.cos(t * omega))),
             "Cosines stand where the formula has sines."),
