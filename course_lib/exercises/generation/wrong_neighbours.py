@@ -106,11 +106,6 @@ def _topk(distances: Tensor, k: int, *, dim: int = -1) -> tuple[Tensor, Tensor]:
     return indices, values
 
 
-def _rows_of_sorted(samples: Tensor, train: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    values, indices = _distances(samples, train).sort(1)
-    return indices[:k], values[:k]
-
-
 def _rows_picked(samples: Tensor, train: Tensor, k: int) -> tuple[Tensor, Tensor]:
     distances = _distances(samples, train)
     indices = distances.argsort(1)[:, :k]
@@ -120,11 +115,6 @@ def _rows_picked(samples: Tensor, train: Tensor, k: int) -> tuple[Tensor, Tensor
 def _fixed_axes(samples: Tensor, train: Tensor, k: int) -> tuple[Tensor, Tensor]:
     gaps = samples.unsqueeze(1) - train
     return _topk((gaps**2).sum((2, 3, 4)).sqrt(), k)
-
-
-def _kth(samples: Tensor, train: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    values, indices = _distances(samples, train).kthvalue(k, dim=1)
-    return indices, values
 
 
 def _first_dropped(samples: Tensor, train: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -198,8 +188,9 @@ MISTAKES = (
     Mistake("ranks", _ranks, "These are ranks, not indices. One `argsort` gives the indices."),
     Mistake("distances of the first k", _unsorted_distances, "The indices are right. The distances "
             "are those of the first k training images: take the ones that belong to the indices."),
-    Mistake("rows of the sorted", _rows_of_sorted, "`[:k]` takes the first k *rows*, the samples. "
-            "The first k of each row are `[:, :k]`."),
+    Mistake("rows of the sorted", lambda s, t, k: tuple(
+            part[:k] for part in _sorted(_distances(s, t), len(t))),
+            "`[:k]` takes the first k *rows*, the samples. The first k of each row are `[:, :k]`."),
     Mistake("rows picked", _rows_picked, "An index in brackets picks whole rows of the distances. "
             "`gather` along dimension 1 picks one entry of its row each; `topk` gives both."),
     Mistake("axes counted", _fixed_axes, "You sum over axes 2, 3 and 4, which not all images have. "
@@ -207,8 +198,8 @@ MISTAKES = (
     Mistake("cdist of images", lambda s, t, k: _topk(torch.cdist(s, t), k),
             "`torch.cdist` compares rows of the last axis. Make one row of each image first: "
             "`.flatten(1)`."),
-    Mistake("k-th alone", _kth, "`kthvalue` returns the k-th nearest alone. Asked for are the "
-            "first to the k-th, in order."),
+    Mistake("k-th alone", _told(lambda i, d: (i[:, -1], d[:, -1])),
+            "You return the k-th nearest alone. Asked for are the first to the k-th, in order."),
     Mistake("wrong axis, by topk", lambda s, t, k: _topk(_distances(s, t), k, dim=0), _AXIS),
     Mistake("exchanged, by topk", lambda s, t, k: _topk(_distances(t, s), k), _EXCHANGED),
     Mistake("wrong axis", lambda s, t, k: tuple(

@@ -90,11 +90,6 @@ def _units(a: Tensor, b: Tensor, t: float) -> Tensor:
     return _right(a / a.norm(), b / b.norm(), t)
 
 
-def _unit_result(a: Tensor, b: Tensor, t: float) -> Tensor:
-    result = _right(a, b, t)
-    return result / result.norm()
-
-
 def _norm_between(a: Tensor, b: Tensor, t: float) -> Tensor:
     return ((1 - t) * a.norm() + t * b.norm()) * _units(a, b, t)
 
@@ -102,11 +97,6 @@ def _norm_between(a: Tensor, b: Tensor, t: float) -> Tensor:
 def _rescaled_lerp(a: Tensor, b: Tensor, t: float) -> Tensor:
     result = _lerp(a, b, t)
     return ((1 - t) * a.norm() + t * b.norm()) * result / result.norm()
-
-
-def _unit_lerp(a: Tensor, b: Tensor, t: float) -> Tensor:
-    result = _lerp(a, b, t)
-    return result / result.norm()
 
 
 def _shorter_way(a: Tensor, b: Tensor, t: float) -> Tensor:
@@ -147,8 +137,9 @@ _WEIGHT = "The weight of {name} is sin({inside}) over sin ω: mind the brackets.
 MISTAKES = (
     Mistake("always linear", _lerp, "This is linear interpolation, which cuts through the inside "
             "of the sphere. Use the weights with sines; linear is the special case only."),
-    Mistake("linear, result of length 1", _unit_lerp, "This is linear interpolation, scaled to "
-            "length 1. Use the weights with sines, and leave the length as it comes out."),
+    Mistake("linear, result of length 1", lambda a, b, t: F.normalize(_lerp(a, b, t), dim=0),
+            "This is linear interpolation, scaled to length 1. Use the weights with sines, and "
+            "leave the length as it comes out."),
     Mistake("linear, length between", _rescaled_lerp, "This is linear interpolation with its "
             "length repaired. It takes the right path at the wrong speed: use the sines."),
     Mistake("reversed", lambda a, b, t: _right(a, b, 1 - t),
@@ -203,7 +194,8 @@ MISTAKES = (
     Mistake("only a normalised", _with(cosine=lambda a, b: torch.dot(a / a.norm(), b)), _ANGLE),
     Mistake("units interpolated", _units, f"You interpolate between the unit vectors. {_ENDS} "
             "Normalise for the angle only."),
-    Mistake("result normalised", _unit_result, f"You scale the result to length 1. {_ENDS}"),
+    Mistake("result normalised", lambda a, b, t: F.normalize(_right(a, b, t), dim=0),
+            f"You scale the result to length 1. {_ENDS}"),
     Mistake("length interpolated", _norm_between, "You interpolate the length by itself. Some do, "
             "but the formula here weighs a and b as they are."),
     Mistake("degrees", _with(angle=lambda c: torch.rad2deg(torch.arccos(c)),
