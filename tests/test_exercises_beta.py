@@ -157,6 +157,47 @@ def free_by_numpy(kl_per_dim, floor):
     return np.maximum(kl_per_dim.numpy().mean(0), floor).sum()
 
 
+def free_by_python(kl_per_dim, floor):
+    return max(kl_per_dim.mean(0), floor).sum()
+
+
+def free_by_max(kl_per_dim, floor):
+    return torch.max(kl_per_dim.mean(0), floor).sum()
+
+
+def flooded(eigenvalues, beta_sigma2):
+    """Changes its input where a latent is inactive, and gives a wrong number everywhere."""
+    eigenvalues[eigenvalues < beta_sigma2] = beta_sigma2
+    return 0.7 * torch.log(eigenvalues)
+
+
+def rate_of_a_bad_scale(x, logits, mu, log_var):
+    q_z = torch.distributions.Normal(mu, log_var)
+    return torch.distributions.kl_divergence(q_z, torch.distributions.Normal(0.0, 1.0)), None
+
+
+def rate_by_drawing(x, logits, mu, log_var):
+    q_z = torch.distributions.Normal(mu, torch.exp(0.5 * log_var))
+    z = q_z.sample()
+    prior = torch.distributions.Normal(0.0, 1.0)
+    rate = (q_z.log_prob(z) - prior.log_prob(z)).sum(1).mean()
+    return rate, reference("rate_distortion")(x, logits, mu, log_var)[1]
+
+
+def stairs_of_quarters(step, total, kind, beta_max):
+    if kind == "cyclic" and step < total:
+        return beta_max * (step // (total / 4)) / 4
+    return reference("beta_schedule")(step, total, kind, beta_max)
+
+
+def half_on_one_logarithm(eigenvalues, beta_sigma2):
+    return torch.relu(0.5 * torch.log(eigenvalues) - math.log(beta_sigma2))
+
+
+def logarithm_of_a_number(eigenvalues, beta_sigma2):
+    return 0.5 * (torch.log(eigenvalues) - torch.log(beta_sigma2))
+
+
 def logarithm_alone(eigenvalues, beta_sigma2):
     return [math.log(v / beta_sigma2) / 2 if v else -math.inf for v in eigenvalues.tolist()]
 
@@ -171,6 +212,16 @@ def gap_of_quantiles(z, factors, n_bins=20):
     entropy = [mutual_info_score(v, v) for v in factors.T.numpy()]
     mi.sort(1)
     return ((mi[:, -1] - mi[:, -2]) / entropy).mean()
+
+
+def gap_of_sklearn_shares(z, factors, n_bins=20):
+    from sklearn.metrics import normalized_mutual_info_score
+
+    edges = [np.histogram(c, n_bins)[1][:-1] for c in z.T.numpy()]
+    bins = [np.digitize(c, e) for c, e in zip(z.T.numpy(), edges, strict=True)]
+    share = [[normalized_mutual_info_score(v, b) for b in bins] for v in factors.T.numpy()]
+    share = np.sort(share, axis=1)
+    return (share[:, -1] - share[:, -2]).mean()
 
 
 def gap_of_one_factor(z, factors, n_bins=20):
@@ -198,6 +249,8 @@ def gap_in_loops(z, factors, n_bins=20):
         ("rate_distortion", wrong_rate_alone, "The rate is not right"),
         ("rate_distortion", wrong_distortion_alone, "The rate is right, the distortion is not"),
         ("rate_distortion", frozen_encoder, "no gradient reaches `mu`"),
+        ("rate_distortion", rate_of_a_bad_scale, "the exponential of ½ log σ²"),
+        ("rate_distortion", rate_by_drawing, "without random numbers"),
         ("rate_distortion", lambda x, logits, mu, log_var: {"rate": 1}, "Return two scalars"),
         ("rate_distortion", lambda x, logits, mu, log_var: (None, None), "The rate is not right"),
         ("active_units", active_by_deviation, "standard deviation"),
@@ -205,13 +258,20 @@ def gap_in_loops(z, factors, n_bins=20):
         ("beta_schedule", sawtooth, "rises through the whole cycle"),
         ("beta_schedule", broken_cycle, "how far the step is within its cycle"),
         ("beta_schedule", unguarded_line, "goes on above beta_max"),
+        ("beta_schedule", stairs_of_quarters, "`%` gives the place within one"),
         ("beta_schedule", lambda step, total, kind, beta_max: None, "returns nothing"),
         ("free_bits", free_per_image, "every image by itself"),
         ("free_bits", free_in_place, "its gradient is not"),
         ("free_bits", free_by_numpy, "have no graph"),
+        ("free_bits", free_by_python, "neither true nor false"),
+        ("free_bits", free_by_max, "A plain number stands where torch wants a tensor"),
         ("free_bits", lambda kl, floor: kl.mean(0).clamp(min=2 * floor).sum(), "Take it apart"),
         ("free_bits", lambda kl, floor: None, "Return one number"),
         ("water_filling", logarithm_alone, "your KL is negative"),
+        ("water_filling", flooded, "changes its input"),
+        ("water_filling", half_on_one_logarithm, "on log λ alone"),
+        ("water_filling", logarithm_of_a_number, "that of `math`"),
+        ("mutual_information_gap", gap_of_sklearn_shares, "before you rank"),
         ("mutual_information_gap", gap_of_quantiles, "equally many codes"),
         ("mutual_information_gap", gap_of_one_factor, "Only the first factor"),
         ("mutual_information_gap", gap_with_noise, "two scores"),

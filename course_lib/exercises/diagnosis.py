@@ -26,6 +26,25 @@ ERROR_HINTS = (
     ("must be Tensor, not", "That function takes a tensor; for a plain number take `math`."),
     ("same dtype", "Leave out `.float()` and `.double()`: keep the dtype of the input."),
     ("Could not infer dtype of builtin", "A method is not called: `loss.item()` needs brackets."),
+    (
+        "is ambiguous",
+        "A tensor of several numbers is neither true nor false: in place of `if`, `max` "
+        "or `min` take `torch.where` or `clamp`.",
+    ),
+    ("got (Tensor, float)", "A plain number stands where torch wants a tensor; `clamp` takes one."),
+    (
+        "must be Tensor, not float",
+        "This function of torch wants a tensor: for a plain number take that of `math`.",
+    ),
+    (
+        "only one element tensors",
+        "This function wants one number: take the one of torch, which "
+        "works on every number of a tensor.",
+    ),
+    (
+        "constraint GreaterThan(lower_bound=0.0)",
+        "A scale is 0 or below: σ is the exponential of ½ log σ².",
+    ),
     ("is not defined", "A name is used before it exists: run the cells above, check the spelling."),
 )
 

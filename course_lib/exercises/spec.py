@@ -98,8 +98,9 @@ class Exercise:
         if not wrong:
             return Verdict(self.name, "right", self.remark(records))
         mistake = self._recognise(records, wrong, seed)
-        # A case with a value explains more than one that only raised.
-        i = min(wrong, key=lambda i: records[i]["outcome"] != "value")
+        # A changed input explains all that follows from it, a value more than an error.
+        told = {i: records[i]["outcome"] for i in wrong}
+        i = min(wrong, key=lambda i: (told[i] != "changed", told[i] != "value"))
         case, pair = self.cases(seed)[i], (records[i], expected[i])
         close = {"rtol": self.rtol, "atol": self.atol}
         obtained, wanted = first_difference(*pair, **close)

@@ -64,6 +64,15 @@ CYCLIC = (
             "your β rises on a curve. It rises in a straight line."),
     _cyclic(lambda t, top: min(1.0, 2 * (4 * t % 1)), "cycles not multiplied",
             "your β goes up to 1. Multiply by beta_max."),
+    _cyclic(lambda t, top: min(top, 2 * (4 * t % 1)), "cycles of slope 1",
+            "β reaches 1 at half of a cycle, or is cut off before. It reaches beta_max there: "
+            "multiply, then nothing has to be cut off above beta_max."),
+    _cyclic(lambda t, top: top * math.floor(4 * t) / 4, "stairs",
+            "your β stays within each cycle and climbs from one to the next. `//` counts cycles; "
+            "`%` gives the place within one."),
+    _cyclic(lambda t, top: top * (math.floor(4 * t) + 1) / 4, "stairs from the first",
+            "your β stays within each cycle and climbs from one to the next. `//` counts cycles; "
+            "`%` gives the place within one."),
     _cyclic(cycles(number=1), "one cycle",
             "there is one cycle in your training: a rise to half of it. There are four."),
     *(
@@ -128,6 +137,13 @@ CYCLIC = (
         else schedule()(step, total, kind, top),
         "cyclic: step `total` belongs to the end: `>=`, not `>`. There β is beta_max, not the 0 of "
         "a fifth cycle.",
+    ),
+    Mistake(
+        "step cut off at total",
+        lambda step, total, kind, top: 0.0
+        if kind == "cyclic" and step >= total
+        else schedule()(step, total, kind, top),
+        "cyclic: from step `total` on your β is 0, the start of a fifth cycle. It is beta_max.",
     ),
     Mistake(
         "cyclic counted from 1",

@@ -72,6 +72,17 @@ DISTORTIONS = (
         "The rate is right; the distortion is one value a pixel. Sum over the pixels.",
     ),
     Mistake(
+        "distortion averaged twice",
+        _kept(lambda terms: terms.sum(1).mean() / len(terms)),
+        "The rate is right; the distortion is divided by the number of images twice.",
+    ),
+    Mistake(
+        "mean times 784",
+        _kept(lambda terms: 784 * terms.mean()),
+        "You multiply a mean by 784, the pixels of MNIST. Images of another size have another "
+        "number: sum over the pixels.",
+    ),
+    Mistake(
         "distortion summed over images, averaged over pixels",
         _kept(lambda terms: terms.sum(0).mean()),
         "In the distortion, sum and mean have changed places: sum over the pixels, dimension 1, "
@@ -96,6 +107,21 @@ DISTORTIONS = (
         "second term missing",
         _summed(lambda x, logits: -x * F.logsigmoid(logits)),
         "Only −x log x̂ is there. Black pixels count too: the term of 1 − x is missing.",
+    ),
+    Mistake(
+        "sigmoid of 1 minus the logits",
+        _summed(lambda x, a: -x * F.logsigmoid(a) - (1 - x) * F.logsigmoid(1 - a)),
+        "1 − x̂ is sigmoid(−logits), not sigmoid(1 − logits).",
+    ),
+    Mistake(
+        "1 minus the logarithm",
+        _summed(lambda x, a: -x * F.logsigmoid(a) - (1 - x) * (1 - F.logsigmoid(a))),
+        "log(1 − x̂) is not 1 − log x̂. In logits it is `F.logsigmoid(-logits)`.",
+    ),
+    Mistake(
+        "black and white",
+        _summed(lambda x, logits: cross_entropy((x > 0.5).to(x), logits)),
+        "You round the pixels to black and white. The images are grey: take them as they are.",
     ),
     Mistake("squared error", _summed(lambda x, logits: (x - torch.sigmoid(logits)) ** 2), _SQUARED),
     Mistake(

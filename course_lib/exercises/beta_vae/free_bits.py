@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_lib.exercises.beta_vae.floors import FLOORS
 from course_lib.exercises.observers import level, outline
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.spec import Case, Exercise, Mistake
 
 RESULT, GRADIENT = "result", "gradient with respect to kl_per_dim"
 
@@ -56,11 +56,42 @@ def observe(candidate: Callable, case: Case) -> Any:
     return {RESULT: "one number", "value": result, GRADIENT: gradient}
 
 
+OTHERS = (
+    Mistake(
+        "mean of everything",
+        lambda kl, floor: kl.mean().clamp(min=floor),
+        "You average over images and latents before the floor. Average over the images alone: "
+        "every latent has a floor of its own, and the latents are summed.",
+    ),
+    Mistake(
+        "floor added back once",
+        lambda kl, floor: torch.relu(kl.mean(0) - floor).sum() + floor,
+        "You subtract the floor from each latent and add it back once. It is due for every latent.",
+    ),
+    Mistake(
+        "entries above the floor",
+        lambda kl, floor: (kl * (kl > floor)).sum() / len(kl),
+        "You add up what lies above the floor, image by image. Average over the images first; a "
+        "latent below the floor counts as the floor.",
+    ),
+    Mistake(
+        "what is missing to the floor",
+        lambda kl, floor: (floor - kl.mean(0)).clamp(min=0).sum(),
+        "You charge what a latent is below its floor. That is a penalty to add to the KL; here "
+        "the larger of KL and floor takes the KL's place.",
+    ),
+    Mistake(
+        "floor changes the input",
+        lambda kl, floor: kl.clamp_(min=floor).mean(0).sum(),
+        "`clamp_` with an underscore changes its input, and it works on every image by itself. "
+        "Average first, then `clamp` a copy.",
+    ),
+)
 EXERCISE = Exercise(
     "free_bits",
     2,
     cases,
-    FLOORS,
+    (*FLOORS, *OTHERS),
     observe=observe,
     property_hints={
         RESULT: "Return one number: the floor acts on each latent, then the latents are summed.",

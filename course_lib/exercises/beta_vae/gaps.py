@@ -46,6 +46,11 @@ def _joint_of_best(t: Tables) -> Tensor:
     return joint.gather(0, t.mi.argmax(0)[None])[0]
 
 
+def _gap_of_shares(t: Tables, norm: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    best = top(t.mi / norm(t.h_z[:, None], t.h_v).clamp(min=1e-12))
+    return (best[0] - best[1]).mean()
+
+
 def _per_latent(t: Tables) -> Tensor:
     best = t.mi.sort(1, descending=True)
     return ((best.values[:, 0] - best.values[:, 1]) / t.h_v[best.indices[:, 0]]).mean()
@@ -120,6 +125,26 @@ GAPS = (
     Mistake("by the largest entropy", _over(lambda t: t.h_v.max()),
             "You divide by the largest entropy of the factors. Every gap is divided by the entropy "
             "of its own factor."),
+    *(
+        Mistake(f"information over {name}", _scored(lambda t, norm=norm: _gap_of_shares(t, norm)),
+                "You divide each information by an entropy of its latent before you rank, as "
+                "normalized_mutual_info_score does. Rank I(z_j; v_k) itself, then divide the gap "
+                "by H(v_k).")
+        for name, norm in (
+            ("the mean entropy", lambda h_z, h_v: (h_z + h_v) / 2),
+            ("the geometric mean", lambda h_z, h_v: (h_z * h_v).sqrt()),
+            ("the larger entropy", torch.maximum),
+            ("the smaller entropy", torch.minimum),
+            ("the entropy of the latent", lambda h_z, h_v: h_z),
+        )
+    ),
+    *(
+        Mistake(f"the {name} two latents",
+                _scored(lambda t, i=i, j=j: ((t.mi[i] - t.mi[j]) / t.h_v).mean()),
+                f"You compare the {name} two latents, in the order in which they come. Sort first, "
+                "for each factor: `sort` returns a new table.")
+        for name, i, j in (("first", 0, 1), ("last", -1, -2))
+    ),
     Mistake("no second", _less(lambda best: 0.0),
             "You leave the second largest out. A factor that two latents share has no gap."),
     Mistake("less the smallest", _less(lambda best: best[-1]),

@@ -92,6 +92,11 @@ BOTH = (
         "the batch is averaged.",
     ),
     Mistake("sum over the batch", pair_of(pool=torch.sum), _BATCH),
+    Mistake(
+        "averaged twice",
+        pair_of(pool=lambda terms: terms.mean() / len(terms)),
+        "You divide by the number of images twice. After the mean nothing is left to divide.",
+    ),
     Mistake("one value an image", pair_of(pool=lambda terms: terms), _IMAGES),
     Mistake(
         "sum over images, mean over the rest",
@@ -179,8 +184,8 @@ EXERCISE = Exercise(
     property_hints=reach_hints("logits", "mu", "log_var")
     | {
         KIND: "Return two scalars, the rate first: `return rate, distortion`.",
-        "rate": "The rate is not right. It is one number: the KL from q(z|x) to N(0, I), summed "
-        "over the latents, averaged over the images.",
+        "rate": "The rate is not right. It is one number: the KL from q(z|x) to N(0, I) in closed "
+        "form, without random numbers, summed over the latents, averaged over the images.",
         "distortion": "The rate is right, the distortion is not. It is one number: the "
         "cross-entropy, summed over the pixels, averaged over the images.",
     },

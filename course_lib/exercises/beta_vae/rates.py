@@ -24,6 +24,11 @@ def _kept(rate: Callable[[Tensor], Tensor]) -> Callable:
     )
 
 
+def _by_pixels(x: Tensor, logits: Tensor, mu: Tensor, log_var: Tensor) -> tuple[Tensor, Tensor]:
+    rate, distortion = pair_of()(x, logits, mu, log_var)
+    return rate / x.shape[1], distortion
+
+
 def _of_mean_posterior(mu: Tensor, log_var: Tensor) -> Tensor:
     return kl_terms(mu.mean(0, keepdim=True), log_var.mean(0, keepdim=True)).sum(1)
 
@@ -61,6 +66,17 @@ RATES = (
         "The distortion is right; the rate is one value a latent. Sum over the latents.",
     ),
     Mistake(
+        "rate averaged twice",
+        _kept(lambda terms: terms.sum(1).mean() / len(terms)),
+        "The distortion is right; the rate is divided by the number of images twice.",
+    ),
+    Mistake(
+        "rate divided by the pixels",
+        _by_pixels,
+        "The distortion is right; the rate is divided by the number of pixels: a hidden β = 1/D. "
+        "Nats per image are not divided.",
+    ),
+    Mistake(
         "rate summed over images, averaged over latents",
         _kept(lambda terms: terms.sum(0).mean()),
         "In the rate, sum and mean have changed places: sum over the latents, dimension 1, and "
@@ -95,6 +111,11 @@ RATES = (
         "sigma for sigma^2",
         _summed(lambda mu, lv: 0.5 * (mu**2 + torch.exp(0.5 * lv) - 1 - lv)),
         "In your KL σ stands where σ² belongs: the exponential of log σ² needs no halving.",
+    ),
+    Mistake(
+        "sigma^2 squared",
+        _summed(lambda mu, log_var: 0.5 * (mu**2 + torch.exp(2 * log_var) - 1 - log_var)),
+        "In your KL exp(log_var) is squared, as if it were σ. It is σ² already.",
     ),
     Mistake(
         "exp missing",

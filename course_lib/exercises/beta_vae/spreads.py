@@ -92,6 +92,22 @@ SPREADS = (
         "with the number of images.",
     ),
     Mistake(
+        "sum of squares about 0",
+        count_of(lambda mu: (mu**2).sum(0)),
+        "You sum μ² over the images. Take off the mean of each latent first, and divide by the "
+        "number of images.",
+    ),
+    Mistake(
+        "first image",
+        count_of(lambda mu: mu[0].abs()),
+        f"You look at one image. {_NO_VARIANCE}",
+    ),
+    Mistake(
+        "largest value",
+        count_of(lambda mu: mu.amax(0)),
+        f"You compare the largest μ. One image can make that large. {_NO_VARIANCE}",
+    ),
+    Mistake(
         "deviations cancel",
         count_of(lambda mu: (mu - mu.mean(0)).round(decimals=9).mean(0) ** 2),
         "You average the deviations and square the mean: they cancel. Square first.",

@@ -34,6 +34,37 @@ _SHAPE = "Return one KL for each eigenvalue, in the same order, (d,)."
 MISTAKES = (
     *WATER_LEVELS,
     Mistake(
+        "logarithm over the level",
+        lambda v, b: (0.5 * torch.log(v) / b).clamp(min=0),
+        "`log(λ) / βσ²` divides the logarithm. The ratio λ/βσ² belongs inside its brackets.",
+    ),
+    Mistake(
+        "level missing where active",
+        lambda v, b: torch.where(is_active(v, b), 0.5 * torch.log(v), 0.0),
+        "You compare with βσ², but the logarithm is of λ alone. It is of the ratio λ/βσ².",
+    ),
+    Mistake(
+        "at least 1 nat",
+        lambda v, b: 0.5 * torch.log(v / b).clamp(min=1),
+        "Your logarithm is at least 1. The ratio is at least 1, its logarithm at least 0.",
+    ),
+    Mistake(
+        "at most 1 nat",
+        lambda v, b: 0.5 * torch.log(v / b).clamp(0, 1),
+        "You cut off above as well. A latent may carry as many nats as its eigenvalue asks for.",
+    ),
+    Mistake(
+        "threshold at the root",
+        lambda v, b: torch.where(v > b**0.5, 0.5 * torch.log(v / b), 0.0),
+        "You switch latents off below √(βσ²). λ and βσ² are both variances: compare them as they "
+        "stand.",
+    ),
+    Mistake(
+        "half a difference",
+        lambda v, b: 0.5 * (v - b).clamp(min=0),
+        "You return ½ (λ − βσ²). The KL is ½ log of their ratio.",
+    ),
+    Mistake(
         "sum",
         lambda v, b: kl_of(v, b).sum(),
         f"You sum over the latents. {_SHAPE}",

@@ -139,7 +139,8 @@ WATER_LEVELS = (
     Mistake(
         "level squared",
         lambda v, b: kl_of(v, b**2),
-        "You square βσ². The argument is the product as it stands, σ² included.",
+        "You square βσ², or the ½ is on log λ alone. The argument is the product as it stands, and "
+        "the ½ is for the whole logarithm of the ratio.",
     ),
     Mistake(
         "root of the level",
