@@ -161,7 +161,7 @@ def _paint(ax: Axes, kl: np.ndarray, order: Sequence[int], rest: str) -> None:
     ax.bar(ranks[:n], values[:n], color=plots.BLUE, label="has a slider")
     if n < len(kl):
         ax.bar(ranks[n:], values[n:], color=plots.CLASS_COLOURS[8], label=f"stays {rest}")
-    ax.plot([], [], "v", color=plots.VERMILION, markersize=9, label=f"is not {rest} now")
+    ax.plot([], [], "v", color=plots.VERMILION, markersize=9, label="moved")
     if len(kl) <= NAMED:
         ax.set_xticks(ranks, [_name(i) for i in np.argsort(-kl, kind="stable")], fontsize=10)
     ax.set(xlabel="latents, largest KL first", ylabel="nats per image")
