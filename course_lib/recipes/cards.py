@@ -13,7 +13,7 @@ from torch import nn
 from tqdm import tqdm
 
 from course_lib.datasets import Dataset
-from course_lib.training import Objective, Record, best_device
+from course_lib.training import Objective, Record, best_device, fit
 
 
 def card(recipe: str, data: Dataset, *, seed: int, seconds: float, **more: object) -> dict:
@@ -55,6 +55,30 @@ def in_bfloat16(objective: Objective) -> Objective:
             return objective(model, *batch)
 
     return cheaper
+
+
+def train(
+    model: nn.Module,
+    objective: Objective,
+    data: Dataset,
+    *,
+    n_valid: int,
+    title: str,
+    **recipe: float,
+) -> tuple[list[Record], float]:
+    """`fit` on labelled images under a progress bar: records with validation figures, and seconds.
+
+    recipe: epochs, batch_size, lr, seed. The first n_valid test images are looked at after each
+    epoch, for the card's curve; nothing is chosen by them.
+    """
+    held = {}
+    if n_valid:
+        held = {"valid": data.test.images[:n_valid], "valid_labels": data.test.labels[:n_valid]}
+    images, labels = data.train.images, data.train.labels
+    return run(
+        lambda: fit(model, in_bfloat16(objective), images, labels=labels, **held, **recipe),
+        title=title, steps=recipe["epochs"] * -(-len(images) // recipe["batch_size"]),
+    )  # fmt: skip
 
 
 def run(records: Callable[[], Iterator[Record]], *, title: str, steps: int) -> tuple[list, float]:

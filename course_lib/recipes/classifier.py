@@ -13,7 +13,7 @@ from course_lib import checkpoints, datasets
 from course_lib.datasets import Dataset
 from course_lib.models import Classifier
 from course_lib.recipes import cards
-from course_lib.training import evaluate, fit
+from course_lib.training import evaluate
 
 EPOCHS, BATCH, RATE, SEED, SHIFT = 15, 256, 4e-3, 0, 3
 
@@ -47,19 +47,16 @@ def run(out: Path) -> None:
     data = datasets.load("cifar10")
     torch.manual_seed(SEED)
     model = Classifier(len(data.label_names))
-    _, seconds = cards.run(
-        lambda: fit(
-            model, cards.in_bfloat16(objective), data.train.images,
-            labels=data.train.labels, epochs=EPOCHS, batch_size=BATCH, lr=RATE, seed=SEED,
-        ),
-        title="classifier", steps=EPOCHS * -(-len(data.train) // BATCH),
-    )  # fmt: skip
+    recipe = {"epochs": EPOCHS, "batch_size": BATCH, "lr": RATE}
+    _, seconds = cards.train(
+        model, objective, data, n_valid=0, title="classifier", seed=SEED, **recipe
+    )
     test = evaluate(model, objective, data.test.images, labels=data.test.labels)
     arguments = {"n_classes": len(data.label_names)}
     card = cards.card(
         "classifier", data, seed=SEED, seconds=seconds,
         model={"class": "Classifier", "arguments": arguments},
-        training={"epochs": EPOCHS, "batch_size": BATCH, "lr": RATE},
+        training=recipe,
         test={name: round(test[name], 4) for name in ("cross_entropy", "accuracy")},
     )  # fmt: skip
     name = f"{prefix(data)}-classifier"

@@ -12,7 +12,7 @@ from course_lib.models import ConditionalVAE
 from course_lib.models.settle import settle
 from course_lib.recipes import cards
 from course_lib.recipes.classifier import prefix
-from course_lib.training import evaluate, fit
+from course_lib.training import evaluate
 
 EPOCHS = {"cifar10": 16, "faces32": 24}
 BATCH, RATE, SEED, SETTLING = 128, 2e-3, 0, 5_000
@@ -26,21 +26,16 @@ def run(out: Path) -> None:
     arguments = SIZES | {"n_classes": len(data.label_names), "log_sigma": 0.0}
     torch.manual_seed(SEED)
     model = ConditionalVAE(**arguments).to(memory_format=torch.channels_last)
-    epochs = EPOCHS[prefix(data)]
-    curve, seconds = cards.run(
-        lambda: fit(
-            model, cards.in_bfloat16(optimal_sigma_objective), data.train.images,
-            labels=data.train.labels, epochs=epochs, batch_size=BATCH, lr=RATE, seed=SEED,
-            valid=data.test.images[:2000], valid_labels=data.test.labels[:2000],
-        ),
-        title=name, steps=epochs * -(-len(data.train) // BATCH),
-    )  # fmt: skip
+    recipe = {"epochs": EPOCHS[prefix(data)], "batch_size": BATCH, "lr": RATE}
+    curve, seconds = cards.train(
+        model, optimal_sigma_objective, data, n_valid=2_000, title=name, seed=SEED, **recipe
+    )
     settle(model, data.train.images[-SETTLING:], sigma=False)
     test = evaluate(model, optimal_sigma_objective, data.test.images, labels=data.test.labels)
     card = cards.card(
         "cvae", data, seed=SEED, seconds=seconds,
         model={"class": "ConditionalVAE", "arguments": arguments},
-        training={"epochs": epochs, "batch_size": BATCH, "lr": RATE, "dtype": "bfloat16"},
+        training=recipe | {"dtype": "bfloat16"},
         curve=[round(record.valid["loss"], 1) for record in curve],
         test={key: round(test[key], 2) for key in ("log_lik", "kl")},
     )  # fmt: skip

@@ -11,7 +11,7 @@ from course_lib.diffusion import diffusion_objective
 from course_lib.models import UNet
 from course_lib.recipes import cards
 from course_lib.recipes.classifier import prefix
-from course_lib.training import evaluate, fit
+from course_lib.training import evaluate
 
 EPOCHS = {"cifar10": 5, "faces32": 8}
 BATCH, RATE, SEED = 64, 1e-3, 0
@@ -23,20 +23,15 @@ def run(out: Path) -> None:
     name, arguments = f"{prefix(data)}-ddpm", {"n_classes": len(data.label_names)}
     torch.manual_seed(SEED)
     model = UNet(**arguments).to(memory_format=torch.channels_last)
-    epochs = EPOCHS[prefix(data)]
-    curve, seconds = cards.run(
-        lambda: fit(
-            model, cards.in_bfloat16(diffusion_objective), data.train.images,
-            labels=data.train.labels, epochs=epochs, batch_size=BATCH, lr=RATE, seed=SEED,
-            valid=data.test.images[:1000], valid_labels=data.test.labels[:1000],
-        ),
-        title=name, steps=epochs * -(-len(data.train) // BATCH),
-    )  # fmt: skip
+    recipe = {"epochs": EPOCHS[prefix(data)], "batch_size": BATCH, "lr": RATE}
+    curve, seconds = cards.train(
+        model, diffusion_objective, data, n_valid=1_000, title=name, seed=SEED, **recipe
+    )
     test = evaluate(model, diffusion_objective, data.test.images, labels=data.test.labels)
     card = cards.card(
         "ddpm", data, seed=SEED, seconds=seconds,
         model={"class": "UNet", "arguments": arguments},
-        training={"epochs": epochs, "batch_size": BATCH, "lr": RATE, "dtype": "bfloat16"},
+        training=recipe | {"dtype": "bfloat16"},
         curve=[round(record.valid["squared_error"], 1) for record in curve],
         test={"squared_error": round(test["squared_error"], 2)},
     )  # fmt: skip
