@@ -1078,7 +1078,7 @@ plt.show()
 # ## 4.8 · What such a score does not say
 #
 # - *It needs the factors.* Without them nobody can compute it, so nobody can choose the best seed
-#   by it. In a study of 12,000 models, seeds and hyper-parameters mattered more than the method,
+#   by it. In a study of over 12,000 models, seeds and hyper-parameters mattered more than the method,
 #   and no score that works without labels picked the good ones (Locatello et al., 2019).
 # - *The images alone do not determine it.* For every disentangled model there is an entangled one with
 #   the same p(x); section 4.7 made one by turning the code. What decides is in the choices we
@@ -1106,8 +1106,8 @@ plt.show()
 #
 # <details><summary>Some answers</summary>
 #
-# (1) Up, by a factor of about the number of pixels: the effective β is large, and latents die that
-# need not. (2) Rate and distortion, each, on the test set, and −ELBO = R + D for both. (3) Not by
+# (1) Up, by a factor of the number of pixels, if both used to be summed: the effective β is large, and
+# latents die that need not. (2) Rate and distortion, each, on the test set, and −ELBO = R + D for both. (3) Not by
 # itself: free bits make them so by construction. Look at the objective with and without.
 #
 # </details>
@@ -1117,9 +1117,9 @@ plt.show()
 # **Sources.** Alemi et al. (2018), *Fixing a broken ELBO*. Bowman et al. (2016), *Generating
 # sentences from a continuous space*. Burda et al. (2016), *Importance weighted autoencoders*. Chen
 # et al. (2018), *Isolating sources of disentanglement in variational autoencoders*. Cover and Thomas
-# (2006), *Elements of information theory*. Fu et al. (2019), *Cyclical annealing schedule*. Higgins et al. (2017), *β-VAE*. Kim and Mnih (2018),
-# *Disentangling by factorising*. Kingma et al. (2016), *Improved variational inference with inverse
-# autoregressive flow*.
+# (2006), *Elements of information theory*. Fu et al. (2019), *Cyclical annealing schedule*. Higgins
+# et al. (2017), *β-VAE*. Kim and Mnih (2018), *Disentangling by factorising*. Kingma et al. (2016),
+# *Improved variational inference with inverse autoregressive flow*.
 #
 # Locatello et al. (2019), *Challenging common assumptions in the unsupervised learning of
 # disentangled representations*. Lucas et al. (2019), *Don't blame the ELBO!* Rolínek et al. (2019),

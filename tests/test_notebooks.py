@@ -6,6 +6,7 @@ COURSE_FAST=0 runs them at their default settings instead of the short ones.
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -303,6 +304,15 @@ def test_no_warnings_reach_the_reader(run, stem, copy):
     outputs = [out for outs in run(stem, copy).shown.values() for out in outs]
     noise = [out["text"] for out in outputs if out.get("name") == "stderr"]
     assert not [text for text in noise if "Warning" in text]
+
+
+@pytest.mark.notebook
+@runs_of
+def test_every_number_is_one(run, stem, copy):
+    """Catches a printed nan or inf: a decomposition or a training that failed without a word."""
+    for cell_id, outputs in run(stem, copy).shown.items():
+        lost = re.search(r".*(?<!\w)(nan|inf)(?!\w).*", words(outputs))
+        assert not lost, f"{cell_id}: {lost[0]}"
 
 
 WRONG_BCE = """\
