@@ -11,10 +11,11 @@ from typing import Any
 
 import ipywidgets
 from IPython import get_ipython
+from IPython.display import display
 from PIL import Image
 
 from course_lib import plots
-from course_lib.widgets import pictures
+from course_lib.widgets import pictures, remains
 
 Values = dict[str, Any]
 PAGE = 900  # page pixels, about the width of a cell
@@ -120,28 +121,29 @@ class Panel:
         """Whether this is another picture than the one shown: the same one is not encoded again."""
         return self.frame is None or picture is not self.frame.pictures.get(name)
 
-    def still(self) -> bytes:
-        """PNG of the panel as it stands: its pictures side by side and its text."""
+    def still(self) -> Image.Image:
+        """The panel as it stands: its pictures side by side and its text."""
         lines = [self.frame.text, STILL]
-        sheet = pictures.beside(self.frame.pictures, widths=self.widths, lines=lines)
-        return pictures.encode(sheet)
+        return remains.beside(self.frame.pictures, widths=self.widths, lines=lines)
 
-    def _repr_mimebundle_(
-        self, include: object = None, exclude: object = None, **_: object
-    ) -> tuple[dict[str, object], dict[str, object]]:
+    def _ipython_display_(self) -> None:
         """The live widget for a front end, and the still picture for what has none.
 
         A runner (nbclient, papermill, nbval) gets the picture alone: it keeps the widgets' state
         in the notebook, and nbconvert would then prefer a dead widget to the picture.
         """
-        data: dict[str, object] = {
-            "text/plain": self.frame.text,
-            "image/png": base64.b64encode(self.still()).decode(),
-        }
-        if _attended():
-            model = self.widget.model_id
-            data[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": model}
-        return data, {"image/png": {"alt": self.frame.text}}
+        still, model = self.still(), self.widget.model_id
+        png = remains.packed(still)
+        data = {"text/plain": self.frame.text, "image/png": base64.b64encode(png).decode()}
+        told = {"image/png": {"alt": self.frame.text}}
+        if not _attended():
+            display(data, metadata=told, raw=True)
+            return
+        view = {"version_major": 2, "version_minor": 0, "model_id": model}
+        display({VIEW: view, **data}, metadata=told, raw=True)
+        name = f"course-still-{model}"
+        hidden = remains.in_hiding(png, size=still.size, text=self.frame.text, name=name)
+        display({"text/html": hidden}, raw=True)
 
 
 def _attended() -> bool:

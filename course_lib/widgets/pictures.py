@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import io
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -116,29 +116,3 @@ def chart(paint: Callable[[Axes], object], *, width: int, height: int) -> Chart:
     frame = (box.x0, picture.height - box.y1, box.x1, picture.height - box.y0)
     picture = picture.quantize(COLOURS, dither=Image.Dither.NONE)
     return Chart(picture, ax.transData.frozen(), frame)
-
-
-def beside(
-    pictures: Mapping[str, Image.Image], *, widths: Mapping[str, int], lines: Sequence[str]
-) -> Image.Image:
-    """Pictures side by side under their names, with lines of text below: what a panel leaves
-    behind where it is not alive. widths: page pixels of each picture."""
-    small = {
-        name: picture.convert("RGB").resize(
-            (widths[name], round(picture.height * widths[name] / picture.width)), Image.LANCZOS
-        )
-        for name, picture in pictures.items()
-    }
-    gap, head, line = 24, 26, 24
-    texts = max((font(15).getlength(text) for text in lines), default=0)
-    width = max(sum(p.width + gap for p in small.values()) - gap, int(texts) + 1)
-    bottom = head + max(p.height for p in small.values()) + 10
-    sheet = Image.new("RGB", (width, bottom + line * len(lines)), "white")
-    draw, left = ImageDraw.Draw(sheet), 0
-    for name, picture in small.items():
-        draw.text((left, 2), name, "black", font(16))
-        sheet.paste(picture, (left, head))
-        left += picture.width + gap
-    for i, text in enumerate(lines):
-        draw.text((0, bottom + i * line), text, "black", font(15))
-    return sheet
