@@ -103,12 +103,19 @@ def make_attributes(encode=encode_face, decode=decode_face, **more):
     return widgets.attributes(FACES, encode, decode, given.pop("vectors", VECTORS), **given)
 
 
+def carry(mu, log_var, eps):
+    return mu + (0.5 * log_var).exp() * eps
+
+
 PANELS = {
     "pad": lambda: widgets.pad(decode, shape=(28, 28)),
     "k_slider": lambda: widgets.k_slider(X, {"PCA": lambda k: X / k}, {"PCA": {1: 9.0, 2: 5.0}}),
     "corruption": lambda: widgets.corruption(X, fade, {"half": halve}),
     "interpolation": lambda: widgets.interpolation(X, lambda x: x.flatten(1), lambda z: z),
     "bound": make_bound,
+    "reparameterization": lambda: widgets.reparameterization(
+        {"right": carry, "wrong": lambda mu, log_var, eps: carry(mu, 2 * log_var, eps)}
+    ),
     "latents": lambda: widgets.latents(decode, KL, shown=3),
     "beta_family": lambda: make_family(full_runs={0.5: (28.0, 66.0), 2.0: (9.0, 80.0)}),
     "water_filling": lambda: widgets.water_filling(fill, EIGENVALUES),
@@ -126,6 +133,11 @@ BREAKABLE = {
         0.9,
     ),
     "bound": ("μ", lambda f: make_bound(lambda mu, log_var: f(elbo(mu, log_var))), 2.0),
+    "reparameterization": (
+        "μ",
+        lambda f: widgets.reparameterization(lambda *a: f(carry(*a))),
+        2.0,
+    ),
     "latents": ("z₂", lambda f: widgets.latents(lambda z: f(decode(z)), KL), 1.0),
     "reconstruct": ("β", lambda f: make_family(lambda *a: f(weaker(*a))), 0.5),
     "decode": ("β", lambda f: make_family(decode=lambda *a: f(decode_weaker(*a))), 0.5),

@@ -9,6 +9,7 @@ from course_lib.widgets.interpolation import interpolation
 from course_lib.widgets.latents import latents
 from course_lib.widgets.pad import pad
 from course_lib.widgets.panel import Frame, Panel
+from course_lib.widgets.reparameterization import reparameterization
 from course_lib.widgets.samples import class_samples
 from course_lib.widgets.water import water_filling
 
@@ -24,5 +25,6 @@ __all__ = [
     "k_slider",
     "latents",
     "pad",
+    "reparameterization",
     "water_filling",
 ]
