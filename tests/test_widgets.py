@@ -11,7 +11,7 @@ import pytest
 import torch
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
-from widget_pictures import opened, shown, unscaled
+from widget_pictures import coloured, opened, shown, unscaled
 
 from course_lib import plots, widgets
 from course_lib.errors import CourseError
@@ -159,6 +159,61 @@ def test_marker_of_the_pad_moves_with_the_sliders(model):
     (left, up), (right, also_up), (also_right, down) = centres
     assert right > left + 200 and abs(also_right - right) < 3
     assert down > up + 200 and abs(also_up - up) < 3
+
+
+def halves(z):
+    """Images whose left half tells z₁ and whose right half tells z₂: −3 is black, 3 white."""
+    image = torch.zeros(len(z), 28, 28)
+    image[:, :, :14] = (z[:, 0].reshape(-1, 1, 1) + 3) / 6
+    image[:, :, 14:] = (z[:, 1].reshape(-1, 1, 1) + 3) / 6
+    return image
+
+
+def empty_map():
+    """Axes as those of a pad from −3 to 3."""
+
+    def paint(ax):
+        ax.set(xlim=(-3, 3), ylim=(-3, 3), xlabel="z₁", ylabel="z₂")
+        ax.locator_params(nbins=6)
+
+    return pictures.chart(paint, width=420, height=420)
+
+
+def test_manifold_shows_at_each_place_what_decodes_from_it():
+    """Catches a manifold that is transposed, upside down, or half an image off."""
+    panel = widgets.pad(halves, manifold=True, start=(2.9, -2.9))
+    assert list(panel.controls) == ["z₁", "z₂"]  # no codes: nothing to choose
+    shown_map = shown(panel, "code z")[..., 0]
+    axes = empty_map()
+    for z in [(-2.4, 0.0), (0.0, 0.0), (1.6, -2.4), (2.4, 2.4)]:  # middles of images
+        x, y = axes.pixel(*z)
+        for number, side in enumerate((-8, 8)):
+            assert shown_map[round(y), round(x) + side] == pytest.approx(
+                255 * (z[number] + 3) / 6, abs=8
+            )
+
+
+def test_ring_on_the_manifold_follows_the_sliders():
+    """Catches a ring that stands still, and a map that the control does not change."""
+    panel = widgets.pad(
+        halves, manifold=True, codes=[[0.0, 0.0]], extent=(-3, 3, -3, 3), start=(0, 0)
+    )
+    axes = empty_map()
+    for z in [(-2.0, 1.5), (2.0, -1.0)]:
+        panel.set({"map": "manifold", **dict(zip(["z₁", "z₂"], z, strict=True))})
+        rows, columns = np.nonzero(coloured(shown(panel, "code z"), plots.ORANGE))
+        found = columns.mean() + 0.5, rows.mean() + 0.5
+        assert found == pytest.approx(axes.pixel(*z), abs=1)
+        panel.controls["map"].value = "codes"
+        assert not coloured(shown(panel, "code z"), plots.ORANGE).any()
+        assert (shown(panel, "code z") == 255).mean() > 0.5
+        assert panel.frame.text.endswith("away. The map shows the codes.")
+
+
+def test_manifold_of_a_decoder_for_one_code_says_so():
+    """Catches an error from deep inside numpy for a decoder that cannot take a batch."""
+    with pytest.raises(CourseError, match=r"decode returned the shape \(1, 784\) instead of \(225"):
+        widgets.pad(lambda z: torch.zeros(1, 784), manifold=True)
 
 
 def test_an_error_while_sliding_is_shown_kept_and_raised(model):
