@@ -190,6 +190,29 @@ def reparameterize(mu: Tensor, log_var: Tensor, eps: Tensor) -> Tensor:
 reparameterize = check("reparameterize", reparameterize)
 
 # %% [markdown]
+# Two mistakes are common: reading `log_var` as log σ, so that exp(`log_var`) is taken for σ, and
+# drawing noise inside the function in place of using ε.
+#
+# **Prediction.** The panel below draws z against ε. How does each mistake look there, and at which
+# `log_var` is the first one invisible?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+playground = widgets.reparameterization({
+    "yours": reparameterize,
+    "exp(log_var) as σ": lambda mu, log_var, eps: mu + log_var.exp() * eps,
+    "noise of its own": lambda mu, log_var, eps: reparameterize(mu, log_var, torch.randn_like(eps)),
+}, seed=seed)
+playground
+
+# %% [markdown]
+# **Figure 3.** Left: 150 fixed ε and the z that they are carried to, with the line z = μ + σε. Right:
+# 1,000 such z, and the density N(μ, σ²). Move μ and log σ², then choose another function. Note that
+# the noise stays while μ shifts the line and σ tilts it. A wrong σ tilts it otherwise, except at
+# log σ² = 0. Noise of its own gives the right density, but no line: nothing ties z to the ε that was
+# handed over, so a test with known ε fails.
+#
 # How far is q from the prior? The **Kullback–Leibler divergence** KL(q ‖ p) = E_q[log q(z) − log p(z)]
 # says it in nats. It is 0 if q = p and positive otherwise. For Gaussians the expectation can be
 # carried out, coordinate by coordinate. The constants ½ log 2π cancel, E_q[(z − μ)²] = σ², and
@@ -303,7 +326,7 @@ axes[1].axhline(0, color=plots.BLACK, linewidth=1)
 plt.show()
 
 # %% [markdown]
-# **Figure 3.** Left: the closed form for one latent. It has its minimum at σ = 1, and as σ → 0 it
+# **Figure 4.** Left: the closed form for one latent. It has its minimum at σ = 1, and as σ → 0 it
 # grows without bound, slowly: each halving of σ costs about log 2 = 0.69 nats. Right: mean and
 # standard deviation of the sampled estimate. Note that it is right on average at every S, and that
 # its bar halves when S is four times as large. Where the closed form exists, we use it: it has no
@@ -423,7 +446,7 @@ slider = widgets.bound(
 slider
 
 # %% [markdown]
-# **Figure 4.** Left: prior, exact posterior and your q. Right: log p(x), the ELBO computed with
+# **Figure 5.** Left: prior, exact posterior and your q. Right: log p(x), the ELBO computed with
 # your `kl_std_normal`, and the gap. Move μ and σ. Note that log p(x) stands still whatever q does:
 # improving q never changes the model, it only tightens the bound. The gap closes at the posterior,
 # μ = ½ and σ² = ½. A very narrow q pays in the KL. Training moves both: a better q tightens the
@@ -550,7 +573,7 @@ ratio = found["score"][1][-1] / found["pathwise"][1][-1]
 print(f"At d = 64 the score estimate scatters {ratio:.0f} times as much.")
 
 # %% [markdown]
-# **Figure 5.** How far one-sample estimates scatter, against the dimension; bars, smaller than the
+# **Figure 6.** How far one-sample estimates scatter, against the dimension; bars, smaller than the
 # markers, show the error of the measurement. Note that for this f, a sum over coordinates, the
 # pathwise estimate of one coordinate does not depend on how many others there are, while the score
 # estimate multiplies the noise of all of them into each. To be as sure, it needs (ratio)² times as
@@ -665,7 +688,7 @@ ax.set_ylim(0, 1.05)
 plt.show()
 
 # %% [markdown]
-# **Figure 6.** The integral of the "likelihood" of one grey pixel, against what the decoder says. Note
+# **Figure 7.** The integral of the "likelihood" of one grey pixel, against what the decoder says. Note
 # that it is at most ½: the total falls short of 1 for every x̂, and most where the decoder is sure.
 #
 # The course keeps this cross-entropy, as much code for MNIST does (published likelihoods mostly use
@@ -786,7 +809,7 @@ axes[0].set_ylim(top=250)
 plt.show()
 
 # %% [markdown]
-# **Figure 7.** −ELBO on training and validation images, at the end of each epoch (the training loss is
+# **Figure 8.** −ELBO on training and validation images, at the end of each epoch (the training loss is
 # the mean over the epoch, so it lags a little behind). Note how much the second latent buys, and that
 # the last 62 together buy more. The printed gap is about a nat or less with MNIST's many images, and
 # several nats on the smaller stand-in. A validation curve that turned upwards would tell us to stop.
@@ -816,7 +839,7 @@ plots.image_grid(strip.view(-1, 28, 28), ax, columns=12)
 plt.show()
 
 # %% [markdown]
-# **Figure 8.** What one latent holds: from z = −2.05 (top left) to 2.05 (bottom right), read as text.
+# **Figure 9.** What one latent holds: from z = −2.05 (top left) to 2.05 (bottom right), read as text.
 # Note that digits which look alike are neighbours. One number must order all digits on a line, so some
 # neighbours have little in common.
 #
@@ -848,24 +871,26 @@ for ax, (name, pictures) in zip(axes, manifold.items()):
 plt.show()
 
 # %% [markdown]
-# **Figure 9.** The manifold of n = 2, z₁ to the right and z₂ upwards. Left: each image stands for
+# **Figure 10.** The manifold of n = 2, z₁ to the right and z₂ upwards. Left: each image stands for
 # the same share of the prior. Right: most images lie where the prior hardly ever samples. Note that
 # the right-hand picture tells us little about what the model generates: its middle is the left-hand
 # one, and the rest is mostly far from the codes that the decoder was trained on.
 #
-# Walk through your own model. The map shows μ of test images; hold an arrow key on a slider.
+# Walk through your own model: hold an arrow key on a slider, and the tab key leads to the other one.
+# As the map choose the manifold or the codes, which are μ of test images.
 
 # %%
 with torch.no_grad():
     posteriors = {n: vae.encode(X_test) for n, vae in vaes.items()}  # mu, log_var: (N, n) each
 walk = widgets.pad(vaes[2].decode, codes=posteriors[2][0][:3000], labels=y_test[:3000],
-                   extent=(-3, 3, -3, 3), start=(0, 0), seed=seed)
+                   extent=(-3, 3, -3, 3), start=(0, 0), manifold=True, seed=seed)
 walk
 
 # %% [markdown]
-# **Figure 10.** Left: posterior means of test images, coloured by digit. Right: your decoder at your
-# position. Compare with the pad of notebook 01: the codes lie about 0 at the width of the prior, and
-# between two clusters the decoder blends. The prior, which knew nothing of digits, made it so.
+# **Figure 11.** Left: the manifold, or the posterior means coloured by digit, with your position.
+# Right: your decoder there. Compare the codes with the pad of notebook 01: they lie about 0 at the
+# width of the prior, and between two clusters the decoder blends. The prior, which knew nothing of
+# digits, made it so.
 #
 # ## 3.8 · Does the posterior fill the prior?
 #
@@ -895,7 +920,7 @@ axes[2].legend()
 plt.show()
 
 # %% [markdown]
-# **Figure 11.** The first latent (the one with the largest KL) of all test images, sampled from
+# **Figure 12.** The first latent (the one with the largest KL) of all test images, sampled from
 # their posteriors, with the prior drawn in. Note that place and width nearly fit in all three,
 # though training never compared these histograms. With n = 1 and 2 the shape keeps bumps: narrow
 # posteriors leave gaps between groups of digits. One latent says nothing about all 64 together;
@@ -928,7 +953,7 @@ axes[1].set(xlabel="latents of n = 64, ordered", ylabel="KL (nats)")
 plt.show()
 
 # %% [markdown]
-# **Figure 12.** Left: t-SNE of 1,500 codes, n = 64, coloured by digit afterwards. Neighbourhoods
+# **Figure 13.** Left: t-SNE of 1,500 codes, n = 64, coloured by digit afterwards. Neighbourhoods
 # can be read off it; distances between clusters, their sizes and shapes cannot. Right: KL of each
 # latent. Note that after a long training only some of the latents carry anything. The others end with
 # a KL near 0: there q equals the prior, and the decoder ignores them. The printed votes rise with n.
@@ -939,7 +964,7 @@ sliders = widgets.latents(vaes[64].decode, kl_per_latent[64], shown=16, seed=see
 sliders
 
 # %% [markdown]
-# **Figure 13.** One slider for each of the 16 latents with the largest KL, the others at 0. Press
+# **Figure 14.** One slider for each of the 16 latents with the largest KL, the others at 0. Press
 # `random`, then move one slider at a time. A latent with KL near 0 changes nothing. Note that a
 # latent changes strokes here and there in the picture: nothing in the ELBO asks for one meaning per
 # latent.
@@ -1042,7 +1067,7 @@ for ax in axes:
 plt.show()
 
 # %% [markdown]
-# **Figure 14.** The importance-weighted bound against the number of samples. Left: it rises to the
+# **Figure 15.** The importance-weighted bound against the number of samples. Left: it rises to the
 # exact evidence (bars, smaller than the markers, are standard errors). Right: how much it gains on
 # the ELBO of your VAEs. Note that the right-hand curves still rise at S = 500: the truth is higher
 # still. The gain is the part of the gap that S samples close, so KL(q ‖ p(z|x)) is at least that
@@ -1145,7 +1170,7 @@ plots.image_rows(shown, ax)
 plt.show()
 
 # %% [markdown]
-# **Figure 15.** Test images, and images generated in three ways. Note the second row: standard
+# **Figure 16.** Test images, and images generated in three ways. Note the second row: standard
 # Gaussian noise in an autoencoder's decoder fails, because its codes were never asked to look like
 # that noise. It is no fair comparison, yet reports make it. With a density fitted to its codes the
 # autoencoder generates too. Note also the blind spots: on MNIST "off the data" rates this noise no
@@ -1189,13 +1214,13 @@ plots.image_rows(pairs, ax)
 plt.show()
 
 # %% [markdown]
-# **Figure 16.** Walks between the codes of two test images, for two pairs. Note the middles: both
+# **Figure 17.** Walks between the codes of two test images, for two pairs. Note the middles: both
 # models show shapes between the two digits. The table divides the distance to the data at the
 # middle by that at the ends, since blur alone brings an image nearer. By this number the VAE leaves
 # the data less on its way, and in evenness of the steps the autoencoder is no worse.
 #
 # The table also says what the VAE costs. It reconstructs with a larger error: its codes are noisy,
-# every nat is paid for, and most of its 64 latents stay unused (Figure 12). In return it generates
+# every nat is paid for, and most of its 64 latents stay unused (Figure 13). In return it generates
 # from N(0, I), without a density fitted afterwards.
 #
 # ## 3.11 · Errata hunt
