@@ -501,3 +501,14 @@ def test_encoding_loses_nothing(mode):
     picture = Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).convert(mode)
     assert (opened(pictures.encode(picture)) == np.asarray(picture.convert("RGB"))).all()
     assert picture.mode == mode  # the panel's own picture is left as it is
+
+
+@pytest.mark.parametrize("scale", [1, 5])
+@pytest.mark.parametrize("size", [(1, 1), (7, 3), (64, 64)])
+def test_colour_is_encoded_without_loss(size, scale):
+    """Catches a filter that is undone otherwise: rows like the one above, edges, the first row."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+    image[size[0] // 2 :] = image[size[0] // 2]
+    picture = pictures.enlarged(image, scale)
+    assert (opened(pictures.encode(picture)) == np.asarray(picture)).all()
