@@ -1,31 +1,33 @@
 """The widgets in a real JupyterLab in a real browser: keys and mouse, as a student uses them."""
 
-import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from pathlib import Path
 
 import nbformat
 import pytest
+from widget_examples import PANELS
+
+from course_lib.benchmarks import lab as jupyter
+from course_lib.benchmarks import widgets as benchmark
+from course_lib.widgets import remains
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTEFACTS = ROOT / "test-artefacts"
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser"])), None)
+# These two run as a whole. The widgets of the others live on small models, which takes seconds.
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("0[13]_*.ipynb"))
+
+PNG = "137,80,78,71"
+DIGESTS = """images => Promise.all(images.map(async image => {
+    const data = await (await fetch(image.src)).arrayBuffer();
+    const digest = await crypto.subtle.digest('SHA-256', data);
+    return [data.slice(0, 4), digest].map(part => new Uint8Array(part).join());
+}))"""
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the path: apt install chromium"),
+    pytest.mark.skipif(jupyter.lacking() is not None, reason=str(jupyter.lacking())),
 ]
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="Playwright is missing: pip install playwright"
-)
-pytest.importorskip("jupyterlab")
 
 SMALL = [
     "import time, torch\nfrom course_lib import widgets",
@@ -61,77 +63,22 @@ widgets.pad(broken, extent=(-3, 3, -3, 3), start=(0, 0))
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """A JupyterLab on a folder of its own, with its address and the folder."""
-    home = tmp_path_factory.mktemp("lab")
-    (home / "notebooks").mkdir()
-    settings = {
-        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-        "notebook-extension/tracker": {"windowingMode": "none"},
-    }
-    for name, value in settings.items():
-        file = home / "settings/@jupyterlab" / f"{name}.jupyterlab-settings"
-        file.parent.mkdir(parents=True)
-        file.write_text(json.dumps(value), encoding="utf-8")
-    folders = {"CONFIG_DIR": "config", "RUNTIME_DIR": "runtime"}
-    env = {f"JUPYTER_{name}": str(home / folder) for name, folder in folders.items()}
-    env |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "COURSE_FAST": "1"}
-    env |= {"JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"), "PYTHONPATH": str(ROOT)}
-    env |= {"OMP_NUM_THREADS": "1"}  # the browser needs the other cores
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
-    command += [f"--port={port}", "--IdentityProvider.token=", "--ServerApp.port_retries=0"]
-    command += [f"--ServerApp.root_dir={home / 'notebooks'}", "--LabApp.expose_app_in_browser=True"]
-    with open(home / "log", "w") as log:
-        server = subprocess.Popen(command, env={**os.environ, **env}, stdout=log, stderr=log)
-    try:
-        _await_server(f"http://127.0.0.1:{port}/api", server, log=home / "log")
-        yield f"http://127.0.0.1:{port}", home / "notebooks"
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-
-
-def _await_server(url, server, *, log):
-    for _ in range(300):
-        try:
-            return urllib.request.urlopen(url, timeout=2).close()
-        except OSError:
-            assert server.poll() is None, log.read_text(encoding="utf-8")
-            time.sleep(0.1)
-    pytest.fail(f"JupyterLab does not answer: {log.read_text(encoding='utf-8')}")
+    """A JupyterLab on a folder of its own: its address, and the folder of its notebooks."""
+    ARTEFACTS.mkdir(exist_ok=True)
+    with jupyter.serving(tmp_path_factory.mktemp("lab")) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as p:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        chromium = p.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with jupyter.chromium() as chromium:
         yield chromium
-        chromium.close()
 
 
-def run_notebook(browser, lab, *, name, timeout):
-    """Open the notebook and run all its cells; the page, ready to be used."""
-    page = browser.new_page(viewport={"width": 1200, "height": 1000})
-    page.set_default_timeout(30_000)
-    page.goto(f"{lab[0]}/doc/tree/{name}")
-    page.wait_for_function("""() => {
-        const session = window.jupyterapp?.shell.currentWidget?.sessionContext;
-        const kernel = session?.session?.kernel;
-        const connected = kernel?.connectionStatus == 'connected' && kernel.status == 'idle';
-        return session?.isReady && connected;
-    }""")
-    page.evaluate("""() => {
-        window.ran = null;
-        const run = window.jupyterapp.commands.execute('notebook:run-all-cells');
-        run.then(ok => { window.ran = ok });
-    }""")
-    page.wait_for_function("() => window.ran !== null", timeout=timeout * 1000)
-    errors = page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
-    assert page.evaluate("window.ran") is True, errors
-    return page
+def write_notebook(lab, name, cells):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, lab[1] / name)
 
 
 class Shown:
@@ -140,23 +87,41 @@ class Shown:
     def __init__(self, output):
         self.output = output
         self.handles = output.locator(".noUi-handle, .ui-slider-handle")
+        self.readouts = output.locator(".widget-readout")
 
     def text(self):
         return self.output.locator("[role=status]").inner_text()
 
     def pictures(self):
-        fetch = "e => fetch(e.src).then(r => r.arrayBuffer()).then(b => [...new Uint8Array(b)])"
-        return [bytes(i.evaluate(fetch)) for i in self.output.locator("img").all()]
+        """For each picture its first four bytes and its digest."""
+        return self.output.locator("img").evaluate_all(DIGESTS)
 
     def after(self, act):
         """Do it, wait until the text differs: the pictures before and after, and the new text."""
         text, before = self.text(), self.pictures()
         act()
-        for _ in range(100):
-            if self.text() != text:
-                return before, self.pictures(), self.text()
-            time.sleep(0.05)
-        pytest.fail(f"the text stays {text!r}")
+        wait_until(lambda: self.text() != text, told=f"the text stays {text!r}")
+        return before, self.pictures(), self.text()
+
+    def drag(self, *, by, steps=20):
+        """Take the first handle with the mouse and pull it so many pixels to the right."""
+        mouse, handle = self.output.page.mouse, self.handles.first
+        handle.scroll_into_view_if_needed()
+        box = handle.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        mouse.move(x, y)
+        mouse.down()
+        for i in range(steps):
+            mouse.move(x + by * (i + 1) / steps, y)
+            time.sleep(0.01)
+        mouse.up()
+
+
+def wait_until(true, *, told, seconds=5.0):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, told
+        time.sleep(0.05)
 
 
 def panels(page):
@@ -166,44 +131,82 @@ def panels(page):
     return [Shown(output) for output in outputs.all()]
 
 
-def press_every_slider(page, some, *, name):
-    """Arrow keys on each focused slider: the text and every picture of its panel must change."""
+def press_sliders(page, some, *, name, all_of_them=True):
+    """Arrow keys on focused sliders: the text and every picture of their panels must change."""
     for number, panel in enumerate(some):
-        for handle in panel.handles.all():
+        handles = panel.handles.all()
+        for handle in handles if all_of_them else handles[:1]:
             handle.focus()
             before, after, _ = panel.after(lambda: page.keyboard.press("ArrowRight"))
-            assert all(png.startswith(b"\x89PNG") for png in after)
+            assert all(head == PNG for head, _ in after)
             assert after != before and after[-1] != before[-1]
             back = panel.after(lambda: page.keyboard.press("ArrowLeft"))[1]
             assert back == before
         panel.output.screenshot(path=ARTEFACTS / f"{name}_{number}.png")
 
 
+def drag_sliders(some, *, name):
+    """The mouse on the first slider: pictures, text and the number beside it end at one value."""
+    for number, panel in enumerate(some):
+        start = panel.pictures()
+        by = -60 if slider_is_at_its_end(panel) else 60
+        panel.drag(by=by)
+        value = panel.readouts.first.inner_text().replace("-", "−")
+        wait_until(
+            lambda panel=panel, value=value: f" {value}" in panel.text(),
+            told=f"{value} was reached, but {panel.text()}",
+        )
+        wait_until(
+            lambda panel=panel, start=start: panel.pictures() != start, told="the pictures stay"
+        )
+        panel.output.screenshot(path=ARTEFACTS / f"{name}_{number}_dragged.png")
+
+
+def slider_is_at_its_end(panel):
+    handle = panel.handles.first
+    ends = [float(handle.get_attribute(f"aria-value{end}")) for end in ("now", "max")]
+    return ends[0] > 0.8 * ends[1]
+
+
 @pytest.fixture(scope="module")
 def small(browser, lab):
     """A page with a notebook of this test's own, run to its end."""
-    ARTEFACTS.mkdir(exist_ok=True)
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in SMALL])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, lab[1] / "small.ipynb")
-    page = run_notebook(browser, lab, name="small.ipynb", timeout=60)
+    write_notebook(lab, "small.ipynb", SMALL)
+    page = jupyter.open_notebook(browser, lab, name="small.ipynb")
+    jupyter.run_all(page, timeout=60)
     yield page
-    page.close()
+    jupyter.shut(page)
 
 
 def test_keys_move_the_sliders_of_a_small_notebook(small):
     """Catches a live page with the still picture, a dead slider, keys that JupyterLab takes."""
     assert len(panels(small)) == 4
-    press_every_slider(small, panels(small)[:3], name="small")
+    press_sliders(small, panels(small)[:3], name="small")
+    assert not small.locator(".course-still").first.is_visible()
+
+
+def test_the_tab_key_leads_from_one_axis_of_the_pad_to_the_other(small):
+    """Catches a pad that only the mouse can walk in both directions."""
+    panel = panels(small)[1]
+    panel.handles.first.focus()
+    for _ in range(2):  # the number beside a slider may be written into, so it has a stop too
+        small.keyboard.press("Tab")
+        if panel.handles.nth(1).evaluate("e => e == document.activeElement"):
+            break
+    z1 = panel.text().split(",")[0]
+    _, _, text = panel.after(lambda: small.keyboard.press("ArrowUp"))
+    assert text.split(",")[0] == z1
 
 
 def test_buttons_move_the_sliders(small):
     """Catches buttons without effect, and sliders on the page that do not follow the kernel."""
     panel = panels(small)[1]
+    panel.after(lambda: panel.output.get_by_role("button", name="random").click())
+    panel.after(lambda: panel.output.get_by_role("button", name="reset").click())
     start = panel.pictures()
     _, moved, _ = panel.after(lambda: panel.output.get_by_role("button", name="random").click())
     assert moved[0] != start[0] and moved[1] != start[1]
-    z1, z2 = panel.output.locator(".widget-readout").all_inner_texts()
+    z1, z2 = panel.readouts.all_inner_texts()
     assert f"z₁ = {z1}, z₂ = {z2}".replace("-", "−") in panel.text()
     panel.after(lambda: panel.output.get_by_role("button", name="reset").click())
     assert panel.pictures() == start
@@ -212,22 +215,20 @@ def test_buttons_move_the_sliders(small):
 def test_a_drag_over_a_slow_model_ends_at_the_latest_value(small):
     """Catches a queue of old values that the picture works off after the mouse is let go."""
     panel = panels(small)[2]
-    panel.handles.first.scroll_into_view_if_needed()
-    box = panel.handles.first.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    small.mouse.move(x, y)
-    small.mouse.down()
-    for i in range(60):
-        small.mouse.move(x + 2 * i, y)
-        time.sleep(0.01)
-    small.mouse.up()
-    start = time.monotonic()
-    readout = panel.output.locator(".widget-readout").first.inner_text()
-    wanted = "z₁ = " + readout.replace("-", "−")
+    panel.drag(by=120, steps=60)
+    wanted = "z₁ = " + panel.readouts.first.inner_text().replace("-", "−")
     assert wanted != "z₁ = −2.00"
-    while wanted not in panel.text():
-        assert time.monotonic() - start < 5, "60 steps of 0.2 s are worked off one by one"
-        time.sleep(0.05)
+    told = "60 steps of 0.2 s are worked off one by one"
+    wait_until(lambda: wanted in panel.text(), told=told)
+
+
+def test_the_benchmark_times_keys_on_a_page(small, monkeypatch):
+    """Catches a clock that starts late, or that counts pictures of another key."""
+    monkeypatch.setattr(benchmark, "PRESSES", 3)
+    slow = panels(small)[2]  # 0.2 s a step
+    slow.handles.first.focus()
+    times = benchmark.key_times(small, slow.output.locator("img").last)
+    assert len(times) == 3 and all(200 < ms < 5_000 for ms in times)
 
 
 def test_an_error_is_shown_under_the_pictures(small):
@@ -243,12 +244,88 @@ def test_an_error_is_shown_under_the_pictures(small):
     alert.wait_for(state="detached")
 
 
-@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
-def test_keys_move_the_sliders_of_each_notebook(browser, lab, source):
-    """Catches a notebook whose sliders do not live in a student's JupyterLab."""
-    ARTEFACTS.mkdir(exist_ok=True)
-    shutil.copy(source, lab[1])
-    page = run_notebook(browser, lab, name=source.name, timeout=240)
-    assert len(panels(page)) == source.read_text(encoding="utf-8").count("= widgets.")
-    press_every_slider(page, panels(page), name=source.stem)
+def test_a_notebook_without_its_kernel_shows_the_picture(browser, lab):
+    """Catches "model not found" where the slider was, when a saved notebook is opened again."""
+    write_notebook(lab, "saved.ipynb", [*SMALL[:2], SMALL[3]])
+    page = jupyter.open_notebook(browser, lab, name="saved.ipynb")
+    jupyter.run_all(page, timeout=60)
+    panels(page)
+    page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+    jupyter.shut(page)
+    page = jupyter.open_notebook(browser, lab, name="saved.ipynb")
+    still, message = page.locator(".course-still"), page.get_by_text("Error displaying widget")
+    still.wait_for()
+    message.wait_for(state="hidden")
+    box = still.bounding_box()
+    assert box["width"] > 800 and box["height"] > 400
+    page.screenshot(path=ARTEFACTS / "saved_without_kernel.png")
+    jupyter.run_all(page, timeout=60)
+    press_sliders(page, panels(page), name="saved_and_run", all_of_them=False)
+    assert not still.is_visible()
+    jupyter.shut(page)
+
+
+def test_the_picture_for_a_dead_widget_is_hidden_elsewhere(browser):
+    """Catches a second picture on pages that JupyterLab has not made, such as VS Code's."""
+    page = browser.new_page()
+    html = remains.in_hiding(b"", size=(400, 300), text="a picture", name="one")
+    page.set_content(f"<div>{html}</div>")
+    assert page.locator(".course-still").count() == 1
+    assert not page.locator(".course-still").is_visible()
     page.close()
+
+
+def test_every_widget_lives_on_a_page(browser, lab):
+    """Catches a widget whose controls do not move its pictures in a student's JupyterLab."""
+    setup = f"import sys\nsys.path.append({str(Path(__file__).parent)!r})\nimport widget_examples"
+    cells = [f"widget_examples.PANELS[{name!r}]()" for name in PANELS]
+    write_notebook(lab, "examples.ipynb", [setup, *cells])
+    page = jupyter.open_notebook(browser, lab, name="examples.ipynb")
+    jupyter.run_all(page, timeout=120)
+    assert len(panels(page)) == len(PANELS)
+    press_sliders(page, panels(page), name="examples")
+    jupyter.shut(page)
+
+
+class Runs:
+    """Pages of the notebooks; while one is tested, the next one runs on the other core."""
+
+    def __init__(self, browser, lab, sources):
+        self.browser, self.lab, self.sources, self.pages = browser, lab, sources, {}
+
+    def _start(self, source):
+        if source not in self.pages:
+            shutil.copy(source, self.lab[1])
+            page = jupyter.open_notebook(self.browser, self.lab, name=source.name)
+            page.evaluate(jupyter.RUN)
+            self.pages[source] = page
+
+    def page(self, source):
+        """The page of this notebook, all its cells run."""
+        place = self.sources.index(source)
+        for one in self.sources[place : place + 2]:
+            self._start(one)
+        jupyter.await_run(self.pages[source], timeout=300)
+        return self.pages[source]
+
+
+@pytest.fixture(scope="module")
+def runs(request, browser, lab):
+    params = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    return Runs(browser, lab, [p["opened"] for p in params if "opened" in p])
+
+
+@pytest.mark.parametrize("opened", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_lives_and_lives_again_after_a_restart(runs, opened):
+    """Catches sliders that are dead in a student's JupyterLab, under keys or mouse, or that live
+    only once."""
+    name, page = opened.stem, runs.page(opened)
+    expected = opened.read_text(encoding="utf-8").count("= widgets.")
+    assert len(panels(page)) == expected
+    press_sliders(page, panels(page), name=name)
+    drag_sliders(panels(page), name=name)
+    jupyter.restart(page)
+    jupyter.run_all(page, timeout=300)
+    assert len(panels(page)) == expected
+    press_sliders(page, panels(page), name=f"{name}_again", all_of_them=False)
+    jupyter.shut(page)

@@ -1,5 +1,6 @@
 """What every widget does, whatever it shows."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -44,6 +45,15 @@ def test_every_control_drives_picture_and_text_without_a_figure(make, monkeypatc
         control.value = moved_on(control)
         after = {n: image.value for n, image in panel.images.items()}, panel.text.value
         assert before[0] != after[0] and before[1] != after[1], name
+        assert 'role="status" aria-live="polite"' in after[1]  # a screen reader says the change
+
+
+def test_colours_are_those_of_the_palette():
+    """Catches a colour of a widget's own, which nobody has checked for every eye."""
+    for path in Path(widgets.__file__).parent.glob("*.py"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if re.search(r"#[0-9a-fA-F]{6}|\bcolou?r\w*=[\"'](?!black|white)", line):
+                assert re.search(r"# plots\.[A-Z]+ on paper$", line), f"{path.name}: {line}"
 
 
 @each_panel

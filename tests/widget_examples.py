@@ -109,7 +109,9 @@ def carry(mu, log_var, eps):
 
 PANELS = {
     "pad": lambda: widgets.pad(decode, codes=Z[:, :2], manifold=True),
-    "k_slider": lambda: widgets.k_slider(X, {"PCA": lambda k: X / k}, {"PCA": {1: 9.0, 2: 5.0}}),
+    "k_slider": lambda: widgets.k_slider(
+        X, {"PCA": lambda k: X / k}, {"PCA": {1: 9.0, 2: 5.0}}, start=1
+    ),
     "corruption": lambda: widgets.corruption(X, fade, {"half": halve}),
     "interpolation": lambda: widgets.interpolation(X, lambda x: x.flatten(1), lambda z: z),
     "bound": make_bound,

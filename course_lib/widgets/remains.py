@@ -24,7 +24,9 @@ DEAD = f"{CHILD}:has(> {OUTPUT}.jupyter-widgets):not(:has(> {OUTPUT}.jupyter-wid
 STILL = f"{CHILD}:has(> {OUTPUT} > .course-still)"
 RULES = f"""{STILL} {{display: none}}
 {DEAD}:has(+ {CHILD} > {OUTPUT} > .course-still) {{display: none}}
-{DEAD} + {STILL} {{display: flex}}"""
+{DEAD} + {STILL} {{display: flex}}
+.course-still {{display: none}}
+{DEAD} + {CHILD} > {OUTPUT} > .course-still {{display: block}}"""
 
 
 def beside(
