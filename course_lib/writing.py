@@ -11,7 +11,11 @@ from course_lib.errors import CourseError
 
 def check_target(path: Path) -> None:
     """CourseError where no file can have this path: a folder, or in a folder that is not there."""
-    if path.is_dir() or not path.parent.is_dir():
+    try:
+        fits = not path.is_dir() and path.parent.is_dir()
+    except OSError as error:  # a name that is too long
+        raise CourseError(f"{path} cannot be a file: {error.strerror}") from error
+    if not fits:
         raise CourseError(f"{path} is not the path of a file in a folder that exists")
 
 
@@ -23,6 +27,7 @@ def write_whole(path: Path, data: bytes) -> None:
         part.write_bytes(data)
         os.replace(part, path)
     except OSError as error:
+        raise CourseError(f"{path} cannot be written: {error.strerror}") from error
+    finally:  # after Ctrl-C too
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-        raise CourseError(f"{path} cannot be written: {error.strerror}") from error

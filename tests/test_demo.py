@@ -1,8 +1,13 @@
 """The lecture demo without a browser: what is in the page, how it is written, how it is served."""
 
+import contextlib
 import json
+import os
 import re
 import shutil
+import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -15,8 +20,8 @@ import torch
 from PIL import Image
 
 from course_lib import checkpoints, datasets, demo, plots
-from course_lib.commands import cli
-from course_lib.demo import server
+from course_lib.commands import cli, environment
+from course_lib.demo import gif, server
 from course_lib.demo.content import MODELS, SITE
 from course_lib.errors import CourseError
 from course_lib.recipes import walks
@@ -83,32 +88,55 @@ def test_export_writes_one_file_on_a_bare_python(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["demo.html"]
 
 
-@pytest.mark.parametrize("name", [".", "no/demo.html"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (".", "is not the path of a file in a folder that exists"),
+        ("no/demo.html", "is not the path of a file in a folder that exists"),
+        (300 * "a", "name too long"),
+    ],
+)
 @pytest.mark.parametrize("option", ["--export", "--gif"])
-def test_a_bad_target_is_one_line(option, name, tmp_path, capsys):
-    """Catches a traceback, and an exit code that says all went well."""
+def test_a_bad_target_is_one_line(option, name, words, tmp_path, capsys, monkeypatch):
+    """Catches a traceback, an exit code that says all went well, an installation before the no."""
+    monkeypatch.setattr(environment, "ensure", lambda *_, **__: pytest.fail("installs"))
     assert cli.main(["demo", option, str(tmp_path / name)]) == 2
     told = capsys.readouterr().err
-    assert (
-        "is not the path of a file in a folder that exists" in told
-        and len(told.strip().splitlines()) == 1
-    )
+    assert words in told and told.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
 
-def test_a_disk_that_is_full_leaves_nothing_behind(tmp_path, monkeypatch):
-    """Catches half a page, or the old one lost, where there is no room for the new one."""
+def test_a_picture_named_like_that_of_readme_is_written_where_it_was_asked_for(
+    tmp_path, monkeypatch, capsys
+):
+    """Catches `--gif walk.gif` that replaces the picture of README."""
+    targets = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(environment, "ensure", lambda *_, **__: None)
+    monkeypatch.setattr(gif, "write_walk", lambda data, target: targets.append(target) or 0)
+    assert cli.main(["demo", "--gif", "walk.gif"]) == cli.main(["demo", "--gif"]) == 0
+    assert [target.resolve() for target in targets] == [tmp_path / "walk.gif", DATA / "walk.gif"]
+
+
+def test_a_full_disk_and_ctrl_c_leave_nothing_behind(tmp_path, monkeypatch):
+    """Catches half a page beside the old one, or in its place."""
     target = tmp_path / "demo.html"
     target.write_text("old")
 
-    def full(self, data):
-        raise OSError(28, "No space left on device")
+    def stopped(error):
+        def write(self, data):
+            self.write_text("half")
+            raise error
 
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(CourseError, match="No space left"):
-        demo.export(DATA, target)
-    assert [path.name for path in tmp_path.iterdir()] == ["demo.html"]
-    assert target.read_text() == "old"
+        return write
+
+    full, interrupted = OSError(28, "No space left on device"), KeyboardInterrupt()
+    for error, seen in [(full, CourseError), (interrupted, KeyboardInterrupt)]:
+        monkeypatch.setattr(Path, "write_bytes", stopped(error))
+        with pytest.raises(seen):
+            demo.export(DATA, target)
+        assert [path.name for path in tmp_path.iterdir()] == ["demo.html"]
+        assert target.read_text() == "old"
 
 
 def _cut(folder):
@@ -139,30 +167,69 @@ def test_damaged_data_are_named(damage, words, copy):
         demo.page(copy)
 
 
+@contextlib.contextmanager
+def started(*options, **environment):
+    """The command at work, everything that it prints in one pipe."""
+    command = [sys.executable, "-m", "course_lib", "demo", *options]
+    variables = {**os.environ, **environment}
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def test_the_command_serves_the_page_within_five_seconds(text):
     """Catches a slow start, an address that does not answer, and files served besides the page."""
-    command = [sys.executable, "-m", "course_lib", "demo", "--no-browser"]
     start = time.perf_counter()
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            address = re.search(r"http://127\.0\.0\.1:\d+/", process.stdout.readline())[0]
-            with urllib.request.urlopen(address, timeout=5) as answer:
-                assert answer.read().decode() == text
-            assert time.perf_counter() - start < 5
-            with pytest.raises(urllib.error.HTTPError, match="404"):
-                urllib.request.urlopen(f"{address}data/README.md", timeout=5)
-        finally:
-            process.terminate()
+    with started("--no-browser") as process:
+        address = re.search(r"http://127\.0\.0\.1:\d+/", process.stdout.readline())[0]
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            assert answer.read().decode() == text
+        assert time.perf_counter() - start < 5
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"{address}data/README.md", timeout=5)
 
 
-def test_a_browser_is_opened_at_the_address(monkeypatch, capsys):
-    """Catches a server that waits for a browser which nobody opened."""
-    opened = []
-    monkeypatch.setattr(server.webbrowser, "open", lambda address: opened.append(address) or False)
-    monkeypatch.setattr(server.http.server.ThreadingHTTPServer, "serve_forever", lambda self: None)
-    demo.serve("<p>")
-    told = capsys.readouterr().out
-    assert opened and opened[0] in told and "open this address yourself" in told
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+def test_a_reload_and_ctrl_c_print_no_traceback():
+    """Catches a traceback for a browser that hangs up early, and for the way the demo ends."""
+    with started("--no-browser") as process:
+        port = int(re.search(r":(\d+)/", process.stdout.readline())[1])
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                client.recv(10)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).status == 200
+        process.send_signal(signal.SIGINT)
+        assert (process.stdout.read(), process.wait(timeout=10)) == ("", 0)
+
+
+def test_the_page_is_there_before_the_browser_returns(tmp_path):
+    """Catches a start that waits for a browser which itself waits for the page."""
+    browser = tmp_path / "browser.py"
+    browser.write_text(
+        "import sys, urllib.request\n"
+        "print(len(urllib.request.urlopen(sys.argv[1], timeout=10).read()), flush=True)"
+    )
+    with started(BROWSER=f"{sys.executable} {browser} %s") as process:
+        assert "the demo is at" in process.stdout.readline()
+        assert int(process.stdout.readline()) > 4e6
+
+
+def test_no_browser_is_told(capsys, monkeypatch):
+    """Catches silence where nothing opens: over SSH, in a container."""
+    monkeypatch.setattr(server.webbrowser, "open", lambda address: False)
+    server.open_browser("http://127.0.0.1:1/")
+    assert "open this address yourself" in capsys.readouterr().out
 
 
 # --- the directions of faces ---------------------------------------------------------------------
@@ -197,27 +264,27 @@ def test_directions_of_other_faces_are_refused(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def gif(tmp_path_factory):
+def drawn(tmp_path_factory):
     target = tmp_path_factory.mktemp("gif") / "walk.gif"
     assert cli.main(["demo", "--gif", str(target)]) == 0
     return target
 
 
-def test_the_walk_moves(gif):
+def test_the_walk_moves(drawn):
     """Catches a still picture, and frames of which some are lost."""
-    with Image.open(gif) as picture:
+    with Image.open(drawn) as picture:
         assert picture.n_frames > 50 and picture.info["loop"] == 0
         frames = []
         for i in range(0, picture.n_frames, 7):
             picture.seek(i)
             frames.append(picture.convert("RGB").tobytes())
     assert len({*frames}) == len(frames)
-    assert gif.stat().st_size <= 2e6
+    assert drawn.stat().st_size <= 2e6
 
 
-def test_the_committed_walk_is_what_the_command_draws(gif):
+def test_the_committed_walk_is_what_the_command_draws(drawn):
     """Catches a README whose picture is older than its model (fonts may differ a little)."""
-    with Image.open(gif) as new, Image.open(DATA / "walk.gif") as old:
+    with Image.open(drawn) as new, Image.open(DATA / "walk.gif") as old:
         assert (old.size, old.n_frames) == (new.size, new.n_frames)
         for i in (0, 25, 50):
             old.seek(i), new.seek(i)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 NEEDS_PACKAGES = False
-GIF = "walk.gif"
+WALK = Path("data", "walk.gif")  # the picture in README
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--export", type=Path, metavar="FILE.html", help="write one page that works from anywhere"
     )
     one.add_argument(
-        "--gif", type=Path, nargs="?", const=Path(GIF), metavar="FILE.gif",
-        help=f"write an animated picture of a walk, by default to data/{GIF}",
+        "--gif", type=Path, nargs="?", const=WALK, metavar="FILE.gif",
+        help="write an animated picture of a walk, by default the one of README",
     )  # fmt: skip
 
 
@@ -41,8 +41,10 @@ def run(args: argparse.Namespace) -> int:
 def _gif(args: argparse.Namespace, data: Path) -> int:
     """The one that draws, and therefore needs the packages."""
     from course_lib.commands import environment
+    from course_lib.writing import check_target
 
-    target = data / GIF if args.gif == Path(GIF) else args.gif.expanduser()
+    target = args.root / WALK if args.gif is WALK else args.gif.expanduser()
+    check_target(target)  # before anything is installed
     environment.ensure(args.root, torch=None, argv=["demo", "--gif", str(target)])
     from course_lib.demo.gif import write_walk
 

@@ -5,7 +5,9 @@ Not as a file: browsers that are confined (snap, flatpak) cannot open files in h
 
 from __future__ import annotations
 
+import contextlib
 import http.server
+import threading
 import webbrowser
 
 from course_lib.errors import CourseError
@@ -19,10 +21,16 @@ def serve(text: str, *, port: int = 0, browser: bool = True) -> None:
         raise CourseError(f"port {port} cannot be used: {error.strerror}") from error
     address = f"http://127.0.0.1:{server.server_address[1]}/"
     print(f"the demo is at {address}; Ctrl-C ends it", flush=True)
-    if browser and not webbrowser.open(address):
-        print("no browser could be opened: open this address yourself", flush=True)
-    with server:
+    with server, contextlib.suppress(KeyboardInterrupt):
+        if browser:  # beside the server: some browsers return when they are closed
+            threading.Thread(target=open_browser, args=(address,), daemon=True).start()
         server.serve_forever()
+
+
+def open_browser(address: str) -> None:
+    """Open the address, or say that somebody has to."""
+    if not webbrowser.open(address):
+        print("no browser could be opened: open this address yourself", flush=True)
 
 
 def _handler(body: bytes) -> type[http.server.BaseHTTPRequestHandler]:
@@ -37,6 +45,10 @@ def _handler(body: bytes) -> type[http.server.BaseHTTPRequestHandler]:
             self.end_headers()
             if found:
                 self.wfile.write(body)
+
+        def handle(self) -> None:
+            with contextlib.suppress(ConnectionError):  # closed or reloaded before all was there
+                super().handle()
 
         def log_message(self, format: str, *args: object) -> None:
             """Nothing."""
