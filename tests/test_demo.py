@@ -66,7 +66,7 @@ def test_the_page_carries_every_model_with_its_card(text):
 
 def test_classes_have_the_colours_of_the_figures():
     """Catches a page and figures that give one digit two colours."""
-    source = (SITE / "canvas.js").read_text(encoding="utf-8")
+    source = (SITE / "markers.js").read_text(encoding="utf-8")
     listed = re.search(r"CLASS_COLOURS = \[(.*?)\]", source, re.DOTALL)[1]
     assert re.findall(r"#[0-9A-F]{6}", listed) == plots.CLASS_COLOURS
 
@@ -248,7 +248,7 @@ def test_directions_lead_from_without_to_with():
         y, v = data.test.factors[:1000, data.factor_names.index(name)], torch.tensor(step)
         apart = (codes[y == 1] @ v).mean() - (codes[y == 0] @ v).mean()
         assert apart == pytest.approx(v.square().sum().item(), rel=0.25), name
-    assert torch.allclose(torch.tensor(found["faces"]), codes[: walks.FACES], atol=0.02)
+    assert torch.allclose(torch.tensor(found["faces"]), codes[walks.FACES], atol=0.02)
 
 
 def test_directions_of_other_faces_are_refused(monkeypatch, tmp_path):

@@ -5,18 +5,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from course_lib.errors import CourseError
 from course_lib.writing import check_target, write_whole
 
 SITE = Path(__file__).parent / "site"
+STYLES = ("style", "sliders", "phone")
 # In this order, since later ones use what stands in earlier ones.
 SCRIPTS = (
     "weights",
     "layers",
     "decoders",
+    "markers",
     "canvas",
+    "paths",
     "codes",
     "families",
     "layout",
@@ -39,8 +43,8 @@ def page(data: Path) -> str:
         "walks": _json(data / "metrics" / "walks.json"),
     }
     parts = {
-        "style": (SITE / "style.css").read_text(encoding="utf-8"),
-        "script": "\n".join((SITE / f"{n}.js").read_text(encoding="utf-8") for n in SCRIPTS),
+        "style": _joined(f"{name}.css" for name in STYLES),
+        "script": _joined(f"{name}.js" for name in SCRIPTS),
         "content": json.dumps(content, ensure_ascii=False).replace("</", r"<\/"),
     }
     text = (SITE / "page.html").read_text(encoding="utf-8")
@@ -55,6 +59,10 @@ def export(data: Path, target: Path) -> int:
     encoded = page(data).encode()
     write_whole(target, encoded)
     return len(encoded)
+
+
+def _joined(names: Iterable[str]) -> str:
+    return "\n".join((SITE / name).read_text(encoding="utf-8") for name in names)
 
 
 def _model(folder: Path, name: str) -> dict:

@@ -1,10 +1,5 @@
 // Drawing: images as pixels, maps and curves with lines. Colours of the page come from its style.
 
-// Okabe & Ito's palette with a grey and a brown, as in `course_lib.plots.CLASS_COLOURS`.
-const CLASS_COLOURS = [
-  "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00",
-  "#56B4E9", "#F0E442", "#000000", "#999999", "#8C510A",
-];
 const GAP = 1; // pixels between the images of a sheet
 
 /** A colour of the page: "ink", "paper", "accent", "faint". */
@@ -82,8 +77,45 @@ function line(context, points, ink, width = 2, dash = []) {
   context.setLineDash([]);
 }
 
-/** Text in the page's ink; align: as the canvas has it. */
-function label(context, text, x, y, align = "center") {
+/** Text in the page's ink; align: as the canvas has it; halo: a rim of paper, over other things. */
+function label(context, text, x, y, { align = "center", halo = 0 } = {}) {
   Object.assign(context, { fillStyle: colour("ink"), textAlign: align, textBaseline: "middle" });
+  Object.assign(context, { strokeStyle: colour("paper"), lineWidth: halo, lineJoin: "round" });
+  if (halo) context.strokeText(text, x, y);
   context.fillText(text, x, y);
+}
+
+/** Places [[x, y], …] moved up and down until no two are closer than `gap` in both directions. */
+function spread(places, gap) {
+  const moved = places.map(([x, y]) => [x, y]);
+  for (let round = 0; round < 20; round++) {
+    for (const [i, a] of moved.entries()) {
+      for (const b of moved.slice(i + 1)) {
+        const apart = b[1] - a[1], missing = gap - Math.abs(apart);
+        if (Math.abs(b[0] - a[0]) >= gap || missing <= 0) continue;
+        const push = ((apart < 0 ? -1 : 1) * missing) / 2;
+        a[1] -= push;
+        b[1] += push;
+      }
+    }
+  }
+  return moved;
+}
+
+/**
+ * Images side by side on a sharp canvas, as wide as it is, with a frame around the chosen one. They
+ * stay as they are while somebody walks: nothing is drawn twice.
+ */
+function drawGallery(canvas, images, shape, chosen) {
+  const key = [chosen, canvas.clientWidth, colour("accent")].join();
+  if (canvas.dataset.drawn === key) return;
+  canvas.dataset.drawn = key;
+  const { context, width } = sharp(canvas), side = width / images.length, gap = 0.06 * side;
+  images.forEach((image, i) => {
+    const tile = document.createElement("canvas");
+    drawImages(tile, [image], shape);
+    context.drawImage(tile, i * side + gap, gap, side - 2 * gap, side - 2 * gap);
+  });
+  Object.assign(context, { strokeStyle: colour("accent"), lineWidth: gap });
+  context.strokeRect(chosen * side + gap / 2, gap / 2, side - gap, side - gap);
 }

@@ -19,10 +19,12 @@ function padView(decoder) {
   const controls = [1, 2].map((i) => latentControl(i, decoder.card.kl_per_latent[i - 1]));
   const view = {
     id: "pad", tab: "Two numbers", title: "Every digit as two numbers",
-    lead: "Each dot is the code of a test digit, coloured by its class. Walk through them.",
+    lead: "Each mark is the code of a test digit; its colour and form are those of its class. Walk through them.",
     canvases: { map: "map of the codes", image: "what is decoded there" },
-    controls, plane: true, toggles: { manifold: "show what is decoded everywhere" }, card: decoder.card,
-    point: (x, y) => ({ [controls[0].name]: LIMIT * (2 * x - 1), [controls[1].name]: LIMIT * (1 - 2 * y) }),
+    controls, plane: true, toggles: { manifold: "decode everywhere" }, card: decoder.card,
+    points: {
+      map: (x, y) => ({ [controls[0].name]: LIMIT * (2 * x - 1), [controls[1].name]: LIMIT * (1 - 2 * y) }),
+    },
   };
   let ground = null, drawnFor = "";
   view.draw = (values, canvases, { manifold }) => {
@@ -40,7 +42,7 @@ function padView(decoder) {
     const [x, y] = place(z, width, height);
     line(context, [[x, 0], [x, height]], colour("ink"), 1.5);
     line(context, [[0, y], [width, y]], colour("ink"), 1.5);
-    ring(context, x, y, 12);
+    ring(context, x, y, 0.6 * textSize());
     return `${controls.map(({ name }, i) => `${name} = ${written(z[i])}`).join(", ")}. ${nearest(codes, z)}`;
   };
   return view;
@@ -50,27 +52,29 @@ const place = ([x, y], width, height) => [
   (width * (x + LIMIT)) / (2 * LIMIT), (height * (LIMIT - y)) / (2 * LIMIT),
 ];
 
-/** Dots in the colours of their classes, and each class's name at its median. */
+/** Each code as the mark of its class, each class's name at its median, the ends of the axes. */
 function paintCodes(context, codes, width, height) {
+  const size = textSize(), edge = colour("edge");
   for (const [z1, z2, digit] of codes) {
-    const [x, y] = place([z1, z2], width, height);
-    context.fillStyle = digit === 7 ? colour("ink") : CLASS_COLOURS[digit]; // black on black is unseen
-    context.beginPath();
-    context.arc(x, y, Math.max(2.5, width / 180), 0, 2 * Math.PI);
-    context.fill();
+    const fill = digit === 7 ? colour("ink") : CLASS_COLOURS[digit]; // black on black is unseen
+    drawMark(context, digit, ...place([z1, z2], width, height), Math.max(2.4, width / 95), { fill, edge });
   }
-  context.font = `bold ${1.3 * textSize()}px system-ui, sans-serif`;
-  for (let digit = 0; digit < DIGITS; digit++) {
+  const middles = Array.from({ length: DIGITS }, (_, digit) => {
     const own = codes.filter((code) => code[2] === digit);
-    const middle = [0, 1].map((i) => own.map((code) => code[i]).sort((a, b) => a - b)[own.length >> 1]);
-    const [x, y] = place(middle, width, height);
-    Object.assign(context, { lineWidth: 5, strokeStyle: colour("paper"), lineJoin: "round" });
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    context.strokeText(digit, x, y);
-    label(context, digit, x, y);
+    return place([0, 1].map((i) => median(own.map((code) => code[i]))), width, height);
+  });
+  context.font = `bold ${1.4 * size}px system-ui, sans-serif`;
+  spread(middles, 1.5 * size).forEach(([x, y], digit) => label(context, digit, x, y, { halo: 0.35 * size }));
+  if (width < 20 * size) return; // a phone
+  context.font = `${0.9 * size}px system-ui, sans-serif`;
+  for (const value of [-2, 0, 2]) {
+    const [x, y] = place([value, value], width, height), halo = 0.3 * size;
+    label(context, (value ? "" : "z₁ = ") + written(value, 0), x, height - 0.8 * size, { halo });
+    label(context, (value ? "" : "z₂ = ") + written(value, 0), 0.4 * size, y, { halo, align: "left" });
   }
 }
+
+const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
 
 /** The decoded image of each place of a grid, where it belongs on the map. */
 function paintManifold(context, decoder, width, height) {

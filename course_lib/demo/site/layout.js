@@ -24,19 +24,26 @@ function layOut(view, state, act) {
   $("h1").textContent = view.title;
   $("#lead").textContent = view.lead;
   $("main").dataset.view = view.id;
-  $("#pictures").replaceChildren(...Object.entries(view.canvases).map(([name, caption]) => {
-    const canvas = element("canvas", { id: name });
-    canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", caption);
-    return element("figure", {}, canvas, element("figcaption", { textContent: caption }));
-  }));
-  if (view.point) follow($("#map"), (x, y) => act.move(view.point(x, y)));
+  const figures = Object.entries(view.canvases).map(([name, caption]) => figure(name, caption));
+  const beside = (made) => Boolean(view.aside?.includes(made.firstChild.id));
+  $("#pictures").replaceChildren(...figures.filter((made) => !beside(made)));
+  $("#aside").replaceChildren(...figures.filter(beside));
+  for (const [name, point] of Object.entries(view.points ?? {})) {
+    follow($(`#${name}`), (x, y) => act.move(point(x, y)));
+  }
   $("#controls").replaceChildren(
     ...view.controls.map((control, i) => slider(control, i, view, act)),
-    ...Object.entries(view.toggles ?? {}).map(([name, text]) => check(name, text, state, act)),
+    ...Object.entries(view.toggles ?? {}).map(([name, text]) => switcher(name, text, act)),
   );
   $("#card").textContent = provenance(view);
   mark(state.chosen);
+}
+
+function figure(name, caption) {
+  const canvas = element("canvas", { id: name });
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", caption);
+  return element("figure", {}, canvas, element("figcaption", { textContent: caption }));
 }
 
 /** A slider with its name, what it weighs, and its value. */
@@ -55,11 +62,12 @@ function slider({ name, note, share, low, high, step }, i, { controls }, act) {
   return row;
 }
 
-function check(name, text, state, act) {
-  const input = element("input", { type: "checkbox", checked: Boolean(state.toggles[state.view.id][name]) });
-  input.dataset.toggle = name;
-  input.addEventListener("change", () => act.toggle(name, input.checked));
-  return element("label", { className: "check" }, input, element("kbd", { textContent: "m" }), text);
+/** A button that switches something on and off. */
+function switcher(name, text, act) {
+  const button = element("button", { className: "switch", onclick: () => act.toggle(name) });
+  button.append(element("kbd", { textContent: "m" }), text);
+  button.dataset.toggle = name;
+  return button;
 }
 
 /** Pointer and touch on a canvas, as fractions of its width and height. */
@@ -75,7 +83,7 @@ function follow(canvas, move) {
   canvas.addEventListener("pointermove", (event) => event.buttons && at(event));
 }
 
-/** Which control the arrow keys walk. */
+/** Which control the arrow keys walk; null on a map, where they walk two of them. */
 function mark(chosen) {
   document.querySelectorAll(".control").forEach((row, i) => row.classList.toggle("chosen", i === chosen));
 }
@@ -89,18 +97,25 @@ function playing(on) {
 function show(view, values, toggles) {
   const canvases = Object.fromEntries(Object.keys(view.canvases).map((name) => [name, $(`#${name}`)]));
   const text = view.draw(values, canvases, toggles);
-  view.controls.forEach(({ name, stops }, i) => {
+  view.controls.forEach(({ name, stops, low, high, home }, i) => {
     const input = $(`#control-${i}`), value = values[name];
     const told = stops ? stops[value] : written(value);
     if (Number(input.value) !== value) input.value = value;
     input.setAttribute("aria-valuetext", told);
+    const shares = [value, home].map((at) => (at - low) / (high - low)).sort((a, b) => a - b);
+    input.style.setProperty("--from", shares[0]); // the bar reaches from home to the value
+    input.style.setProperty("--to", shares[1]);
     input.parentElement.querySelector("output").textContent = told;
   });
+  for (const button of document.querySelectorAll("[data-toggle]")) {
+    button.setAttribute("aria-pressed", Boolean(toggles[button.dataset.toggle]));
+  }
   $("#values").textContent = text;
 }
 
 /** Where a model comes from, in one line. */
-function provenance({ card, seconds }) {
+function provenance({ card, seconds, recipes = [] }) {
+  const names = [card.recipe, ...recipes].join(" and "), word = recipes.length ? "recipes" : "recipe";
   const trained = `${Math.round(seconds ?? card.seconds)} s of training on ${card.date}`;
-  return `${card.model.class} · recipe ${card.recipe} · ${card.source} · ${trained} · PyTorch ${card.torch}`;
+  return `${card.model.class} · ${word} ${names} · ${card.source} · ${trained} · PyTorch ${card.torch}`;
 }

@@ -13,18 +13,17 @@ const VIEWS = [
   priceView(family, content.table),
   facesView(decoders["faces-vae-128"], content.walks),
 ];
-const SECONDS = 6; // of one way there and back while a control is animated
 const state = { view: null, values: {}, toggles: {}, chosen: 0, playing: null, frame: 0 };
 const $ = (selector) => document.querySelector(selector);
 
 /** Show a view as it was left. */
 function open(view) {
   stop();
-  Object.assign(state, { view, chosen: 0 });
+  Object.assign(state, { view, chosen: view.plane ? null : 0 });
   state.values[view.id] ??= homes(view);
   state.toggles[view.id] ??= {};
   layOut(view, state, { move, choose, toggle });
-  history.replaceState(null, "", `#${view.id}`);
+  location.replace(`#${view.id}`);
   refresh();
 }
 
@@ -39,26 +38,30 @@ function refresh() {
   });
 }
 
-/** Set some controls, each to its nearest stop. */
-function move(changes) {
-  for (const { name, low, high, step } of state.view.controls) {
+/** Set some controls, each to its nearest stop; between stops only where it is `smooth`. */
+function move(changes, smooth = false) {
+  for (const { name, low, high, step, stops } of state.view.controls) {
     if (name in changes) {
       const stop = low + Math.round((changes[name] - low) / step) * step;
-      values()[name] = Math.min(high, Math.max(low, Number(stop.toFixed(6))));
+      const value = smooth && !stops ? changes[name] : Number(stop.toFixed(6));
+      values()[name] = Math.min(high, Math.max(low, value));
     }
   }
   refresh();
 }
 
+/** The control that keys walk and space animates. The focus goes with it from slider to slider. */
 function choose(index) {
-  if (index >= state.view.controls.length) return;
-  if (state.playing) play(index);
+  if (index >= state.view.controls.length || index === state.chosen) return;
   state.chosen = index;
   mark(index);
+  if (document.activeElement.matches("[type=range]")) $(`#control-${index}`).focus();
+  if (state.playing) play();
 }
 
-function toggle(name, on) {
-  state.toggles[state.view.id][name] = on;
+function toggle(name) {
+  const toggles = state.toggles[state.view.id];
+  toggles[name] = !toggles[name];
   refresh();
 }
 
@@ -78,30 +81,34 @@ function random() {
 
 function reset() {
   stop();
+  if (state.view.plane) mark((state.chosen = null));
   move(homes(state.view));
 }
 
-/** Move the chosen control there and back; on the map, both in a circle. */
-function play(index = state.chosen) {
+/** Move the chosen control there and back; on a map where none is chosen, both in a circle. */
+function play() {
   stop();
-  const begin = performance.now(), { controls, plane } = state.view;
-  const start = values()[controls[index].name];
+  const { controls, plane } = state.view, free = plane && state.chosen === null;
+  const moved = free ? controls : [controls[state.chosen]];
+  const start = moved.map(({ name }) => values()[name]);
+  const path = free ? circle(start) : swing(moved[0], start[0]);
+  const begin = performance.now();
   const step = (now) => {
-    const turn = (2 * Math.PI * (now - begin)) / 1000 / SECONDS;
-    const { name, low, high } = controls[index], middle = (low + high) / 2, reach = (high - low) / 2;
-    const phase = Math.asin(Math.max(-1, Math.min(1, (start - middle) / reach)));
-    if (plane) move({ [controls[0].name]: 2 * Math.sin(turn), [controls[1].name]: 2 * Math.cos(turn) });
-    else move({ [name]: middle + reach * Math.sin(turn + phase) });
+    const place = [path(Math.max(0, now - begin) / 1000)].flat();
+    move(Object.fromEntries(moved.map(({ name }, i) => [name, place[i]])), true);
     state.playing = requestAnimationFrame(step);
   };
   state.playing = requestAnimationFrame(step);
   playing(true);
 }
 
+/** End an animation, at the nearest stops. */
 function stop() {
-  if (state.playing) cancelAnimationFrame(state.playing);
+  if (!state.playing) return;
+  cancelAnimationFrame(state.playing);
   state.playing = null;
   playing(false);
+  move(values());
 }
 
 function flipTheme() {
@@ -133,9 +140,15 @@ function press(key, far) {
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const onButton = event.target.matches("button, input[type=checkbox], summary");
-  if (onButton && [" ", "Enter"].includes(event.key)) return; // as everywhere else
+  if (event.target.matches("button") && [" ", "Enter"].includes(event.key)) return; // as everywhere else
   if (press(event.key, event.shiftKey)) event.preventDefault();
+});
+// A button that was clicked gives the keys back to the page: space animates, wherever the mouse was.
+// One that was pressed by a key (detail 0) keeps them.
+addEventListener("click", (event) => event.detail && event.target.closest("button")?.blur());
+addEventListener("hashchange", () => {
+  const view = VIEWS.find(({ id }) => `#${id}` === location.hash);
+  if (view && view !== state.view) open(view);
 });
 addEventListener("resize", refresh);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refresh);
