@@ -270,7 +270,7 @@ def gap_in_loops(z, factors, n_bins=20):
         ("water_filling", logarithm_alone, "your KL is negative"),
         ("water_filling", flooded, "changes its input"),
         ("water_filling", half_on_one_logarithm, "on log λ alone"),
-        ("water_filling", logarithm_of_a_number, "that of `math`"),
+        ("water_filling", logarithm_of_a_number, "for a plain number take `math`"),
         ("mutual_information_gap", gap_of_sklearn_shares, "before you rank"),
         ("mutual_information_gap", gap_of_quantiles, "equally many codes"),
         ("mutual_information_gap", gap_of_one_factor, "Only the first factor"),

@@ -33,10 +33,6 @@ ERROR_HINTS = (
     ),
     ("got (Tensor, float)", "A plain number stands where torch wants a tensor; `clamp` takes one."),
     (
-        "must be Tensor, not float",
-        "This function of torch wants a tensor: for a plain number take that of `math`.",
-    ),
-    (
         "only one element tensors",
         "This function wants one number: take the one of torch, which "
         "works on every number of a tensor.",
