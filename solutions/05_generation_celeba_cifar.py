@@ -56,6 +56,7 @@ from tqdm.auto import tqdm
 from course_lib import checkpoints, datasets, diffusion, losses, models, plots, widgets
 from course_lib.exercises import check
 from course_lib.metrics import feature_statistics, features_of, kernel_distance, psnr, ssim
+from course_lib.models.settle import settle
 from course_lib.settings import shortened
 from course_lib.training import Record, fit, to_float
 
@@ -129,26 +130,29 @@ def objective_of(name: str) -> Callable:
     return losses.vae_objective if fixed else losses.optimal_sigma_objective
 
 
-# %%
 def fitting(ending: str, data: datasets.Dataset) -> str | None:
     """The name of the committed model with this ending whose data are those at hand."""
     names = (name for name in checkpoints.names() if name.endswith(ending))
     return next((name for name in names if fits(checkpoints.card(name), data)), None)
 
 
+# %%
 def ready(ending: str) -> tuple[nn.Module, dict]:
     """A model of faces and its card: the committed one if its data are at hand, else trained now."""
     if name := fitting(ending, faces):
         return checkpoints.load(name)
-    card, curve = checkpoints.card("faces" + ending), []
+    card, curve, goal = checkpoints.card("faces" + ending), [], objective_of(ending)
+    every = max(1, spare_steps // 8)
     torch.manual_seed(seed)
     model = checkpoints.build(card)
-    for record in steps_of(model, objective_of(ending), faces.train, steps=spare_steps):
-        if record.step % max(1, spare_steps // 8) == 0:
+    for record in steps_of(model, goal, faces.train, steps=spare_steps):
+        if record.step % every == 0:
             curve.append(record.loss)
-    told = {"source": f"{faces.source}, here", "seconds": record.seconds,
-            "curve": {"train": curve}, "unit": f"{max(1, spare_steps // 8)} steps"}
-    return model.cpu().eval().requires_grad_(False), card | told
+    model = model.cpu().eval().requires_grad_(False)
+    if isinstance(model, models.ConvVAE):  # mean 0 and variance 1 of each latent, as in the recipe
+        settle(model, faces.train.images[:2_000], sigma=goal is losses.optimal_sigma_objective)
+    told = {"source": f"{faces.source}, here", "seconds": record.seconds}
+    return model, card | told | {"curve": {"train": curve}, "every": every}
 
 # %%
 sizes = [20, 128, 1024]
@@ -269,9 +273,11 @@ for ax, kind, label in zip(axes, ("AE", "VAE"), ("squared error per image", "−
     for n, colour, marker in zip(sizes, plots.PALETTE, plots.CLASS_MARKERS):
         for part, curve in cards[kind, n]["curve"].items():
             style = {"linestyle": ":"} if part == "train" else {"marker": marker}
-            ax.plot(range(1, len(curve) + 1), curve, color=colour, label=f"n = {n}, {part}", **style)
+            every = cards[kind, n].get("every", 1)  # steps, of models trained here
+            place = range(every, every * len(curve) + 1, every)
+            ax.plot(place, curve, color=colour, label=f"n = {n}, {part}", **style)
     second = [curve[1] for n in sizes for curve in cards[kind, n]["curve"].values()]
-    ax.set(xlabel=cards[kind, 20].get("unit", "epoch"), ylabel=label)
+    ax.set(xlabel="step" if "every" in cards[kind, 20] else "epoch", ylabel=label)
     ax.set_ylim(top=max(second))
     ax.legend(fontsize=9)
     ax.set_title(kind)
@@ -543,6 +549,17 @@ for name, row in table.items():
           f"{p[0]:12.1f} ± {p[1]:.1f} {f[0]:18.1f} ± {f[1]:.1f}")
 print(f"floor {ruler['training images']:.1f}; {N:,} images on each side")
 
+# %% [markdown]
+# The optimal σ needs nothing to be tuned and has the largest KL and the best reconstructions. Do its
+# *samples* win as well? On our cartoon faces they do not: by the column z ~ N(0, I) it is the worst of the
+# three. A code that holds many nats is harder to match by N(0, I): its latents depend on each other, and
+# independent draws miss the combinations that occur. The two others hold less and match the prior better;
+# which of them leads is a matter of a few units, about what another draw changes.
+#
+# The last column tests this explanation. With a Gaussian fitted to the codes, dependences included, the
+# optimal σ wins clearly, and its distance falls towards that of its own reconstructions. To the two others
+# the fit brings nothing: their prior was matched. What the optimal σ lacks is a density, not a decoder.
+
 # %%
 fig, ax = plt.subplots(figsize=(11, 6.2))
 plots.image_rows({"test image": x_test[:12]} | seen | made, ax)
@@ -555,17 +572,6 @@ plt.show()
 # error, small things are not worth their price, and the KL stays low. It is a β-VAE with β = 1/σ*²,
 # though nobody wrote a β. All samples are means x̂; noise of width σ would have to be added to them to
 # sample p(x).
-#
-# Optimal σ repairs it without a parameter to tune: the best reconstructions. Do its *samples* win as well?
-# On our cartoon faces they do not: by the column z ~ N(0, I) it is the worst of the three. A code that
-# holds many nats is harder to match by N(0, I): its latents depend on each other, and independent draws
-# miss the combinations that occur. The two others pay for fewer nats, hold less, and match the prior
-# better; which of those two leads is a matter of a few units, about what another draw changes.
-#
-# The last column tests this explanation. With a Gaussian fitted to the codes, dependences included, the
-# optimal σ wins clearly, and its distance falls towards that of its own reconstructions. To the two
-# others the fit brings nothing: their prior was matched. What the optimal σ lacks is a density, not a
-# decoder.
 #
 # Rybkin et al. (2021) report the opposite order on CelebA, 186.5 for σ = 1 and 60.3 for the optimal σ, by
 # another distance (FID), with larger networks and longer training. Both are measurements. A choice of
@@ -1235,10 +1241,10 @@ print(f"training: mean Fréchet distance {floors[0]:.2f} at N = {counts[0]}, {fl
 
 # %% [markdown]
 # **Figure 17.** Both distances to test images against the number of images: mean and standard deviation of
-# 20 draws; the left axis is logarithmic. Note the training images on the left: ten times as far at N = 100
-# as at N = 800, and never at 0. The distance of the samples hardly changes: the bias depends on what is
-# measured, so models measured with different N cannot be compared. KID scatters about one value at every
-# N; that of training images is below 0 as often as above.
+# 20 draws; the left axis is logarithmic. Note the training images on the left: about ten times as far at
+# N = 100 as at N = 800, and never at 0. The distance of the samples hardly changes: the bias depends on
+# what is measured, so models measured with different N cannot be compared. KID scatters about one value
+# at every N; that of training images is below 0 as often as above.
 #
 # The table that a report should hold: every row with the same N, the floor, the ceilings, both
 # distances, and the classifier's rate.
