@@ -19,9 +19,11 @@ function padView(decoder) {
   const controls = [1, 2].map((i) => latentControl(i, decoder.card.kl_per_latent[i - 1]));
   const view = {
     id: "pad", tab: "Two numbers", title: "Every digit as two numbers",
-    lead: "Each mark is the code of a test digit; its colour and form are those of its class. Walk through them.",
+    lead: "Each mark is the code of a test digit; its colour and form are those of its class. "
+      + "Walk through them.",
     canvases: { map: "map of the codes", image: "what is decoded there" },
-    controls, plane: true, toggles: { manifold: "decode everywhere" }, card: decoder.card,
+    controls, plane: true,
+    toggles: { manifold: "decode everywhere" }, card: decoder.card,
     points: {
       map: (x, y) => ({ [controls[0].name]: LIMIT * (2 * x - 1), [controls[1].name]: LIMIT * (1 - 2 * y) }),
     },
@@ -40,8 +42,10 @@ function padView(decoder) {
       context.drawImage(ground, 0, 0, width, height);
     }
     const [x, y] = place(z, width, height);
-    line(context, [[x, 0], [x, height]], colour("ink"), 1.5);
-    line(context, [[0, y], [width, y]], colour("ink"), 1.5);
+    if (!manifold) {
+      line(context, [[x, 0], [x, height]], colour("ink"), 1.5);
+      line(context, [[0, y], [width, y]], colour("ink"), 1.5);
+    }
     ring(context, x, y, 0.6 * textSize());
     return `${controls.map(({ name }, i) => `${name} = ${written(z[i])}`).join(", ")}. ${nearest(codes, z)}`;
   };

@@ -9,7 +9,8 @@ function priceView(decoders, table) {
   const names = rows.map(({ beta }) => String(beta));
   let codes, drawn; // drawn: the images of each model, decoded once
   const reroll = () => {
-    codes = Array.from({ length: SAMPLES }, () => Float32Array.from({ length: decoders[0].latents }, normal));
+    const draw = () => Float32Array.from({ length: decoders[0].latents }, normal);
+    codes = Array.from({ length: SAMPLES }, draw);
     drawn = [];
   };
   reroll();
@@ -62,8 +63,8 @@ function paintPlane(canvas, rows, here) {
     context.fill();
     const chosen = row === here, right = row.kl > 0.7 * R; // no room behind the last point
     context.font = `${chosen ? "bold " : ""}${text}px system-ui, sans-serif`;
-    if (chosen) label(context, `β = ${row.beta}`, x, y - 1.5 * text, { align: right ? "right" : "left", halo: 0.25 * text });
-    else label(context, row.beta, x, y + 1.2 * text, { halo: 0.25 * text });
+    const style = { align: chosen ? (right ? "right" : "left") : "center", halo: 0.25 * text };
+    label(context, chosen ? `β = ${row.beta}` : row.beta, x, y + (chosen ? -1.5 : 1.2) * text, style);
   }
   ring(context, ...at(here.kl, here.cross_entropy), 0.7 * text);
 }

@@ -1,0 +1,217 @@
+"""The exported page on projectors and phones, by keyboard alone, when it fails, how quick it is."""
+
+# ruff: noqa: F401, F811 (fixtures are imported by name)
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from demo_page import (
+    ARTEFACTS,
+    NEEDS_CHROMIUM,
+    ROOT,
+    SCREENS,
+    VIEWS,
+    chromium,
+    file,
+    open_page,
+    outputs,
+    pixels,
+    press,
+    settle,
+    text,
+)
+
+from course_lib import demo
+
+pytestmark = NEEDS_CHROMIUM
+
+
+# --- looks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("view", VIEWS)
+def test_each_view_fits_its_screen(open_page, view, screen):
+    """Catches a page to be scrolled on a projector, or sideways on a phone; keeps a picture."""
+    page = open_page(view, screen=screen, color_scheme="dark" if screen == "large" else "light")
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"demo_{view}_{screen}.png")
+    wide, high = page.evaluate(
+        "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    )
+    assert wide <= SCREENS[screen][0]
+    assert screen == "phone" or high <= SCREENS[screen][1]
+    size = page.evaluate("() => parseFloat(getComputedStyle(document.body).fontSize)")
+    assert size >= {"phone": 16, "projector": 18, "large": 23}[screen]
+
+
+def test_dark_and_light(open_page):
+    """Catches a page that ignores the system's choice, or a key that does not change it."""
+    grounds = []
+    for scheme in ("light", "dark"):
+        page = open_page(color_scheme=scheme)
+        grounds.append(page.evaluate("() => getComputedStyle(document.body).backgroundColor"))
+    press(page, "t")
+    again = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    assert grounds[0] == again != grounds[1]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_everything_has_a_name(open_page, view):
+    """Catches a control or a picture that a screen reader cannot name."""
+    page = open_page(view)
+    for control in page.locator("input").all():
+        assert control.evaluate("e => e.labels.length") == 1
+    for canvas in page.locator("canvas").all():
+        assert canvas.get_attribute("aria-label")
+    assert page.locator("#card").inner_text().count("·") >= 4
+    page.keyboard.press("Tab")
+    outline = page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+
+
+# --- where the keys go ---------------------------------------------------------------------------
+
+
+def test_space_animates_after_a_click_on_a_tab(open_page):
+    """Catches a tab or button that keeps the keys for itself once it was clicked."""
+    page = open_page("pad")
+    page.locator("nav button").nth(1).click()
+    press(page, "Space")
+    assert page.locator("#play").get_attribute("aria-pressed") == "true"
+    page.locator("#random").click()
+    press(page, "Space")
+    assert page.locator("#play").get_attribute("aria-pressed") == "true"
+
+
+def test_space_presses_a_button_that_tab_led_to(open_page):
+    """Catches a page whose buttons cannot be pressed without a mouse."""
+    page = open_page("latents")
+    page.locator("#random").focus()
+    press(page, "Space")
+    assert len({*outputs(page)}) > 3
+    assert page.locator("#play").get_attribute("aria-pressed") == "false"
+
+
+def test_the_focus_follows_the_pick(open_page):
+    """Catches keys that walk one slider while a screen reader is at another."""
+    page = open_page("latents")
+    page.locator("#control-2").focus()
+    press(page, "7", "ArrowRight")
+    assert page.evaluate("document.activeElement.id") == "control-6"
+    press(page, "ArrowDown", "ArrowRight")
+    assert page.evaluate("document.activeElement.id") == "control-7"
+    assert outputs(page)[6:8] == ["0.1", "0.1"]
+
+
+def test_a_picked_number_is_animated_alone(open_page):
+    """Catches a map on which nobody can show what one of the two numbers does."""
+    page = open_page("pad")
+    press(page, "ArrowRight", "2", "Space")
+    page.wait_for_timeout(700)
+    press(page, "Space")
+    z1, z2 = outputs(page)
+    assert z1 == "0.1" and z2 != "0.0"
+    press(page, "Home")
+    assert page.locator(".control.chosen").count() == 0
+
+
+@pytest.mark.parametrize("view", ["pad", "latents", "faces"])
+def test_an_animation_begins_where_one_is(open_page, view):
+    """Catches a jump at the press of space, and values between two stops at its end."""
+    page = open_page(view)
+    press(page, "Shift+ArrowRight", "Shift+ArrowRight")
+    code = "() => Object.values(course.state.values[course.state.view.id])"
+    start = np.array(page.evaluate(code))
+    page.keyboard.press("Space")
+    first = page.evaluate(f"() => new Promise(r => requestAnimationFrame(() => r(({code})())))")
+    assert np.abs(np.array(first) - start).max() < 0.5
+    page.wait_for_timeout(300)
+    press(page, "Space")
+    end = 10 * np.array(page.evaluate(code))
+    assert np.abs(end - end.round()).max() < 1e-6 and np.abs(end / 10 - start).max() > 0
+
+
+def test_another_address_opens_another_view(open_page):
+    """Catches a link to a view that does nothing where the page is open already."""
+    page = open_page("pad")
+    page.evaluate("location.hash = '#faces'")
+    page.wait_for_function("document.querySelector('main').dataset.view === 'faces'")
+
+
+def test_a_face_is_picked_by_its_picture(open_page):
+    """Catches a row of faces that is decoration."""
+    page = open_page("faces")
+    box = page.locator("#gallery").bounding_box()
+    start = pixels(page, "gallery")
+    page.mouse.click(box["x"] + box["width"] * 5.5 / 8, box["y"] + box["height"] / 2)
+    settle(page)
+    assert text(page) == "Face 6: as it is encoded."
+    assert (pixels(page, "gallery") != start).any()
+
+
+def test_a_finger_moves_the_mark(open_page):
+    """Catches a map that a phone scrolls instead of walking on it."""
+    page = open_page("pad", screen="phone", has_touch=True, is_mobile=True)
+    box = page.locator("#map").bounding_box()
+    page.touchscreen.tap(box["x"] + box["width"] / 4, box["y"] + box["height"] / 4)
+    settle(page)
+    assert all(float(o.replace("−", "-")) == pytest.approx(v, abs=0.11)
+               for o, v in zip(outputs(page), (-1.5, 1.5), strict=True))  # fmt: skip
+
+
+def test_the_pictures_stay_in_sight_on_a_phone(open_page):
+    """Catches sliders that are moved while what they change is scrolled away."""
+    page = open_page("latents", screen="phone", has_touch=True, is_mobile=True)
+    page.locator("#control-9").scroll_into_view_if_needed()
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    settle(page)
+    page.screenshot(path=ARTEFACTS / "demo_latents_phone_scrolled.png")
+    image, slider = page.locator("#image").bounding_box(), page.locator("#control-9").bounding_box()
+    assert image["y"] >= 0 and image["y"] + image["height"] < slider["y"] < SCREENS["phone"][1]
+
+
+# --- when something is wrong, and how long it takes ----------------------------------------------
+
+
+def test_a_page_that_fails_says_so(chromium, tmp_path):
+    """Catches an empty page before an audience, without a word."""
+    broken = demo.page(ROOT / "data").replace(
+        "const content =", "throw Error('no'); const content ="
+    )
+    (tmp_path / "demo.html").write_text(broken, encoding="utf-8")
+    page = chromium.new_page()
+    page.goto((tmp_path / "demo.html").as_uri())
+    assert (
+        page.get_by_role("alert").inner_text().startswith("This page stopped: Uncaught Error: no")
+    )
+    page.close()
+    page = chromium.new_context(java_script_enabled=False).new_page()
+    page.goto((tmp_path / "demo.html").as_uri())
+    assert "allow JavaScript" in page.locator("main").inner_text()
+    page.context.close()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_benchmark_measures_each_view(open_page, view):
+    """Catches a benchmark of keys that change nothing, and one that ends before the picture."""
+    found = open_page("pad").evaluate("view => course.benchmark(view, 10)", view)
+    assert len(found["drawn"]) == len(found["painted"]) == 10
+    assert all(0 < d <= p for d, p in zip(found["drawn"], found["painted"], strict=True))
+
+
+def test_the_command_shows_its_page_within_five_seconds(chromium):
+    """Catches a page that is served at once and takes long to appear."""
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "course_lib", "demo", "--no-browser"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            page = chromium.new_page()
+            page.goto(process.stdout.readline().split()[4].rstrip(";"))
+            page.wait_for_function("document.querySelector('#values').textContent")
+            assert time.perf_counter() - start < 5
+            page.close()
+        finally:
+            process.kill()
