@@ -125,9 +125,10 @@ def test_an_animation_begins_where_one_is(open_page, view):
     press(page, "Shift+ArrowRight", "Shift+ArrowRight")
     code = "() => Object.values(course.state.values[course.state.view.id])"
     start = np.array(page.evaluate(code))
-    page.keyboard.press("Space")
-    first = page.evaluate(f"() => new Promise(r => requestAnimationFrame(() => r(({code})())))")
-    assert np.abs(np.array(first) - start).max() < 0.5
+    space = "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: ' ', bubbles: true}))"
+    frame = f"new Promise(done => requestAnimationFrame(() => done(({code})())))"
+    first = page.evaluate(f"() => {{ {space}; return {frame}; }}")
+    assert np.abs(np.array(first) - start).max() < 1e-6
     page.wait_for_timeout(300)
     press(page, "Space")
     end = 10 * np.array(page.evaluate(code))

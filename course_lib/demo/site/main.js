@@ -92,9 +92,10 @@ function play() {
   const moved = free ? controls : [controls[state.chosen]];
   const start = moved.map(({ name }) => values()[name]);
   const path = free ? circle(start) : swing(moved[0], start[0]);
-  const begin = performance.now();
+  let begin; // the first frame's time: a page that was held up does not jump
   const step = (now) => {
-    const place = [path(Math.max(0, now - begin) / 1000)].flat();
+    begin ??= now;
+    const place = [path((now - begin) / 1000)].flat();
     move(Object.fromEntries(moved.map(({ name }, i) => [name, place[i]])), true);
     state.playing = requestAnimationFrame(step);
   };
