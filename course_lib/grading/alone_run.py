@@ -1,0 +1,108 @@
+"""Stage two: every attempted exercise once more, alone, with only its own code from the student."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from course_lib.grading import sandbox
+from course_lib.grading.bundle import write_trunk
+from course_lib.grading.limits import Limits
+from course_lib.grading.notebook_run import open_record
+from course_lib.grading.skeleton import Plan
+from course_lib.grading.slices import pieces_of
+from course_lib.grading.streams import reader
+from course_lib.grading.tree import Place
+from course_lib.grading.watch import kill_tree, watch
+
+MOST = 8 * 2**20  # bytes of one answer
+START = 120  # seconds to start in
+
+
+def run(
+    plan: Plan,
+    place: Place,
+    *,
+    level: str,
+    limits: Limits,
+    seeds: dict[str, int],
+    root: Path,
+    say: Any,
+) -> None:
+    """Says the signed content of each attempted exercise, or why it was lost."""
+    runner: Runner | None = None
+    for name in plan.attempted:
+        key = secrets.token_bytes(32)
+        job = {"name": name, "seed": seeds[name], "pieces": pieces_of(name, plan)}
+        if runner is None or not runner.alive():
+            runner = Runner(place, level=level, limits=limits, root=root)
+        start = time.monotonic()
+        answer = runner.ask({**job, "key": key.hex()})
+        seconds = round(time.monotonic() - start, 3)
+        lost = answer.get("lost") if isinstance(answer.get("lost"), str) else None
+        payload = None if lost else open_record(answer, name, key)
+        lost = lost or (None if payload else "its answer was not valid")
+        say(alone=name, payload=payload, lost=lost, seconds=seconds)
+    if runner is not None:
+        runner.stop("ok", "")
+
+
+class Runner:
+    """A sandbox that waits for jobs; it has a process and a thread that watches it."""
+
+    def __init__(self, place: Place, *, level: str, limits: Limits, root: Path) -> None:
+        trunk = place.scratch / "run" / "trunk"
+        apart = level in ("namespaces", "bwrap")
+        write_trunk(trunk, "alone", root=root, seconds=limits.cell_seconds, apart=apart)
+        inner = [sys.executable, "-m", "course_lib.grading.boot", str(trunk)]
+        extra = {"MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
+        argv = sandbox.command(level, place, inner, limits=limits, extra=extra)
+        self.reason, self._seconds = "", limits.cell_seconds
+        self._process = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None if __import__("os").environ.get("COURSE_DEBUG") else subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        self._take, self._ended = reader(self._process.stdout), threading.Event()
+        watch(lambda: self._process.pid, limits, self.stop, ended=self._ended)
+
+    def alive(self) -> bool:
+        """Whether it takes another job."""
+        return self._process.poll() is None and not self._ended.is_set()
+
+    def stop(self, status: str, reason: str) -> None:
+        """End it and all that it started."""
+        self.reason = self.reason or reason
+        self._ended.set()
+        kill_tree(self._process.pid)
+        self._process.wait()
+
+    def ask(self, job: dict[str, Any]) -> dict[str, Any]:
+        """The answer to one job: a signed record, or {"lost": why}."""
+        try:
+            self._process.stdin.write(json.dumps(job).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError:
+            return {"lost": self.reason or "its process ended"}
+        line = self._line(self._seconds + START)
+        try:
+            answer = json.loads(line)
+        except (ValueError, RecursionError):
+            self.stop("killed", "its process ended")
+            return {"lost": self.reason}
+        return answer if isinstance(answer, dict) else {"lost": "its answer was not valid"}
+
+    def _line(self, seconds: float) -> bytes:
+        """The next line, or what there is of it at the end, the deadline or the cap."""
+        end, data = time.monotonic() + seconds, b""
+        while not data.endswith(b"\n") and len(data) < MOST:
+            chunk = self._take(end - time.monotonic())
+            if not chunk:
+                break
+            data += chunk
+        return data

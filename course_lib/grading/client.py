@@ -1,0 +1,166 @@
+"""papermill's engine with a kernel in a sandbox and a cap on what it sends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import zmq
+import zmq.asyncio
+from jupyter_client import AsyncKernelClient, AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.session import Session
+from jupyter_core.utils import run_sync
+from nbformat import NotebookNode
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
+
+from course_lib.grading.watch import kill_tree
+
+GRACE = 10  # seconds that an interrupted cell has to end
+MESSAGE_MB = 8  # a longer message is refused by the socket
+QUEUE = 16  # messages that wait in this process
+
+
+class Overflow(Exception):
+    """The kernel sends more than it may."""
+
+
+class BoundedSession(Session):
+    """Counts the bytes of every message that comes in; above `most` the kernel is killed."""
+
+    most = received = 0
+    stop: Callable[[str, str], None]
+
+    def clone(self) -> Session:
+        """The session of one client, with the same cap."""
+        other = super().clone()
+        other.most, other.stop = self.most, self.stop
+        return other
+
+    def deserialize(self, msg_list: list[Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """A message from its frames. Raises Overflow."""
+        self.received += sum(len(getattr(part, "bytes", part)) for part in msg_list)
+        if self.received > self.most:
+            self.stop("output_limit", f"more than {self.most >> 20} MB were printed and shown")
+            raise Overflow
+        return super().deserialize(msg_list, *args, **kwargs)
+
+
+class SandboxedKernel(AsyncKernelManager):
+    """Starts the one command it is given, whatever kernel a notebook asks for."""
+
+    argv: list[str]
+
+    def prepare(self, folder: Path, argv: list[str], *, output_mb: int) -> None:
+        """Set the command; it is talked to through files in `folder` where the OS has that."""
+        self.argv = argv
+        self.session = BoundedSession(parent=self, key=secrets.token_hex(32).encode())
+        self.session.most, self.session.stop = output_mb * 2**20, self.stop
+        self.connection_file = str(folder / "connection.json")
+        if os.name != "nt":
+            self.transport, self.ip = "ipc", str(folder / "k")
+        self.ended, self.reason = "ok", ""
+
+    def write_connection_file(self, **kwargs: Any) -> None:
+        """The file by which both sides find each other; the kernel may be another user's."""
+        super().write_connection_file(**kwargs)
+        if os.name == "posix" and os.geteuid() == 0:
+            owner = os.stat(os.path.dirname(self.connection_file))
+            os.chown(self.connection_file, owner.st_uid, owner.st_gid)
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """A specification that holds the command; no installed one is looked for."""
+        return KernelSpec(argv=[*self.argv], language="python", display_name="Python")
+
+    def client(self, **kwargs: Any) -> AsyncKernelClient:
+        """A client whose sockets hold little and refuse giants."""
+        client = super().client(**kwargs)
+        client.context = zmq.asyncio.Context()
+        client.context.setsockopt(zmq.MAXMSGSIZE, MESSAGE_MB * 2**20)
+        client.context.setsockopt(zmq.RCVHWM, QUEUE)
+        return client
+
+    def stop(self, status: str, reason: str) -> None:
+        """Kill everything in the sandbox; the first cause is kept. Called from any thread."""
+        if self.ended == "ok":
+            self.ended, self.reason = status, reason
+        process = getattr(self.provisioner, "process", None)
+        if process is not None:
+            kill_tree(process.pid)
+
+
+class Client(PapermillNotebookClient):
+    """Runs every cell in spite of errors, as long as the kernel lives."""
+
+    after_cell: Callable[[NotebookNode], None]
+    slow: Callable[[NotebookNode], None]
+
+    def papermill_execute_cells(self) -> None:
+        """Run the cells in order; the kernel's manager knows how that ended."""
+        for index, cell in enumerate(self.nb.cells):
+            self.nb_man.cell_start(cell, index)
+            try:
+                self.execute_cell(cell, index)
+            except Exception as error:  # a dead kernel, or one that sends nonsense
+                what = f"{type(error).__name__} in the code cell {cell.id}"
+                self.km.stop("kernel_died", f"the kernel ended: {what}")
+            self.nb_man.cell_complete(cell, cell_index=index)
+            if cell.cell_type == "code":
+                self.after_cell(cell)
+            if self.km.ended != "ok":
+                return
+
+    def execute(self, **kwargs: Any) -> NotebookNode:
+        """As papermill does, but a kernel that died is no error."""
+        self.reset_execution_trackers()
+        try:
+            with self.setup_kernel(**kwargs):
+                self.papermill_execute_cells()
+                self.set_widgets_metadata()
+        except (RuntimeError, OSError) as error:
+            self.km.stop("kernel_died", f"the kernel did not start: {error}")
+        return self.nb
+
+    async def _async_handle_timeout(self, timeout: int, cell: NotebookNode | None = None) -> None:
+        """Interrupt the cell; if it goes on, the kernel ends."""
+        self.slow(cell)
+        await self.km.interrupt_kernel()
+        reason = f"a cell ran longer than {timeout} s and could not be interrupted"
+        later = asyncio.get_running_loop().call_later(GRACE, self.km.stop, "timeout", reason)
+        self._pending = [*getattr(self, "_pending", ()), later]
+
+    async def async_execute_cell(self, *args: Any, **kwargs: Any) -> NotebookNode:
+        """One cell; the threat of its timeout ends with it."""
+        try:
+            return await super().async_execute_cell(*args, **kwargs)
+        finally:
+            for later in self.__dict__.pop("_pending", ()):
+                later.cancel()
+
+    execute_cell = run_sync(async_execute_cell)
+
+
+class Engine(NBClientEngine):
+    """papermill's engine with this client."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man: NotebookExecutionManager, kernel_name: str, **options: Any
+    ) -> NotebookNode:
+        """Run the notebook of `nb_man` in the kernel manager `km`."""
+        own = {key: options[key] for key in ("km", "timeout", "startup_timeout")}
+        client = Client(nb_man, allow_errors=True, raise_on_iopub_timeout=False, **own)
+        client.after_cell, client.slow = options["after_cell"], options["slow"]
+        client.owns_km = True
+        notebook = client.execute()
+        options["keep"](notebook)
+        return notebook
+
+
+papermill_engines.register("course-grading", Engine)

@@ -1,0 +1,57 @@
+"""What a submission leaves on disk: record.json, and the executed notebook with cards."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat.v4 import new_markdown_cell, new_notebook, new_output
+
+SIGNS = {"right": "✓", "wrong": "✗", "open": "○"}
+
+
+def write_results(folder: Path, record: dict[str, Any], executed: dict[str, Any] | None) -> None:
+    """Write feedback.ipynb, then record.json, each in one step; the record comes last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    notebook = nbformat.from_dict(executed) if executed else new_notebook()
+    cards = {f"check-{e['name']}": e["card"] for e in record["exercises"] if e.get("card")}
+    for cell in notebook.cells:
+        cell.metadata = {}
+        if cell.id in cards:
+            html, text = cards[cell.id]
+            shown = {"text/html": html, "text/plain": text}
+            cell.outputs = [new_output("display_data", data=shown), *cell.outputs]
+    notebook.cells.insert(0, new_markdown_cell(_summary(record), id="course-feedback"))
+    _replace(folder / "feedback.ipynb", nbformat.writes(notebook))
+    entries = [{k: v for k, v in e.items() if k != "card"} for e in record["exercises"]]
+    text = json.dumps(record | {"exercises": entries}, indent=1, ensure_ascii=False)
+    _replace(folder / "record.json", text)
+
+
+def _summary(record: dict[str, Any]) -> str:
+    """The table on top of the feedback; what comes from the submission stands as code."""
+    lines = [f"# {record['points']} of {record['max_points']} points", ""]
+    if record["reason"]:
+        lines += [f"{record['status']}: {_code(record['reason'])}", ""]
+    if record["exercises"]:
+        lines += ["| exercise | points | |", "|---|---|---|"]
+    for e in record["exercises"]:
+        sign = SIGNS.get(e["status"], "–")
+        said = _code(e["reason"]) if e["reason"] else ""
+        lines.append(f"| {sign} `{e['name']}` | {e['points']} of {e['max_points']} | {said} |")
+    lines += ["", *(f"- {_code(flag)}" for flag in record["flags"])]
+    return "\n".join(lines)
+
+
+def _code(text: str) -> str:
+    plain = " ".join(text.split()).replace("`", "'").replace("|", "¦")
+    return f"`{plain}`"
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8", errors="replace")
+    os.replace(part, path)

@@ -1,0 +1,1 @@
+"""What runs in the sandbox beside the student's code: it only reports, and judges nothing."""

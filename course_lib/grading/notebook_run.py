@@ -1,0 +1,122 @@
+"""Stage one: the whole notebook through papermill, with probes where its checks were."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import secrets
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+from papermill.execute import remove_error_markers
+
+from course_lib.grading import client, sandbox
+from course_lib.grading.bundle import write_trunk
+from course_lib.grading.limits import Limits
+from course_lib.grading.skeleton import Plan
+from course_lib.grading.tree import Place
+from course_lib.grading.watch import watch
+
+MIME = "application/vnd.course.probe+json"
+MOST = 2 * 2**20  # characters of one record
+
+
+def run(
+    plan: Plan,
+    place: Place,
+    *,
+    level: str,
+    limits: Limits,
+    seeds: dict[str, int],
+    root: Path,
+    say: Any,
+) -> None:
+    """Runs the plan; says every cell with its seconds, every valid record, and how it ended."""
+    key, folder = secrets.token_bytes(32), place.scratch / "run"
+    manager = client.SandboxedKernel()
+    inner = [sys.executable, "-m", "course_lib.grading.boot", str(folder / "trunk")]
+    argv = sandbox.command(level, place, inner, limits=limits, extra={})
+    manager.prepare(folder, argv, output_mb=limits.output_mb)
+    probes = {c.source: [c.id.removeprefix("check-"), seeds[c.id.removeprefix("check-")]]
+              for c in plan.cells if c.id.startswith("check-")}  # fmt: skip
+    write_trunk(folder / "trunk", "kernel", root=root, key=key, probes=probes, mime=MIME,
+                file=manager.connection_file)  # fmt: skip
+    slow: list[str] = []
+
+    def after_cell(cell: NotebookNode) -> None:
+        say(cell=cell.id, seconds=cell.metadata.papermill.get("duration"))
+        if cell.id.startswith("check-"):
+            name = cell.id.removeprefix("check-")
+            say(record=name, payload=take_record(cell, name, key), slow=cell.id in slow)
+
+    def pid() -> int | None:
+        process = getattr(manager.provisioner, "process", None)
+        return process and process.pid
+
+    ended = threading.Event()
+    thread = watch(pid, limits, manager.stop, ended=ended)
+    executed = _execute(
+        plan, manager, limits, after_cell=after_cell, slow=lambda cell: slow.append(cell.id)
+    )
+    ended.set()
+    thread.join()
+    if slow and manager.ended == "ok":
+        manager.ended = "timeout"
+        manager.reason = f"a cell took longer than {limits.cell_seconds:.0f} s ({slow[0]})"
+    (place.scratch / "executed.ipynb").write_text(nbformat.writes(executed), encoding="utf-8")
+    say(ended=manager.ended, reason=manager.reason)
+
+
+def _execute(
+    plan: Plan, manager: client.SandboxedKernel, limits: Limits, **hooks: Any
+) -> NotebookNode:
+    """The notebook after its run; an error in a cell is no error here."""
+    new = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell,
+           "raw": nbformat.v4.new_raw_cell}  # fmt: skip
+    cells = [new[cell.kind](cell.source, id=cell.id) for cell in plan.cells]
+    spec = {"name": "python3", "language": "python", "display_name": "Python 3"}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec})
+    options = {"engine_name": "course-grading", "kernel_name": "python3", "progress_bar": False}
+    papermill.iorw.logger.disabled = True
+    kept: list[NotebookNode] = []
+    with contextlib.suppress(PapermillExecutionError):  # raised at the end, for any cell's error
+        papermill.execute_notebook(
+            notebook, None, km=manager, timeout=limits.cell_seconds, startup_timeout=120,
+            keep=kept.append, **options, **hooks,
+        )  # fmt: skip
+    return remove_error_markers(kept[0])
+
+
+def take_record(cell: NotebookNode, name: str, key: bytes) -> str | None:
+    """The payload of the one signed record in this cell's outputs, or None."""
+    found = [
+        output["data"][MIME]
+        for output in cell.outputs
+        if output.get("output_type") == "display_data" and MIME in output.get("data", {})
+    ]
+    cell.outputs = [out for out in cell.outputs if MIME not in out.get("data", {})]
+    if len(found) != 1:
+        return None
+    return open_record(found[0], name, key)
+
+
+def open_record(record: Any, name: str, key: bytes) -> str | None:
+    """The payload of a record, if it is signed with this key for this exercise."""
+    if isinstance(record, str):
+        record = json.loads(record)
+    if not isinstance(record, dict) or record.get("name") != name:
+        return None
+    payload, nonce = record.get("payload"), record.get("nonce")
+    if not isinstance(payload, str) or not isinstance(nonce, str) or len(payload) > MOST:
+        return None
+    text = f"{name}\n{payload}".encode("utf-8", "replace")
+    tag = hashlib.blake2b(text, key=key, digest_size=32).hexdigest()
+    return payload if hmac.compare_digest(tag.encode(), nonce.encode("utf-8", "replace")) else None
