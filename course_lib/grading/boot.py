@@ -47,6 +47,7 @@ def main(path: str) -> None:
     with open(path, "rb") as file:
         trunk = marshal.load(file)
     os.unlink(path)
+    sys.path[:] = [p for p in sys.path if p and os.path.realpath(p) != os.path.realpath(os.curdir)]
     finder = Finder(trunk.pop("modules"))
     sys.meta_path.insert(0, finder)
     start = importlib.import_module(trunk["start"]).start

@@ -15,6 +15,7 @@ from jupyter_client import AsyncKernelClient, AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.session import Session
 from jupyter_core.utils import run_sync
+from nbclient.client import CellExecutionComplete
 from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
@@ -76,7 +77,7 @@ class SandboxedKernel(AsyncKernelManager):
     @property
     def kernel_spec(self) -> KernelSpec:
         """A specification that holds the command; no installed one is looked for."""
-        return KernelSpec(argv=[*self.argv], language="python", display_name="Python")
+        return KernelSpec(argv=[*self.argv], language="python", interrupt_mode="message")
 
     def client(self, **kwargs: Any) -> AsyncKernelClient:
         """A client whose sockets hold little and refuse giants."""
@@ -100,31 +101,48 @@ class Client(PapermillNotebookClient):
 
     after_cell: Callable[[NotebookNode], None]
     slow: Callable[[NotebookNode], None]
+    silent = 0  # cells whose last message has not come, one after another
 
     def papermill_execute_cells(self) -> None:
         """Run the cells in order; the kernel's manager knows how that ended."""
         for index, cell in enumerate(self.nb.cells):
             self.nb_man.cell_start(cell, index)
-            try:
-                self.execute_cell(cell, index)
-            except Exception as error:  # a dead kernel, or one that sends nonsense
-                what = f"{type(error).__name__} in the code cell {cell.id}"
-                self.km.stop("kernel_died", f"the kernel ended: {what}")
+            if cell.cell_type == "code" and cell.source.strip():
+                self._execute_code(cell, index)
             self.nb_man.cell_complete(cell, cell_index=index)
             if cell.cell_type == "code":
                 self.after_cell(cell)
             if self.km.ended != "ok":
                 return
 
+    def _execute_code(self, cell: NotebookNode, index: int) -> None:
+        self.silent = self.silent + 1
+        try:
+            self.execute_cell(cell, index)
+        except Exception as error:  # a dead kernel, or one that sends nonsense
+            what = f"{type(error).__name__} in the code cell {cell.id}"
+            self.km.stop("kernel_died", f"the kernel ended: {what}")
+        if self.silent > 1:  # the socket was closed, as it refuses a message that is too long
+            self.km.stop("output_limit", f"more than {MESSAGE_MB} MB were shown at once")
+
+    def process_message(self, *args: Any, **kwargs: Any) -> NotebookNode | None:
+        """One message; the last one of a cell shows that they still come through."""
+        try:
+            return super().process_message(*args, **kwargs)
+        except CellExecutionComplete:
+            self.silent = 0
+            raise
+
     def execute(self, **kwargs: Any) -> NotebookNode:
         """As papermill does, but a kernel that died is no error."""
         self.reset_execution_trackers()
+        manager = self.km  # it is let go of when the kernel ends
         try:
             with self.setup_kernel(**kwargs):
                 self.papermill_execute_cells()
                 self.set_widgets_metadata()
         except (RuntimeError, OSError) as error:
-            self.km.stop("kernel_died", f"the kernel did not start: {error}")
+            manager.stop("kernel_died", f"the kernel did not start: {error}")
         return self.nb
 
     async def _async_handle_timeout(self, timeout: int, cell: NotebookNode | None = None) -> None:
@@ -132,7 +150,7 @@ class Client(PapermillNotebookClient):
         self.slow(cell)
         await self.km.interrupt_kernel()
         reason = f"a cell ran longer than {timeout} s and could not be interrupted"
-        later = asyncio.get_running_loop().call_later(GRACE, self.km.stop, "timeout", reason)
+        later = asyncio.get_running_loop().call_later(min(GRACE, timeout), self.km.stop, "timeout", reason)
         self._pending = [*getattr(self, "_pending", ()), later]
 
     async def async_execute_cell(self, *args: Any, **kwargs: Any) -> NotebookNode:

@@ -40,7 +40,7 @@ def work(job: dict[str, Any], *, root: Path, seconds: float) -> Iterator[dict[st
     """What the worker says about its job, event by event; {"lost": why} where it had to be ended."""
     process = subprocess.Popen(
         module_command("worker"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=None if os.environ.get("COURSE_DEBUG") else subprocess.DEVNULL, env=trusted_environment(root), start_new_session=True,
+        stderr=None if os.environ.get("COURSE_DEBUG") else subprocess.DEVNULL, env=trusted_environment(root), cwd=root, start_new_session=True,
     )  # fmt: skip
     try:
         with contextlib.suppress(OSError):
@@ -90,7 +90,7 @@ class Judge:
         self._lock, self._errors = threading.Lock(), tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             module_command("judge"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self._errors, env=trusted_environment(root), start_new_session=True,
+            stderr=self._errors, env=trusted_environment(root), cwd=root, start_new_session=True,
         )  # fmt: skip
         self._take, self._buffer = reader(self.process.stdout), b""
         self.catalogue = self._answer()
