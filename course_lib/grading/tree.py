@@ -63,7 +63,7 @@ def furnish(
     for name in NEEDED_INSIDE:
         shutil.copy2(source / "grading" / name, copy / "grading" / name)
     there = {key: os.path.realpath(f) for key, f in (shared or {}).items() if os.path.isdir(f)}
-    return Place(scratch, root / "data", (str(root), *hidden), there)
+    return Place(scratch, root / "data", (str(root), *_installed_courses(), *hidden), there)
 
 
 def mounts(place: Place, limits: Limits) -> list[list[Any]]:
@@ -90,12 +90,21 @@ def mounts(place: Place, limits: Limits) -> list[list[Any]]:
 
 
 def python_folders() -> list[str]:
-    """Where this Python and its packages live, without folders inside others, and no course."""
-    course = str(Path(__file__).resolve().parents[2])
+    """Where this Python and its packages live; no folder of the path that holds a course."""
     found = {sys.prefix, sys.base_prefix, sys.exec_prefix, sysconfig.get_path("stdlib")}
     found |= {os.path.dirname(os.path.realpath(sys.executable))}
-    found |= {p for p in sys.path if os.path.isdir(p) and not _inside(course, p)}
+    found |= {p for p in sys.path if os.path.isdir(p) and not _holds_course(p)}
     return sorted({*found, *map(os.path.realpath, found)})
+
+
+def _holds_course(folder: str) -> bool:
+    """Whether this is a clone; packages may hold an installed copy, which is hidden by itself."""
+    return any(os.path.isdir(os.path.join(folder, name)) for name in ("solutions", "notebooks"))
+
+
+def _installed_courses() -> list[str]:
+    places = (os.path.join(folder, "course_lib") for folder in sys.path)
+    return [os.path.realpath(place) for place in places if os.path.isdir(place)]
 
 
 def _inside(path: str, folder: str) -> bool:

@@ -48,7 +48,6 @@ WATCHED = (
     torch.Tensor, torch._C.TensorBase, torch.Generator, nn.Module, nn.Linear, nn.Parameter,
     torch.optim.Adam, torch.optim.Optimizer, np, np.linalg, builtins, math, copy, json, random,
 )  # fmt: skip
-HARMLESS = {"__slotnames__"}  # what `copy` leaves on a class
 PLAIN_TENSORS = (Tensor, nn.Parameter)
 
 
@@ -64,7 +63,9 @@ def make_guard(modules: Iterable[ModuleType]) -> Callable[[Callable[[], Any]], t
     state = SimpleNamespace(
         found="", armed=False, busy=False, dirty=False, kinds={}, home=_library_folders(),
         trusted=_codes(modules), getframe=sys._getframe, setprofile=sys.setprofile,
-        before=[(vars(place), _shape(place)) for place in (*WATCHED, *classes)],
+        before=[(vars(place), _shape(place),
+                 _in_a_class if isinstance(place, type) else _in_a_module(place))
+                for place in (*WATCHED, *classes)],
     )  # fmt: skip
 
     def hook(event: str, args: tuple) -> None:
@@ -156,14 +157,12 @@ def _follow(state: SimpleNamespace, frame: Any, event: str, arg: Any) -> None:
 
 def _look(state: SimpleNamespace) -> None:
     """Report what is no longer as it was before the student's code."""
-    for space, (names, values) in state.before:
+    for space, (names, values), shadows in state.before:
         if len(space) == len(names) and all(map(operator.is_, space.values(), values)):
             continue
         known = dict(zip(names, values, strict=True))
         changed = [name for name in names if space.get(name, state) is not known[name]]
-        added = [name for name, value in [*space.items()]
-                 if name not in known and name not in HARMLESS
-                 and not isinstance(value, ModuleType)]  # fmt: skip
+        added = [name for name in [*space] if name not in known and shadows(name)]
         if changed or added:
             _report(state, f"replaced {', '.join(map(str, [*changed, *added]))}")
     if torch._C._len_torch_function_stack() or torch._C._len_torch_dispatch_stack():
@@ -179,6 +178,16 @@ def _require_plain(state: SimpleNamespace, value: Any) -> None:
 def _report(state: SimpleNamespace, what: str) -> None:
     state.found = state.found or what[:120]
     raise Tampered(what)
+
+
+def _in_a_class(name: str) -> bool:
+    """Whether a new attribute of a class matters: any may stand before one of a base class."""
+    return name != "__slotnames__"  # which `copy` leaves behind
+
+
+def _in_a_module(module: ModuleType) -> Callable[[str], bool]:
+    """Whether a new name of a module matters: one that stands before a built-in one."""
+    return lambda name: module is not builtins and hasattr(builtins, name)
 
 
 def _shape(place: Any) -> tuple[list, list]:
