@@ -1,0 +1,173 @@
+"""From what was handed in to one submission per student: nobody is lost, nothing is overwritten."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from course_lib.errors import CourseError
+from course_lib.grading.assignment import Assignment, assignments
+from course_lib.grading.intake.choice import Candidate, candidates, choose, nothing
+from course_lib.grading.intake.entries import Entry, read_entries
+from course_lib.grading.intake.names import Owner, folder_name, owner
+
+Files = list[tuple[Entry, Owner]]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What one student handed in. Where `status` says something, there is nothing to run."""
+
+    student: str
+    owner: Owner
+    file: str = ""
+    entry: Entry | None = None
+    sha256: str = ""
+    status: str = ""
+    reason: str = ""
+    flags: tuple[str, ...] = ()
+    path: Path | None = None
+
+    @property
+    def folder(self) -> str:
+        return folder_name(self.student)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Submissions in the order of their ids, the notebook they are of, and what was passed over."""
+
+    submissions: list[Submission]
+    assignment: Assignment
+    ignored: list[str]
+
+
+def collect(source: Path, *, stage: Path, wanted: Assignment | None, limit: int) -> Intake:
+    """Read a folder or ZIP of submissions; notebooks out of a ZIP are written below `stage`.
+
+    wanted: the notebook to grade; None for the one that most students handed in.
+    limit: bytes of the largest notebook that is read. Raises CourseError where there is nothing.
+    """
+    entries = read_entries(source, limit=limit)
+    groups, ignored = grouped(entries if source.is_dir() else unwrapped(entries, source.stem))
+    if not groups:
+        raise CourseError(
+            f"no submissions in {source}: give a folder or ZIP with one .ipynb or one sub-folder "
+            "per student"
+        )
+    found = [candidates(_uploads(files), limit=limit) for files in groups]
+    wanted = wanted or most_common(found)
+    pairs = zip(groups, found, strict=True)
+    submissions = told_apart([_submission(*pair, wanted=wanted) for pair in pairs])
+    return Intake([staged(one, stage, limit=limit) for one in submissions], wanted, ignored)
+
+
+def unwrapped(entries: list[Entry], name: str) -> list[Entry]:
+    """Without the one folder around everything that many programs put into a ZIP.
+
+    It stays where it is a student's: named by Moodle, or with nothing in it but the course's own
+    notebooks. A lone file in it is a student's only where the folder has the ZIP's own `name`.
+    """
+    tops = {entry.parts[0] for entry in entries}
+    inner = [replace(entry, parts=entry.parts[1:]) for entry in entries if entry.parts[1:]]
+    if len(tops) != 1 or not inner or any(e.parts[1:] == () and not e.is_folder for e in entries):
+        return entries
+    top = tops.pop()
+    below = {entry.parts[0] for entry in inner}
+    notebooks = [n for n in below if n.lower().endswith(".ipynb")]
+    own = notebooks and all(n.startswith(tuple(assignments())) for n in notebooks)
+    lone = len(below) == 1 and notebooks and top != name
+    if owner(top, is_folder=True).platform or own or lone:
+        return entries
+    return unwrapped(inner, name)
+
+
+def grouped(entries: Iterable[Entry]) -> tuple[list[Files], list[str]]:
+    """The files of each student, and the names of files that are nobody's."""
+    groups: dict[object, Files] = {}
+    ignored = []
+    for entry in entries:
+        top, in_folder = entry.parts[0], entry.is_folder or len(entry.parts) > 1
+        who = owner(top, is_folder=in_folder)
+        key: object = who.key
+        if not who.platform and not in_folder:
+            if not entry.is_a(".ipynb"):
+                ignored.append(entry.name)
+                continue
+            key = (*who.key, len(groups))  # a ZIP may hold two files of the same name
+        groups.setdefault(key, []).append((entry, who))
+    return list(groups.values()), ignored
+
+
+def most_common(found: list[list[Candidate]]) -> Assignment:
+    """The notebook that most students handed in. CourseError where that is not clear."""
+    votes = Counter(stem for each in found for stem in {one.stem for one in each} if stem)
+    told = ", ".join(f"{stem[:2]} ({count})" for stem, count in sorted(votes.items()))
+    voters = sum(any(one.stem for one in each) for each in found)
+    first, second = [*votes.most_common(2), ("", 0), ("", 0)][:2]
+    if not votes:
+        raise CourseError(
+            "none of the files is a notebook of the course: say which with --notebook"
+        )
+    if first[1] == second[1] or 2 * first[1] <= voters:
+        raise CourseError(f"submissions of several notebooks, {told}: say which with --notebook")
+    return assignments()[first[0]]
+
+
+def _uploads(files: Files) -> list[tuple[Entry, int]]:
+    return [(entry, who.upload) for entry, who in files]
+
+
+def _submission(files: Files, found: list[Candidate], *, wanted: Assignment) -> Submission:
+    who = files[0][1]
+    flags = ("late",) if any(each.late for _, each in files) else ()
+    if not found:
+        reason = nothing(_uploads(files))
+        return Submission(who.student, who, status="no_notebook", reason=reason, flags=flags)
+    one, rivals = choose(found, wanted)
+    return Submission(
+        who.student,
+        who,
+        one.entry.name,
+        one.entry,
+        one.sha256,
+        one.status,
+        one.reason,
+        (*flags, "several_notebooks") if rivals else flags,
+    )
+
+
+def told_apart(submissions: list[Submission]) -> list[Submission]:
+    """Each with an id of its own: where two have the same, both are flagged and one is numbered.
+
+    Ids that differ in case alone stay and are flagged; so is a file named like another student.
+    """
+    counts = Counter(one.student.casefold() for one in submissions)
+    taken: set[str] = {one.student for one in submissions if counts[one.student.casefold()] == 1}
+    told = []
+    for one in sorted(submissions, key=lambda one: (one.student, one.file)):
+        student, flags = one.student, one.flags
+        stem = PurePosixPath(one.file).stem.casefold()
+        if counts[student.casefold()] > 1:
+            numbered = (f"{one.student} ({n})" for n in itertools.count(2))
+            student = next(n for n in itertools.chain([student], numbered) if n not in taken)
+            taken.add(student)
+            flags += ("duplicate_id",)
+        elif stem in counts and stem != student.casefold():
+            flags += ("named_like_another",)
+        told.append(replace(one, student=student, flags=flags))
+    return sorted(told, key=lambda one: (one.student.casefold(), one.student))
+
+
+def staged(one: Submission, stage: Path, *, limit: int) -> Submission:
+    """With a path on disk: the file's own, or a copy of what lies in a ZIP."""
+    if one.status or one.entry is None:
+        return one
+    if one.entry.place is not None:
+        return replace(one, path=one.entry.place)
+    path = stage / f"{one.folder}.ipynb"
+    path.write_bytes(one.entry.read(limit))
+    return replace(one, path=path)

@@ -1,0 +1,416 @@
+"""Intake: every student appears once, whatever lies in the folder or the ZIP."""
+
+import io
+import os
+import stat
+import sys
+import unicodedata
+import warnings
+import zipfile
+
+import pytest
+from grade_tools import OTHER, STEM, folder_of, notebook, zip_of
+
+from course_lib.errors import CourseError
+from course_lib.grading import assignment, intake
+from course_lib.grading.intake import entries, names
+
+LIMIT = 2**20
+
+
+@pytest.fixture
+def collect(tmp_path):
+    """Takes submissions in; gives them by id, and the whole intake as `collect.last`."""
+    stage = tmp_path / "stage"
+    stage.mkdir()
+
+    def run(source, notebook=None):
+        wanted = assignment.find(notebook) if notebook else None
+        run.last = intake.collect(source, stage=stage, wanted=wanted, limit=LIMIT)
+        found = {one.student: one for one in run.last.submissions}
+        assert len(found) == len(run.last.submissions), "an id twice"
+        folders = {one.folder.casefold() for one in found.values()}
+        assert len(folders) == len(found), "two students share a folder"
+        return found
+
+    run.stage = stage
+    return run
+
+
+def member(name, *, mode=0, flags=0):
+    """A ZIP member with a mode, or with flags that its author set."""
+    info = zipfile.ZipInfo(name)
+    info.external_attr = mode << 16
+    info.flag_bits = flags
+    return info
+
+
+# --- folders and plain ZIPs -------------------------------------------------------------------
+
+CLASS = {
+    "alice.ipynb": notebook(text="a"),
+    "Bob.IPYNB": notebook(text="b"),
+    "carla/03 my work.ipynb": notebook(text="c"),
+    "carla/data/notes.txt": b"hello",
+    "dmitri/deep/er/x.ipynb": notebook(text="d"),
+    "empty/.keep": b"",
+    "pdf/report.pdf": b"%PDF",
+    ".hidden.ipynb": notebook(),
+    ".ipynb_checkpoints/alice-checkpoint.ipynb": notebook(),
+    "carla/.ipynb_checkpoints/03 my work-checkpoint.ipynb": notebook(text="old"),
+    "__MACOSX/._alice.ipynb": b"junk",
+    "README.txt": b"read me",
+}
+STUDENTS = ["alice", "Bob", "carla", "dmitri", "empty", "pdf"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "zip with a top folder", "zip in folders"])
+def test_one_submission_per_student(collect, tmp_path, kind):
+    """Catches a lost student, a hidden file taken for one, and a top folder taken for one."""
+    if kind == "folder":
+        source = folder_of(tmp_path / "class", CLASS)
+    else:
+        top = {"zip": "", "zip with a top folder": "hw/", "zip in folders": "a/b/"}[kind]
+        source = zip_of(tmp_path / "class.zip", CLASS, top=top)
+    found = collect(source)
+    assert list(found) == STUDENTS
+    for student, text in (("alice", "a"), ("Bob", "b"), ("carla", "c"), ("dmitri", "d")):
+        assert found[student].path.read_bytes() == notebook(text=text)
+        assert found[student].status == "" and found[student].flags == ()
+    assert found["carla"].file.endswith("03 my work.ipynb")
+    for student, words in (("empty", "the folder is empty"), ("pdf", "report.pdf")):
+        assert found[student].status == "no_notebook" and words in found[student].reason
+        assert found[student].path is None
+    assert [name.split("/")[-1] for name in collect.last.ignored] == ["README.txt"]
+
+
+def test_a_student_in_a_zip_alone_keeps_the_folder(collect, tmp_path):
+    """Catches a student named after the course's file, or after the ZIP's own folder."""
+    course_file = {f"alice/{STEM}.ipynb": notebook()}
+    assert list(collect(zip_of(tmp_path / "x.zip", course_file))) == ["alice"]
+    assert list(collect(zip_of(tmp_path / "y.zip", course_file, top="y/"))) == ["alice"]
+    assert list(collect(zip_of(tmp_path / "z.zip", {"z/bob.ipynb": notebook()}))) == ["bob"]
+    assert list(collect(zip_of(tmp_path / "v.zip", {"bob/homework.ipynb": notebook()}))) == ["bob"]
+
+
+def test_the_right_one_of_several_notebooks(collect, tmp_path):
+    """Catches the copied solution, another notebook or an old copy graded in place of the work."""
+    members = {
+        f"a/notebooks/{STEM}.ipynb": notebook(text="own"),
+        f"a/notebooks/{OTHER}.ipynb": notebook(OTHER),
+        f"a/solutions/{STEM}.ipynb": notebook(text="solution"),
+        f"b/{OTHER}.ipynb": notebook(OTHER),
+        "b/anything.ipynb": notebook(text="own"),
+        f"c/{STEM}.ipynb": notebook(text="own"),
+        f"c/{STEM}-Copy1.ipynb": notebook(text="copy"),
+        f"d/{STEM}.ipynb": notebook(text="own"),
+        f"d/backup/{STEM}.ipynb": notebook(text="own"),
+    }
+    found = collect(folder_of(tmp_path / "class", members), notebook="1")
+    assert {one.path.read_bytes() for one in found.values()} == {notebook(text="own")}
+    flags = {student: one.flags for student, one in found.items()}
+    assert flags == {"a": (), "b": (), "c": ("several_notebooks",), "d": ()}
+
+
+def test_the_class_says_which_notebook(collect, tmp_path):
+    """Catches a class graded as the notebook that one student handed in by mistake."""
+    members = {f"{name}.ipynb": notebook(OTHER, text=name) for name in "abc"}
+    source = folder_of(tmp_path / "class", {**members, "d.ipynb": notebook()})
+    found = collect(source)
+    assert collect.last.assignment.stem == OTHER
+    assert found["d"].path is not None  # the engine says what is wrong with it
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"a.ipynb": notebook(), "b.ipynb": notebook(OTHER)}, r"01 \(1\), 03 \(1\)"),
+        ({f"a/{s}.ipynb": notebook(s) for s in (STEM, OTHER)}, r"01 \(1\), 03 \(1\)"),
+        ({"a.ipynb": b"{}"}, "none of the files is a notebook of the course"),
+        ({"readme.md": b"hello"}, "no submissions in"),
+        ({}, "no submissions in"),
+    ],
+)
+def test_what_cannot_be_known_is_asked_for(collect, tmp_path, members, words):
+    """Catches a guess where the instructor has to decide, and a silent empty class."""
+    (tmp_path / "class").mkdir()
+    with pytest.raises(CourseError, match=words):
+        collect(folder_of(tmp_path / "class", members))
+
+
+# --- names ------------------------------------------------------------------------------------
+
+
+def test_duplicates_are_kept_and_flagged(collect, tmp_path):
+    """Catches a student overwritten by another one of the same name."""
+    members = {"alice.ipynb": notebook(text="1"), f"alice/{STEM}.ipynb": notebook(text="2")}
+    members |= {"alice (2).ipynb": notebook(text="3"), "bob/alice.ipynb": notebook(text="4")}
+    found = collect(folder_of(tmp_path / "class", members))
+    assert {s: one.path.read_bytes() for s, one in found.items()} == {
+        "alice": notebook(text="1"),
+        "alice (2)": notebook(text="3"),
+        "alice (3)": notebook(text="2"),
+        "bob": notebook(text="4"),
+    }
+    flagged = {student for student, one in found.items() if "duplicate_id" in one.flags}
+    assert flagged == {"alice", "alice (3)"}
+    assert found["bob"].flags == ("named_like_another",)
+
+
+def test_names_that_a_file_system_takes_for_one(collect, tmp_path):
+    """Catches Alice's results in alice's folder on a Mac, or é in two spellings merged."""
+    accented = [unicodedata.normalize(form, "josé") for form in ("NFC", "NFD")]
+    pairs = [(f"{name}.ipynb", notebook(text=str(i))) for i, name in enumerate(accented)]
+    pairs += [("alice.ipynb", notebook()), ("Alice.ipynb", notebook()), ("x.ipynb", notebook())]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile's own, about the next one
+        found = collect(zip_of(tmp_path / "class.zip", [*pairs, ("x.ipynb", notebook(text="y"))]))
+    assert set(found) == {"alice", "Alice", "josé", "josé (2)", "x", "x (2)"}
+    assert all(one.flags == ("duplicate_id",) for one in found.values())
+    assert len({one.path.read_bytes() for one in found.values() if "josé" in one.student}) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name themselves")
+def test_names_in_no_encoding_at_all(collect, tmp_path):
+    """Catches a name that cannot be written into the table later."""
+    root = folder_of(tmp_path / "class", {"a.ipynb": notebook()})
+    (tmp_path / "class" / os.fsdecode(b"m\xfcller.ipynb")).write_bytes(notebook())
+    found = collect(root)
+    assert set(found) == {"a", "m\ufffdller"}
+    "".join(found).encode("utf-8")
+
+
+def test_names_in_utf8_that_do_not_say_so(collect, tmp_path):
+    """Catches mojibake from ZIPs that older programs write."""
+    path = zip_of(tmp_path / "class.zip", {"m__ller.ipynb": notebook(), "b.ipynb": notebook()})
+    path.write_bytes(path.read_bytes().replace(b"m__ller", "müller".encode()))
+    assert set(collect(path)) == {"müller", "b"}
+
+
+ODD = ["x" * 300, "ü" * 90, "a/b\\c", "CON", "nul.txt", "..", " dot. ", "a\tb\nc", "évariste"]
+ODD += ["=cmd|' /C calc'!A0", "J. Doe", "名前", "a\u202etxt", "doejohn_12_", "-rf"]
+
+
+@pytest.mark.parametrize("student", ODD)
+def test_folders_are_safe_and_of_one_student_each(student):
+    """Catches a name that leaves the folder, that Windows refuses, or that two students share."""
+    name = names.folder_name(names.readable(student))
+    assert len(name.encode()) < 100 and name == name.strip(". ")
+    assert not set('<>:"/\\|?*\n\t\u202e') & set(name)
+    assert not names.RESERVED.fullmatch(name)
+    assert names.folder_name(names.readable(student)) == name
+    assert names.folder_name(names.readable(student + "x")) != name
+
+
+def test_plain_ids_keep_their_name():
+    """Catches digests in folder names where nobody needs them."""
+    for student in ("alice", "s1234567", "anna.schmidt@uni-ulm.de", "a_b-c+d"):
+        assert names.folder_name(student) == student
+
+
+# --- Canvas and Moodle ------------------------------------------------------------------------
+
+
+def test_canvas(collect, tmp_path):
+    """Catches Canvas' numbers taken for names, lateness lost, an old attempt graded."""
+    members = {
+        "doejohn_1001_5001_01_autoencoder_basics.ipynb": notebook(text="john"),
+        "doejohn_1002_5009_01_autoencoder_basics.ipynb": notebook(text="the other john"),
+        "leejin_LATE_1003_5003_homework-1.ipynb": notebook(text="jin"),
+        "mü_ller_1004_5100_hw.ipynb": notebook(text="old"),
+        "mü_ller_1004_5200_hw-1.ipynb": notebook(text="new"),
+        "mü_ller_1004_5201_notes_2_3_x.txt": b"notes",
+        "poeedgar_1005_text.html": b"<p>Here is my work</p>",
+        "anon_x9Yz1_5300_hw.ipynb": notebook(text="nobody"),
+        "LATE_anon_abcde_5301_hw.ipynb": notebook(text="nobody late"),
+    }
+    found = collect(zip_of(tmp_path / "submissions.zip", members))
+    texts = {
+        "doejohn_1001": "john",
+        "doejohn_1002": "the other john",
+        "leejin_1003": "jin",
+        "mü_ller_1004": "new",
+        "anon_x9Yz1": "nobody",
+        "anon_abcde": "nobody late",
+    }
+    assert set(found) == {*texts, "poeedgar_1005"}
+    for student, text in texts.items():
+        assert found[student].path.read_bytes() == notebook(text=text)
+    late = {student for student, one in found.items() if "late" in one.flags}
+    assert late == {"leejin_1003", "anon_abcde"}
+    assert "several_notebooks" in found["mü_ller_1004"].flags
+    assert found["poeedgar_1005"].status == "no_notebook"
+    owner = found["doejohn_1002"].owner
+    assert (owner.platform, owner.number, owner.name) == ("canvas", "1002", "doejohn")
+
+
+@pytest.mark.parametrize(
+    "ending", ["_assignsubmission_file_/", "_assignsubmission_file/", "_assignsubmission_file_"]
+)
+def test_moodle(collect, tmp_path, ending):
+    """Catches Moodle's long folder names in the table, and students without a file lost."""
+    members = {
+        f"Ana María de la O_3101{ending}{STEM}.ipynb": notebook(text="ana"),
+        f"Group 2-Jin Lee_3102{ending}homework.ipynb": notebook(text="jin"),
+        f"Jin Lee_3103{ending}homework.ipynb": notebook(text="the other jin"),
+        "Edgar_Poe_3104_assignsubmission_onlinetext_/onlinetext.html": b"<p>text</p>",
+        f"Sam_3105{ending}work.zip": zipped({"my/x.ipynb": notebook(text="sam"), "a.txt": b""}),
+    }
+    found = collect(zip_of(tmp_path / "VAE-01-123.zip", members))
+    texts = {
+        "Ana María de la O_3101": "ana",
+        "Group 2-Jin Lee_3102": "jin",
+        "Jin Lee_3103": "the other jin",
+        "Sam_3105": "sam",
+    }
+    assert set(found) == {*texts, "Edgar_Poe_3104"}
+    for student, text in texts.items():
+        assert found[student].path.read_bytes() == notebook(text=text)
+    assert found["Edgar_Poe_3104"].status == "no_notebook"
+    assert found["Jin Lee_3103"].owner.number == "3103"
+
+
+def zipped(members):
+    """The bytes of a ZIP."""
+    buffer = io.BytesIO()
+    return zip_of(buffer, members).getvalue()
+
+
+# --- hostile ----------------------------------------------------------------------------------
+
+
+def test_a_zip_writes_nowhere_else(collect, tmp_path):
+    """Catches paths that leave the folder, absolute ones, and links: none is read or followed."""
+    good = {"good.ipynb": notebook(text="good")}
+    bad = [
+        ("../evil.ipynb", notebook()),
+        ("/tmp_evil/abs.ipynb", notebook()),
+        ("C:\\evil\\windows.ipynb", notebook()),
+        ("eve/../../../up.ipynb", notebook()),
+        (member("link.ipynb", mode=stat.S_IFLNK | 0o777), b"/etc/passwd"),
+        (member("mallory/link.ipynb", mode=stat.S_IFLNK | 0o777), b"../good.ipynb"),
+    ]
+    before = {path for path in tmp_path.rglob("*") if path != collect.stage}
+    found = collect(zip_of(tmp_path / "class.zip", [*good.items(), *bad]))
+    made = set(tmp_path.rglob("*")) - before - {collect.stage, tmp_path / "class.zip"}
+    assert made == {collect.stage / "good.ipynb"}
+    assert len(found) == 7
+    assert {one.status for s, one in found.items() if s != "good"} == {"unreadable"}
+    assert "leads out of the ZIP" in found["evil"].reason
+    assert "is a link" in found["link"].reason and "is a link" in found["mallory"].reason
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs links and pipes")
+def test_links_and_pipes_in_a_folder(collect, tmp_path):
+    """Catches a link that hands in somebody else's work, and a pipe that waits forever."""
+    root = folder_of(tmp_path / "class", {"good.ipynb": notebook(), "eve/readme.txt": b""})
+    secret = folder_of(tmp_path / "secret", {"solution.ipynb": notebook()})
+    (root / "eve/work.ipynb").symlink_to(root / "good.ipynb")
+    (root / "link.ipynb").symlink_to(root / "good.ipynb")
+    (root / "mallory").symlink_to(secret, target_is_directory=True)
+    (root / "trent").mkdir()
+    (root / "trent/all").symlink_to(secret, target_is_directory=True)
+    os.mkfifo(root / "pipe.ipynb")
+    found = collect(root)
+    assert found["good"].status == ""
+    assert {s: one.status for s, one in found.items() if s != "good"} == {
+        "eve": "unreadable",
+        "link": "unreadable",
+        "pipe": "unreadable",
+        "trent": "no_notebook",
+    }
+    assert "is no regular file" in found["pipe"].reason
+    assert collect.last.ignored == ["mallory"]
+
+
+def test_damaged_and_encrypted_members(collect, tmp_path):
+    """Catches one damaged file that stops the class."""
+    path = zip_of(tmp_path / "class.zip", {f"{n}.ipynb": notebook(text=n * 50) for n in "abc"})
+    data = bytearray(path.read_bytes())
+    start = data.index(b"b.ipynb") + 20
+    data[start : start + 10] = b"\0" * 10
+    path.write_bytes(bytes(data))
+    found = collect(path)
+    assert [one.status for one in found.values()] == ["", "unreadable", ""]
+    assert "damaged in the ZIP" in found["b"].reason
+    locked = zip_of(tmp_path / "locked.zip", {"a.ipynb": notebook(), "b.ipynb": notebook()})
+    data = bytearray(locked.read_bytes())
+    at = data.rindex(b"PK\x01\x02")  # the second member's place in the directory
+    data[at + 8] |= 1
+    locked.write_bytes(bytes(data))
+    assert "is encrypted" in collect(locked)["b"].reason
+
+
+def test_large_files_are_named_and_never_unpacked(collect, tmp_path):
+    """Catches a bomb that fills the disk, and a student with a large file who is lost."""
+    members = {"a.ipynb": notebook(), "bomb.ipynb": bytes(400 * LIMIT)}
+    for source in (zip_of(tmp_path / "class.zip", members), folder_of(tmp_path / "class", members)):
+        found = collect(source)
+        assert found["a"].status == ""
+        assert found["bomb"].status == "too_large" and "400 MB" in found["bomb"].reason
+    assert {path.name for path in collect.stage.iterdir()} == {"a.ipynb"}
+
+
+def test_a_whole_bomb_is_refused(collect, tmp_path, monkeypatch):
+    """Catches thousands of files that are each small enough and together fill the disk."""
+    monkeypatch.setattr(entries, "UNPACKED", 10 * LIMIT)
+    members = {f"{i}.ipynb": bytes(LIMIT) for i in range(12)}
+    with pytest.raises(CourseError, match="a ZIP bomb"):
+        collect(zip_of(tmp_path / "class.zip", members))
+    nested = {f"x_{i}_9_a.zip": zipped(members) for i in range(2)}
+    nested |= {"y_3_9_a.ipynb": notebook(), "z_4_9_a.zip": b"PK cut off"}
+    found = collect(zip_of(tmp_path / "nested.zip", nested))
+    assert {s: one.status for s, one in found.items()} == {
+        "x_0": "no_notebook",
+        "x_1": "no_notebook",
+        "y_3": "",
+        "z_4": "no_notebook",
+    }
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 cut off", b"no zip at all"])
+def test_a_broken_archive_is_one_line(collect, tmp_path, data):
+    """Catches a traceback where the download was cut off."""
+    (tmp_path / "class.zip").write_bytes(data)
+    with pytest.raises(CourseError, match="no readable ZIP"):
+        collect(tmp_path / "class.zip")
+    with pytest.raises(CourseError, match="there is no folder or ZIP"):
+        collect(tmp_path / "nowhere")
+
+
+def test_a_folder_with_an_environment_in_it(collect, tmp_path, monkeypatch):
+    """Catches minutes spent in a student's own .venv or a hundred thousand other files."""
+    monkeypatch.setattr(entries, "MOST_OF_FOLDER", 50)
+    members = {f"a/{STEM}.ipynb": notebook(), f"a/.venv/{STEM}.ipynb": notebook(text="no")}
+    members |= {f"a/z/{i}.ipynb": b"{}" for i in range(80)}
+    members |= {f"a/lib/site-packages/{i}.ipynb": b"{}" for i in range(9)}
+    root = folder_of(tmp_path / "class", members)
+    assert len(entries.read_entries(root, limit=LIMIT)) <= 50
+    assert collect(root)["a"].path.read_bytes() == notebook()
+
+
+# --- which notebook ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["3", "03", OTHER, f"{OTHER}.ipynb"])
+def test_a_notebook_by_any_of_its_names(text):
+    """Catches `--notebook 3` that is not understood."""
+    assert assignment.find(text).stem == OTHER
+
+
+def test_an_unknown_notebook_is_refused():
+    """Catches a KeyError in an instructor's face."""
+    with pytest.raises(CourseError, match="no notebook '9'; there are: 01, 02, 03, 04, 05"):
+        assignment.find("9")
+
+
+def test_notebooks_are_recognised_by_their_exercises(root):
+    """Catches a notebook mistaken for another, or one whose metadata were lost not recognised."""
+    for stem, one in assignment.assignments().items():
+        for folder in ("notebooks", "solutions"):
+            assert assignment.recognise((root / folder / f"{stem}.ipynb").read_bytes()) == stem
+        assert one.max_points == sum(one.points.values()) > 0
+        stripped = notebook(stem).replace(b"grade_id", b"lost")
+        assert assignment.recognise(stripped) == stem
+    assert assignment.recognise(b'{"cells": []}') is None
+    assert assignment.recognise(os.urandom(1000)) is None
