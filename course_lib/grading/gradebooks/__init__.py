@@ -1,0 +1,1 @@
+"""Points in the form that Canvas, Moodle and Gradescope take."""

@@ -1,0 +1,59 @@
+"""Gradescope's results.json for one student."""
+
+from __future__ import annotations
+
+import json
+
+from course_lib.grading.results import Result
+
+WORDS = {
+    "right": "Right.",
+    "wrong": "Not yet right.",
+    "open": "Not attempted.",
+    "missing": "The exercise is not in the notebook.",
+    "no_record": "The exercise could not be judged.",
+}
+
+
+def results_json(result: Result) -> str:
+    """One test per exercise, with the hint that the student's card shows."""
+    tests = []
+    for one in result.exercises:
+        given = result.overrides.get(one["name"])
+        tests.append(
+            {
+                "name": one["name"],
+                "score": one["given"],
+                "max_score": one["max_points"],
+                "status": "passed" if one["given"] >= one["max_points"] else "failed",
+                "output": output(one, comment=given.comment if given else None),
+                "output_format": "text",
+                "visibility": "visible",
+            }
+        )
+    whole = {"score": result.points, "max_score": result.max_points, "visibility": "visible"}
+    whole |= {"output": head(result), "output_format": "text", "tests": tests}
+    if result.record.get("seconds"):
+        whole["execution_time"] = round(result.record["seconds"])
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+
+
+def head(result: Result) -> str:
+    """What stands above the exercises: how the run ended, and what was changed by hand."""
+    said = [] if result.status == "ok" else [f"{result.status}: {result.record['reason']}"]
+    return "\n".join([*said, *(f"Changed by hand: {change}" for change in result.changes)])
+
+
+def output(one: dict, *, comment: str | None = None) -> str:
+    """An exercise in words; comment: of the instructor who gave points by hand."""
+    lines = [WORDS.get(one["status"], one["status"])]
+    for label, key in (("Hint", "hint"), ("Case", "case"), ("Yours", "obtained")):
+        if one["status"] in ("right", "wrong") and one.get(key):
+            lines.append(f"{label}: {one[key]}")
+    if one["status"] == "wrong" and one.get("expected"):
+        lines.append(f"Expected: {one['expected']}")
+    if one["status"] != "open" and one.get("reason"):
+        lines.append(one["reason"])
+    if comment is not None:
+        lines.append(f"Points given by hand. {comment}".strip())
+    return "\n".join(lines)

@@ -1,0 +1,78 @@
+"""Points that the instructor gives by hand: one CSV file, which no run of the grader changes.
+
+student,exercise,points,comment
+alice,kl_std_normal,2,right up to a typo in our text
+bob,total,7,agreed in the office hour
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from course_lib.errors import CourseError
+from course_lib.grading.assignment import Assignment
+from course_lib.grading.gradebooks.sheet import decoded
+
+COLUMNS = ["student", "exercise", "points", "comment"]
+TOTAL = "total"
+
+
+@dataclass(frozen=True)
+class Override:
+    """Points given by hand for one exercise, or for the total."""
+
+    points: float
+    comment: str
+
+
+Overrides = dict[tuple[str, str], Override]  # by student and exercise
+
+
+def read(path: Path, *, students: Iterable[str], assignment: Assignment) -> Overrides:
+    """All overrides of a file. CourseError names the line that no student or exercise fits."""
+    known = {"student": list(students), "exercise": [*assignment.points, TOTAL]}
+    found: Overrides = {}
+    for line, row in _rows(path):
+        for column, names in known.items():
+            if row[column] not in names:
+                near = difflib.get_close_matches(row[column], names, n=1)
+                hint = f": did you mean {near[0]}?" if near else ""
+                raise CourseError(f"{path}:{line}: unknown {column} {row[column]!r}{hint}")
+        key = (row["student"], row["exercise"])
+        if key in found:
+            raise CourseError(f"{path}:{line}: {key[0]} has two lines for {key[1]}")
+        found[key] = Override(_points(row["points"], f"{path}:{line}"), row["comment"])
+    return found
+
+
+def _rows(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
+    """Lines with their numbers, as dictionaries of the four columns; empty ones are passed over."""
+    try:
+        text = decoded(path.read_bytes()).text
+    except OSError as error:
+        raise CourseError(f"{path} cannot be read: {error.strerror}") from error
+    delimiter = ";" if ";" in text.split("\n")[0] else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    head = [name.strip().lower() for name in next(reader, [])]
+    if not set(COLUMNS[:3]) <= set(head):
+        raise CourseError(f"{path}: the first line must name the columns {','.join(COLUMNS)}")
+    for cells in reader:
+        if any(cell.strip() for cell in cells):
+            row = dict(zip(head, (cell.strip() for cell in cells), strict=False))
+            yield reader.line_num, {name: row.get(name, "") for name in COLUMNS}
+
+
+def _points(text: str, where: str) -> float:
+    try:
+        points = float(text.replace(",", "."))
+    except ValueError:
+        points = math.nan
+    if not (math.isfinite(points) and points >= 0):
+        raise CourseError(f"{where}: {text!r} is no number of points")
+    return points
