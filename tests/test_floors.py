@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "course_lib"
 FLOORS = [
-    "errors settings",
+    "errors settings card",
     "writing",
     "distributions plots synthetic",
     "datasets models exact",
@@ -18,7 +18,8 @@ FLOORS = [
     "metrics diffusion",
     "training checkpoints",
     "exercises widgets",
-    "authoring demo grading benchmarks recipes",
+    "authoring demo grading recipes",
+    "benchmarks",
     "commands",
     "__main__",
 ]

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import re
 
+from course_lib.card import LOOKS, card_html
 from course_lib.exercises.diagnosis import short
 from course_lib.exercises.records import plain
 from course_lib.exercises.spec import Verdict
-
-# Signs and words carry the meaning; the colours (Okabe & Ito) only repeat it.
-LOOKS = {
-    "right": ("✓", "#009E73", "right. Your own code is used from here on."),
-    "wrong": ("✗", "#D55E00", "not yet right. The course's own version stands in for it below."),
-    "open": ("○", "#0072B2", "not attempted. The course's own version stands in for it below."),
-}
 
 
 class Card:
@@ -48,23 +41,7 @@ class Card:
         return "\n".join([self.head(), *body])
 
     def _repr_html_(self) -> str:
-        colour = LOOKS[self.verdict.status][1]
-        rows = "".join(
-            f"<tr><td style='text-align:left;vertical-align:top;padding:2px 12px 2px 0;"
-            f"color:#555'>{label}</td><td style='text-align:left'>{_code(text)}</td></tr>"
-            for label, text in self.lines()
-        )
-        table = f"<table style='margin-top:6px;background:white;color:#111'>{rows}</table>"
-        return (
-            f"<div class='course-card course-{self.verdict.status}' role='status' style='"
-            f"border-left:6px solid {colour};background:white;color:#111;padding:8px 14px;"
-            f"font-size:14px;max-width:60em'><b>{html.escape(self.head())}</b>"
-            f"{table if rows else ''}</div>"
-        )
-
-
-def _code(text: str) -> str:
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+        return card_html(self.verdict.status, self.head(), self.lines())
 
 
 def _input(arg: object) -> str:
