@@ -11,6 +11,7 @@ SUMMARIES = {
     "doctor": "show what is installed and what to do about each red line",
     "data": "list, download or import data sets",
     "build": "make the notebooks from their sources again",
+    "grade": "grade a folder of submissions, or the grader itself with --self-test",
     "train": "train the checkpoints of data/ again",
     "demo": "walk through codes in a browser, for lectures",
     "bench": "run the benchmarks",

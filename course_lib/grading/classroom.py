@@ -52,6 +52,13 @@ class Outcome:
     notes: list[str]
 
 
+def course_judge() -> Judge:
+    """The course's own engine."""
+    from course_lib.grading.engine import ROOT, grade_notebook, grader_hash
+
+    return Judge(grade_notebook, lambda stem: grader_hash(ROOT))
+
+
 def grade_class(order: Order, judge: Judge) -> Outcome:
     """Grade every submission that is new or changed, and write all files. Raises CourseError."""
     with store.opened(order.out) as work:
@@ -134,7 +141,8 @@ def _serves(record: dict, order: Order) -> bool:
     """Whether an earlier record stands: a failure of the grader's own is tried again."""
     level = record["isolation"]["level"]
     least = order.require_isolation or LEVELS[0]
-    return record["status"] not in UNGRADED and LEVELS.index(level) >= LEVELS.index(least)
+    apart = LEVELS.index(level) >= LEVELS.index(least) or not record["exercises"]  # was not run
+    return record["status"] not in UNGRADED and apart
 
 
 def _fill_gradebooks(

@@ -1,0 +1,124 @@
+"""Grade a folder or ZIP of submissions: run apart, judged outside, once each. See GRADING.md."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from course_lib.commands.data import existing
+from course_lib.errors import CourseError
+
+if TYPE_CHECKING:
+    from course_lib.grading.classroom import Outcome
+
+LEVELS = ("process", "namespaces", "bwrap")  # from the least to the best
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`grade SUBMISSIONS --out DIR`, or `grade --self-test`."""
+    add = parser.add_argument
+    add("submissions", nargs="?", type=existing, metavar="SUBMISSIONS",
+        help="folder or ZIP with one .ipynb or one sub-folder per student; Canvas' and Moodle's "
+        "ZIPs as they are")  # fmt: skip
+    add("--out", type=Path, metavar="DIR", help="where the results go; a second run goes on there")
+    add("--notebook", metavar="03", help="which notebook; else the one that most handed in")
+    add(
+        "--jobs", type=count, metavar="N", help="submissions at a time; as many as fit, if left out"
+    )
+    add("--scheduler", metavar="ADDRESS", help="a dask.distributed cluster to grade on")
+    add("--require-isolation", choices=LEVELS, metavar="LEVEL",
+        help=f"grade nothing below this level: {', '.join(LEVELS)}")  # fmt: skip
+    add("--overrides", type=existing, metavar="FILE",
+        help="CSV of points given by hand: student,exercise,points,comment")  # fmt: skip
+    for name, what in (("canvas", "a gradebook export"), ("moodle", "a grading worksheet")):
+        add(f"--{name}", type=existing, metavar="FILE", help=f"{what} to fill in a copy of")
+    add("--self-test", action="store_true",
+        help="grade a small class whose grades are known, and compare")  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 if all were graded, whatever their points; 1 if some could not be, or the test fails."""
+    _check(args)
+    from course_lib.grading import assignment
+    from course_lib.grading.sandbox import best_level
+
+    wanted = assignment.find(args.notebook) if args.notebook else None
+    if args.require_isolation and not args.scheduler:
+        level = best_level()
+        if LEVELS.index(level) < LEVELS.index(args.require_isolation):
+            raise CourseError(f"this machine offers {level!r}, not {args.require_isolation!r}")
+    if args.self_test:
+        from course_lib.grading import selftest
+
+        return selftest.run(wanted, jobs=args.jobs or fitting(), require=args.require_isolation)
+    return _grade(args, wanted)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what does not go together. CourseError."""
+    if args.self_test:
+        for name in ("submissions", "out", "scheduler", "overrides", "canvas", "moodle"):
+            if getattr(args, name):
+                option = "SUBMISSIONS" if name == "submissions" else f"--{name}"
+                raise CourseError(f"--self-test grades a class of its own: leave out {option}")
+        return
+    if not args.submissions or not args.out:
+        missing = "SUBMISSIONS" if not args.submissions else "--out DIR"
+        raise CourseError(f"{missing} is missing: grade SUBMISSIONS --out DIR, or --self-test")
+    source, out = args.submissions.resolve(), args.out.expanduser().resolve()
+    if source == out or (source.is_dir() and source in out.parents):
+        raise CourseError(f"--out {args.out} lies among the submissions: choose another folder")
+    args.submissions, args.out = source, out
+
+
+def _grade(args: argparse.Namespace, wanted: object) -> int:
+    from course_lib.grading.classroom import Order, course_judge, grade_class
+
+    names = ("scheduler", "require_isolation", "overrides", "canvas", "moodle")
+    chosen = {name: getattr(args, name) for name in names}
+    jobs = args.jobs or fitting()
+    order = Order(args.submissions, args.out, notebook=wanted, jobs=jobs, **chosen)
+    outcome = grade_class(order, course_judge())
+    return _say(outcome, args.out)
+
+
+def _say(outcome: Outcome, out: Path) -> int:
+    """What came out, in a few lines; 1 where some submissions got no grade."""
+    graded = [one for one in outcome.results if one.graded]
+    kept = len(outcome.results) - outcome.graded_now
+    print(f"graded {outcome.graded_now} now, {kept} as they were; results in {out}:")
+    print("  grades.csv, report.html, and for each student students/ID/feedback.html")
+    if graded:
+        mean = sum(one.points for one in graded) / len(graded)
+        print(f"mean {mean:.1f} of {outcome.assignment.max_points} points")
+    other = [f"{one.student} ({one.status})" for one in graded if one.status != "ok"]
+    flagged = [one.student for one in outcome.results if one.flags]
+    for what, who in (("did not run to the end", other), ("flagged", flagged)):
+        if who:
+            more = f" and {len(who) - 6} more" if len(who) > 6 else ""
+            print(f"{len(who)} {what}: {', '.join(who[:6])}{more}")
+    for note in outcome.notes:
+        print(note)
+    lost = [one for one in outcome.results if not one.graded]
+    for one in lost[:6]:
+        print(f"NOT GRADED: {one.student}: {one.record['reason']}")
+    return 1 if lost else 0
+
+
+def count(text: str) -> int:
+    """A number of processes."""
+    if not text.isdecimal() or not 1 <= int(text) <= 512:
+        raise CourseError(f"--jobs takes a number from 1 to 512, not {text!r}")
+    return int(text)
+
+
+def fitting() -> int:
+    """As many submissions as this machine has cores and, at half their limit each, memory for."""
+    import joblib
+    import psutil
+
+    from course_lib.grading.limits import Limits
+
+    room = psutil.virtual_memory().total / (Limits().memory_mb * 2**20 / 2)
+    return max(1, min(joblib.cpu_count(), int(room)))

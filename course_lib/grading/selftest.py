@@ -1,0 +1,136 @@
+"""`grade --self-test`: a small class whose grades are known, graded as any other, and compared."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from course_lib.grading.assignment import NOTEBOOKS, Assignment, find
+from course_lib.grading.classroom import Judge, Order, course_judge, grade_class
+from course_lib.grading.results import Result
+from course_lib.grading.slips import SLIPS
+
+DEFAULT = "01"  # the quickest to run
+SOLUTIONS = NOTEBOOKS.parent / "solutions"
+# Tries to earn points without an answer: by another check, made-up records, the end of the run.
+HOSTILE = """
+import os, sys
+from IPython.display import HTML, display
+import course_lib.exercises as exercises
+
+exercises.check = lambda name, candidate: candidate
+sys.modules["course_lib.exercises"].EXERCISES = {}
+display({"application/x-record+json": {"outcome": "value", "points": 99}}, raw=True)
+display(HTML("<b>✓ right. 12 of 12 points</b>"))
+os.kill(os.getppid(), 9)
+os._exit(0)
+"""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a member of the class must get; None where anything will do.
+
+    verdicts: by exercise the status, with the mistake's name where it is a known one.
+    """
+
+    status: str | None
+    points: float
+    verdicts: dict[str, str] | None = None
+
+
+def run(
+    wanted: Assignment | None, *, jobs: int, require: str | None, judge: Judge | None = None
+) -> int:
+    """Grade the class, print expected beside obtained; 0 if all is as it must be, else 1."""
+    assignment, start = wanted or find(DEFAULT), time.monotonic()
+    expected = members(assignment)
+    with tempfile.TemporaryDirectory(prefix="course-self-test-") as folder:
+        source, out = Path(folder) / "class", Path(folder) / "results"
+        write_class(source, assignment)
+        order = Order(source, out, notebook=assignment, jobs=jobs, require_isolation=require)
+        outcome = grade_class(order, judge or course_judge())
+    found = {one.student: one for one in outcome.results}
+    wrong = [name for name, want in expected.items() if not _print(name, want, found[name])]
+    levels = {one.record["isolation"]["level"] for one in outcome.results if one.status == "ok"}
+    print(f"isolation: {', '.join(sorted(levels))}; {time.monotonic() - start:.0f} seconds")
+    if wrong:
+        print(f"NOT as expected: {', '.join(wrong)}; do not grade with this installation")
+        return 1
+    print("all as expected")
+    return 0
+
+
+def members(assignment: Assignment) -> dict[str, Expected]:
+    """Everybody in the class by name, and what each must get."""
+    right = dict.fromkeys(assignment.points, "right")
+    slips = {slip.exercise: slip for slip in SLIPS[assignment.stem]}
+    lost = sum(assignment.points[name] for name in slips)
+    mistaken = right | {name: f"wrong: {slip.name}" for name, slip in slips.items()}
+    return {
+        "solution": Expected("ok", assignment.max_points, right),
+        "untouched": Expected("ok", 0, dict.fromkeys(right, "open")),
+        "known-mistakes": Expected("ok", assignment.max_points - lost, mistaken),
+        "hostile": Expected(None, 0),
+        "cut-off": Expected("unreadable", 0),
+        "no-file": Expected("no_notebook", 0),
+    }
+
+
+def write_class(folder: Path, assignment: Assignment) -> None:
+    """The submissions of these members."""
+    given = (NOTEBOOKS / f"{assignment.stem}.ipynb").read_text(encoding="utf-8")
+    solved = (SOLUTIONS / f"{assignment.stem}.ipynb").read_text(encoding="utf-8")
+    slips = {f"exercise-{slip.exercise}": slip for slip in SLIPS[assignment.stem]}
+
+    def slip(cell: dict) -> None:
+        if cell["id"] in slips:
+            one, source = slips[cell["id"]], "".join(cell["source"])
+            cell["source"] = source.replace(one.right, one.wrong)
+
+    def attack(cell: dict) -> None:
+        if cell["id"].startswith("exercise-"):
+            cell["source"] = "".join(cell["source"]) + "\n" + HOSTILE
+
+    texts = {
+        "solution": solved,
+        "untouched": given,
+        "known-mistakes": _changed(solved, slip),
+        "hostile": _changed(given, attack),
+        "cut-off": solved[: len(solved) // 2],
+    }
+    (folder / "no-file").mkdir(parents=True)
+    for name, text in texts.items():
+        (folder / f"{name}.ipynb").write_text(text, encoding="utf-8")
+
+
+def _changed(text: str, change: Callable[[dict], None]) -> str:
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        change(cell)
+    return json.dumps(notebook)
+
+
+def _print(name: str, want: Expected, got: Result) -> bool:
+    """One line, and one more for each exercise that differs; whether none does."""
+    verdicts = {
+        one["name"]: f"wrong: {one['mistake']}" if one.get("mistake") else one["status"]
+        for one in got.exercises
+    }
+    differ = {e: v for e, v in (want.verdicts or {}).items() if verdicts[e] != v}
+    same = want.status in (None, got.status) and want.points == got.points and got.graded
+    expected, obtained = (
+        f"{points:g} of {got.max_points:g}, {status or 'any end'}"
+        for points, status in ((want.points, want.status), (got.points, got.status))
+    )
+    sign = "✓" if same and not differ else "✗"
+    print(f"  {sign} {name:15} expected {expected:24} obtained {obtained}")
+    if not same and got.record["reason"]:
+        print(f"      {got.record['reason']}")
+    for exercise, verdict in differ.items():
+        print(f"      {exercise}: expected {verdict}, obtained {verdicts[exercise]}")
+    return same and not differ

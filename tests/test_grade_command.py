@@ -1,0 +1,166 @@
+"""`grade` as an instructor types it: clear lines, exit codes, and nothing graded on bad input."""
+
+import json
+import os
+
+import pytest
+from fake_engine import Fake, Perfect, spoil_mistake, spoil_points, spoil_status
+from grade_tools import OTHER, STEM, folder_of, notebook
+
+from course_lib.commands import grade
+from course_lib.exercises import EXERCISES
+from course_lib.exercises.references import WORLD
+from course_lib.grading import assignment, classroom, sandbox, selftest
+from course_lib.grading.classroom import Judge
+from course_lib.grading.slips import SLIPS
+
+NAMES = list(assignment.find(STEM).points)
+
+
+@pytest.fixture
+def judged(here, monkeypatch):
+    """Runs the command with the fake engine."""
+    fake = Fake()
+    monkeypatch.setattr(classroom, "course_judge", lambda: Judge(fake.grade, fake.digest))
+    monkeypatch.setattr(sandbox, "best_level", lambda: "namespaces")
+    return lambda *arguments: here(["grade", *map(str, arguments)])
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Two students."""
+    members = {"alice.ipynb": notebook(right=NAMES), "bob/x.ipynb": notebook(text="timeout")}
+    return folder_of(tmp_path / "class", members)
+
+
+def test_a_class(judged, source, tmp_path, capsys):
+    """Catches options that do not arrive, and an end that does not say what came out where."""
+    given = tmp_path / "overrides.csv"
+    given.write_text("student,exercise,points\nbob,total,6\n")
+    out = tmp_path / "out"
+    assert judged(source, "--out", out, "--jobs", 2, "--overrides", given) == 0
+    said = capsys.readouterr().out
+    assert "notebook 01, Autoencoder basics: 2 students" in said
+    assert f"graded 2 now, 0 as they were; results in {out}" in said
+    assert "mean 9.0 of 12 points" in said and "1 did not run to the end: bob (timeout)" in said
+    assert judged(source, "--out", out, "--notebook", "1") == 0
+    assert "graded 0 now, 2 as they were" in capsys.readouterr().out
+
+
+def test_who_could_not_be_graded_is_named_and_counts(judged, source, tmp_path, capsys):
+    """Catches a run that looks complete while a student has no grade."""
+    (source / "carla.ipynb").write_bytes(notebook(text="raise"))
+    assert judged(source, "--out", tmp_path / "out") == 1
+    assert "NOT GRADED: carla: the grader failed: RuntimeError" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "SUBMISSIONS is missing"),
+        (["SOURCE"], "--out DIR is missing"),
+        (["nowhere", "--out", "OUT"], "there is no folder or file nowhere"),
+        (["SOURCE", "--out", "SOURCE"], "lies among the submissions"),
+        (["SOURCE", "--out", "SOURCE/results"], "lies among the submissions"),
+        (["SOURCE", "--out", "OUT", "--notebook", "9"], "there is no notebook '9'"),
+        (["SOURCE", "--out", "OUT", "--jobs", "0"], "--jobs takes a number from 1 to 512"),
+        (["SOURCE", "--out", "OUT", "--jobs", "two"], "--jobs takes a number from 1 to 512"),
+        (["SOURCE", "--out", "OUT", "--require-isolation", "vm"], "invalid choice: 'vm'"),
+        (["SOURCE", "--out", "OUT", "--require-isolation", "bwrap"], "offers 'namespaces', not"),
+        (["SOURCE", "--out", "OUT", "--overrides", "no.csv"], "there is no folder or file no.csv"),
+        (["SOURCE", "--out", "OUT", "--overides", "x"], "did you mean --overrides?"),
+        (["SOURCE", "--out", "SOURCE/alice.ipynb/x"], "lies among the submissions"),
+        (["--self-test", "--out", "OUT"], "leave out --out"),
+        (["SOURCE", "--self-test"], "leave out SUBMISSIONS"),
+    ],
+)
+def test_bad_input_is_one_line(judged, source, tmp_path, capsys, arguments, words):
+    """Catches a traceback, and work that begins before the arguments are sound."""
+    places = {"SOURCE": str(source), "OUT": str(tmp_path / "out")}
+    for name, place in places.items():
+        arguments = [argument.replace(name, place) for argument in arguments]
+    assert judged(*arguments) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and error.startswith("error: ") and words in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_input_needs_no_packages(course, tmp_path):
+    """Catches an installation of minutes that ends in a typing error."""
+    done = course("grade", tmp_path / "nowhere", "--out", tmp_path)
+    assert done.returncode == 2 and done.stdout == "" and "there is no folder" in done.stderr
+
+
+def test_as_many_as_fit(monkeypatch):
+    """Catches a laptop with eight cores and 8 GB that grades eight at a time."""
+    import joblib
+    import psutil
+
+    for cores, gigabytes, jobs in ((8, 8, 4), (2, 64, 2), (4, 1, 1)):
+        memory = type("memory", (), {"total": gigabytes * 2**30})
+        monkeypatch.setattr(joblib, "cpu_count", lambda cores=cores: cores)
+        monkeypatch.setattr(psutil, "virtual_memory", lambda memory=memory: memory)
+        assert grade.fitting() == jobs
+
+
+# --- the self-test ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stem", list(SLIPS))
+def test_the_self_test_is_content_with_a_right_grader(stem, capsys):
+    """Catches expectations that no grader can meet."""
+    judge = Judge(Perfect().grade, lambda stem: "perfect")
+    assert selftest.run(assignment.find(stem), jobs=2, require=None, judge=judge) == 0
+    said = capsys.readouterr().out
+    assert said.count("✓") == 6 and "✗" not in said and "all as expected" in said
+
+
+@pytest.mark.parametrize(
+    ("student", "spoil", "words"),
+    [
+        ("hostile", spoil_points, "expected 0 of 12"),
+        ("untouched", spoil_points, "obtained 1 of 12"),
+        ("known-mistakes", spoil_mistake, "expected wrong: mean not added back, obtained wrong"),
+        ("solution", spoil_status, "too slow"),
+    ],
+)
+def test_the_self_test_finds_a_wrong_grader(student, spoil, words, capsys):
+    """Catches a self-test that says yes to everything."""
+    judge = Judge(Perfect({student: spoil}).grade, lambda stem: "spoiled")
+    assert selftest.run(None, jobs=2, require=None, judge=judge) == 1
+    said = capsys.readouterr().out
+    assert f"NOT as expected: {student};" in said and words in said
+    assert said.count("✗") == 1
+
+
+@pytest.mark.parametrize("stem", list(SLIPS))
+def test_slips_are_the_mistakes_that_they_are_called(stem, root):
+    """Catches a solution that was rewritten, so that the self-test grades something else."""
+    cells = json.loads((root / f"solutions/{stem}.ipynb").read_text(encoding="utf-8"))["cells"]
+    sources = {cell["id"]: "".join(cell["source"]) for cell in cells}
+    world = dict(WORLD)
+    for name, source in sources.items():
+        if name.startswith("exercise-"):
+            exec(source, world)
+    for slip in SLIPS[stem]:
+        source = sources[f"exercise-{slip.exercise}"]
+        assert source.count(slip.right) == 1
+        own = dict(world)
+        exec(source.replace(slip.right, slip.wrong), own)
+        verdict = EXERCISES[slip.exercise].check(own[slip.exercise])
+        assert (verdict.status, verdict.mistake) == ("wrong", slip.name)
+
+
+def test_every_notebook_has_slips():
+    """Catches a new notebook that the self-test cannot grade."""
+    assert list(SLIPS) == list(assignment.assignments())
+    assert OTHER in SLIPS
+
+
+@pytest.mark.grading
+@pytest.mark.timeout(1800)
+def test_the_self_test_itself(course):
+    """Catches a grader that gives wrong grades: solution, stub, known mistakes, hostile file."""
+    done = course("grade", "--self-test", "--jobs", os.cpu_count(), timeout=1800)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all as expected" in done.stdout
