@@ -12,16 +12,21 @@ MOST = 40  # outputs of one cell
 
 
 class Budget:
-    """Bytes of pictures and texts that a page may still take."""
+    """Characters that a page may still take, and tags of HTML that are still looked through."""
 
-    def __init__(self, size: int = 12 * 2**20) -> None:
-        self.left = size
+    def __init__(self, size: int = 12 * 2**20, tags: int = 50_000) -> None:
+        self.left, self.tags = size, tags
 
     def takes(self, content: str) -> bool:
         """Whether there is room for this; if so, it is used."""
         fits = len(content) <= self.left
         self.left -= len(content) if fits else 0
         return fits
+
+    def reads(self, html: str) -> bool:
+        """Whether this HTML is still looked through."""
+        self.tags -= html.count("<")
+        return self.tags >= 0
 
 
 def source_of(cell: dict) -> str:
@@ -33,7 +38,7 @@ def outputs(cell: dict, budget: Budget) -> Iterator[str]:
     """What a cell printed, showed and raised."""
     found = _joined(out for out in cell.get("outputs") or [] if isinstance(out, dict))
     for out in found[:MOST]:
-        content = _output(out)
+        content = _output(out, budget)
         if content and budget.takes(content):
             yield f"<div class='output'>{content}</div>"
         elif content:
@@ -54,7 +59,7 @@ def _joined(found: Iterable[dict]) -> list[dict]:
     return joined
 
 
-def _output(out: dict) -> str:
+def _output(out: dict, budget: Budget) -> str:
     if out.get("output_type") == "stream":
         return sanitise.plain(_text(out.get("text")))
     if out.get("output_type") == "error":
@@ -63,20 +68,19 @@ def _output(out: dict) -> str:
         lines = [_text(line) for line in traceback] if isinstance(traceback, list) else []
         return sanitise.plain("\n".join(lines) or raised)
     data = out.get("data")
-    return _shown(data) if isinstance(data, dict) else ""
+    return _shown(data, budget) if isinstance(data, dict) else ""
 
 
-def _shown(data: dict) -> str:
+def _shown(data: dict, budget: Budget) -> str:
     """The best of the forms that an output comes in, as Jupyter would choose."""
     if WIDGET in data:
         return sanitise.plain("(a widget: it moves where the notebook runs)")
     for kind in PICTURES:
         if kind in data:
             return sanitise.picture(kind, _text(data[kind]))
-    if "text/html" in data:
-        return sanitise.clean_html(_text(data["text/html"]))
-    if "text/markdown" in data:
-        return sanitise.markdown(_text(data["text/markdown"]))
+    for kind, clean in (("text/html", sanitise.clean_html), ("text/markdown", sanitise.markdown)):
+        if kind in data and budget.reads(_text(data[kind])):
+            return clean(_text(data[kind]))
     return sanitise.plain(_text(data.get("text/plain")))
 
 

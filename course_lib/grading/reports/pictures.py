@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -31,7 +32,8 @@ def picture(draw: object, *args: object, height: float, alt: str, width: float =
         "text.parse_math": False,
         "font.family": "sans-serif",
     }
-    with rc_context(look):
+    with rc_context(look), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # the browser has fonts for all names
         figure = Figure(figsize=(width, height))
         draw(figure.subplots(), *args)
         buffer = io.BytesIO()

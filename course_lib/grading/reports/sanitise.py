@@ -15,6 +15,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 LONGEST = 20_000  # characters of one output or cell that are shown
+MOST_TAGS = 5_000  # of one output: what is nested deeper takes the parser's time squared
 TAGS = {
     "b", "blockquote", "br", "caption", "code", "dd", "del", "div", "dl", "dt", "em", "h1", "h2",
     "h3", "h4", "h5", "h6", "hr", "i", "img", "kbd", "li", "ol", "p", "pre", "s", "small", "span",
@@ -30,14 +31,13 @@ PICTURE = re.compile(r"data:image/(?:png|jpeg|gif);base64,[A-Za-z0-9+/=\s]*")
 UNSHOWN = re.compile(r"<(script|style|template|noscript)\b.*?(?:</\1\s*>|\Z)", re.I | re.S)
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 NO_SOURCE = re.compile(r"<img(?![^>]* src=)[^>]*>")
-REDRAWN = re.compile(r"[^\n]*\r(?=[^\n])")
 FORMATTER = HtmlFormatter(nowrap=True, classprefix="hl-")
 MARKDOWN = mistune.create_markdown(escape=True, plugins=["table", "strikethrough"])
 
 
 def clean_html(text: str) -> str:
     """HTML with formatting alone left in it."""
-    if len(text) > 10 * LONGEST:
+    if len(text) > 10 * LONGEST or text.count("<") > MOST_TAGS:
         return plain("(an output of HTML too long to show here)")
     css = CSSSanitizer(allowed_css_properties=PROPERTIES)
     shown = UNSHOWN.sub("", text)
@@ -62,8 +62,10 @@ def markdown(text: str) -> str:
 
 def plain(text: str) -> str:
     """Text as a terminal leaves it, without colours; of a progress bar the last state."""
-    last = REDRAWN.sub("", ESCAPES.sub("", text.replace("\r\n", "\n")))
-    return f"<pre>{html.escape(shortened(last))}</pre>"
+    lines = ESCAPES.sub("", text[: 50 * LONGEST]).split("\n")
+    last = "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in lines)
+    more = max(0, len(text) - 50 * LONGEST)
+    return f"<pre>{html.escape(shortened(last, more=more))}</pre>"
 
 
 def code(text: str) -> str:
@@ -83,7 +85,7 @@ def picture(kind: str, data: str) -> str:
     return f"<img alt='output' src='data:{kind};base64,{html.escape(data)}'>"
 
 
-def shortened(text: str) -> str:
-    """The beginning of a long text, and how much more there was."""
-    more = len(text) - LONGEST
-    return text if more <= 0 else f"{text[:LONGEST]}\n… and {more:,} more characters"
+def shortened(text: str, *, more: int = 0) -> str:
+    """The beginning of a long text, and how much more there was; more: cut off before already."""
+    more += max(0, len(text) - LONGEST)
+    return f"{text[:LONGEST]}\n… and {more:,} more characters" if more else text
