@@ -47,6 +47,7 @@ HOSTILE = [
     "</div></body></html><script>document.title='owned'</script>",
     "<scr<script>ipt>document.title='owned'</scr</script>ipt>",
     "<a name=check-bce_nats id=check-bce_nats>anchor</a>",
+    "<b id=check-bce_nats class=course-card href=https://evil.example title=x>card</b>",
 ]
 
 
@@ -120,6 +121,7 @@ def test_much_output_is_cut_and_quick(tmp_path):
     outputs += [shown(text_plain=str(i)) for i in range(100)]
     page = page_of(result_of("a"), tmp_path, [code("x = 1\n" * 50_000, *outputs)])
     assert len(page) < 14 * 2**20
+    assert page.count("class='output'") <= 40
     assert "more characters" in page and "the page is full" in page and "more outputs" in page
     assert time.monotonic() - start < 30
 
@@ -187,7 +189,8 @@ def test_the_page_says_what_the_record_says(tmp_path):
     assert "5 of 12 points" in page and "see mail" in page
     assert page.count("course-right") == 2 and page.count("course-wrong") == 3
     assert page.count("Turn the sign round.") == 3 and page.count(">Expected<") == 3
-    assert POLICY in page and "mine" in page
+    assert POLICY in page and "✓ right" not in page
+    assert page.index(f"id='check-{NAMES[4]}'") < page.index("mine")
     late = result_of("b", status="timeout", reason="the run took longer than 900 s")
     assert "longer than 900 s" in page_of(late, tmp_path / "b")
     lost = result_of("c", status="error", reason="the grader failed")
