@@ -114,5 +114,5 @@ def early(source, *, before="exercise-reparameterize"):
 
 def code(source, **metadata):
     """A code cell as a student adds one."""
-    return {"cell_type": "code", "source": source, "metadata": metadata, "id": f"new-{abs(hash(source)) % 10**8}",
-            "outputs": [], "execution_count": None}  # fmt: skip
+    cell = {"cell_type": "code", "source": source, "metadata": metadata, "id": "new"}
+    return cell | {"outputs": [], "execution_count": None}

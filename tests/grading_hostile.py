@@ -78,8 +78,9 @@ LEAK = '''\
 import os
 marks = ["BEGIN " + "SOLUTION", "def kl_" + "by_hand"]
 found = []
-for folder in ["/course", "/work", "/home", "/root", "/tmp", "/srv", "/data", "/cache", os.getcwd()]:
-    for place, inner, names in os.walk(folder):
+top = [name for name in os.listdir("/") if name not in ("proc", "sys", "dev", "usr", "lib")]
+for folder in [*top, os.getcwd()]:
+    for place, inner, names in os.walk(os.path.join("/", folder)):
         for name in names:
             path = os.path.join(place, name)
             if name.endswith((".py", ".pyc", ".ipynb")) and "site-packages" not in path:
@@ -91,8 +92,9 @@ for folder in ["/course", "/work", "/home", "/root", "/tmp", "/srv", "/data", "/
 print("LEAKS", found)
 '''
 IMPORTS = '''\
-for name in ("course_lib.exercises.references", "course_lib.exercises.spec", "course_lib.grading.inside.probe",
-             "course_lib.exercises.variational_autoencoder.elbo", "alternatives", "solutions"):
+for name in ("course_lib.exercises.references", "course_lib.exercises.spec", "solutions",
+             "course_lib.grading.inside.probe", "alternatives",
+             "course_lib.exercises.variational_autoencoder.kl_std_normal"):
     try:
         __import__(name)
         print("IMPORTED", name)
@@ -195,8 +197,9 @@ def check_replaced(notebook):
     cell = cell_of(notebook, "check-kl_std_normal")
     cell["source"] = 'print("✓ kl_std_normal: right.")'
     cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "✓ right."}]
-    cell["outputs"] += [{"output_type": "display_data", "metadata": {}, "data": {
-        "application/vnd.course.probe+json": {"name": "kl_std_normal", "payload": "{}"}}}]  # fmt: skip
+    record = {"name": "kl_std_normal", "payload": "{}"}
+    shown = {"application/vnd.course.probe+json": record}
+    cell["outputs"] += [{"output_type": "display_data", "metadata": {}, "data": shown}]
     cell_of(notebook, KL)["source"] = WRONG_KL
 
 

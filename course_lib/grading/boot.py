@@ -12,6 +12,7 @@ import importlib.abc
 import importlib.machinery
 import marshal
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,6 +51,9 @@ def main(path: str) -> None:
     sys.path[:] = [p for p in sys.path if p and os.path.realpath(p) != os.path.realpath(os.curdir)]
     finder = Finder(trunk.pop("modules"))
     sys.meta_path.insert(0, finder)
+    fonts = Path(course_lib.__file__).parents[1] / "matplotlib"
+    if fonts.is_dir():
+        shutil.copytree(fonts, os.environ["MPLCONFIGDIR"], dirs_exist_ok=True)
     start = importlib.import_module(trunk["start"]).start
     sys.meta_path.remove(finder)
     for name in [name for name in sys.modules if name in finder.modules]:

@@ -56,6 +56,7 @@ class SandboxedKernel(AsyncKernelManager):
     """Starts the one command it is given, whatever kernel a notebook asks for."""
 
     argv: list[str]
+    env: dict[str, str]
 
     def prepare(self, folder: Path, argv: list[str], *, output_mb: int) -> None:
         """Set the command; it is talked to through files in `folder` where the OS has that."""
@@ -138,7 +139,7 @@ class Client(PapermillNotebookClient):
         self.reset_execution_trackers()
         manager = self.km  # it is let go of when the kernel ends
         try:
-            with self.setup_kernel(**kwargs):
+            with self.setup_kernel(env=manager.env, **kwargs):
                 self.papermill_execute_cells()
                 self.set_widgets_metadata()
         except (RuntimeError, OSError) as error:

@@ -79,7 +79,7 @@ def _grade(
     courses = judge.catalogue["notebooks"]
     seeds = {n: seed_of(sha, n) for course in courses.values() for n in course["points"]}
     job |= {"courses": courses, "seeds": seeds, "limits": dataclasses.asdict(limits)}
-    job |= {"shared": judge.catalogue["shared"], "root": str(root)}
+    job |= {key: judge.catalogue[key] for key in ("shared", "fonts")} | {"root": str(root)}
     told = _work(job | {"stages": ["run", "alone"]}, limits=limits, root=root)
     if told["unfit"] or not told["plan"]:
         unfit = told["unfit"] or {"status": "unreadable", "reason": told["lost"]}

@@ -45,6 +45,7 @@ def run(
     inner = [sys.executable, "-m", "course_lib.grading.boot", str(folder / "trunk")]
     argv = sandbox.command(level, place, inner, limits=limits, extra={})
     manager.prepare(folder, argv, output_mb=limits.output_mb)
+    manager.env = sandbox.environment(level, place)
     probes = {c.source: [c.id.removeprefix("check-"), seeds[c.id.removeprefix("check-")]]
               for c in plan.cells if c.id.startswith("check-")}  # fmt: skip
     write_trunk(folder / "trunk", "kernel", root=root, key=key, probes=probes, mime=MIME,
@@ -62,7 +63,7 @@ def run(
         return process and process.pid
 
     ended = threading.Event()
-    thread = watch(pid, limits, manager.stop, ended=ended)
+    thread = watch(pid, limits, manager.stop, folder=folder, ended=ended)
     executed = _execute(
         plan, manager, limits, after_cell=after_cell, slow=lambda cell: slow.append(cell.id)
     )

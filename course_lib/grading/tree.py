@@ -46,6 +46,7 @@ def furnish(
     root: Path = ROOT,
     hidden: tuple[str, ...] = (),
     shared: dict[str, str] | None = None,
+    fonts: list[str] = [],  # noqa: B006  # never changed
 ) -> Place:
     """Make the folders of one sandbox, with a copy of `course_lib` that holds no judge."""
     source, copy = root / "course_lib", scratch / "course" / "course_lib"
@@ -62,6 +63,9 @@ def furnish(
     (copy / "grading/__init__.py").touch()
     for name in NEEDED_INSIDE:
         shutil.copy2(source / "grading" / name, copy / "grading" / name)
+    for path in fonts:
+        (scratch / "course/matplotlib").mkdir(exist_ok=True)
+        shutil.copy2(path, scratch / "course/matplotlib")
     there = {key: os.path.realpath(f) for key, f in (shared or {}).items() if os.path.isdir(f)}
     return Place(scratch, root / "data", (str(root), *_installed_courses(), *hidden), there)
 
@@ -98,8 +102,8 @@ def python_folders() -> list[str]:
 
 
 def _holds_course(folder: str) -> bool:
-    """Whether this is a clone; packages may hold an installed copy, which is hidden by itself."""
-    return any(os.path.isdir(os.path.join(folder, name)) for name in ("solutions", "notebooks"))
+    """Whether this is a clone, or lies in this one; an installed copy is hidden by itself."""
+    return _inside(os.path.realpath(folder), str(ROOT)) or any(os.path.isdir(os.path.join(folder, name)) for name in ("solutions", "notebooks"))
 
 
 def _installed_courses() -> list[str]:

@@ -8,12 +8,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 
 from course_lib.grading.limits import Limits
 
 PAUSE = 0.2  # seconds between two looks
+MOST_FILES, MOST_BYTES = 20, 64 * 2**20
 
 
 def watch(
@@ -21,9 +23,13 @@ def watch(
     limits: Limits,
     stop: Callable[[str, str], None],
     *,
+    folder: Path,
     ended: threading.Event,
 ) -> threading.Thread:
-    """A thread that calls stop(status, reason) once these processes break a limit."""
+    """A thread that calls stop(status, reason) once these processes break a limit.
+
+    folder: the one on disk that they can write to, where sockets lie and nothing else.
+    """
 
     def look_on() -> None:
         start = time.monotonic()
@@ -32,7 +38,7 @@ def watch(
                 stop("timeout", f"the run took longer than {limits.seconds:.0f} s")
                 return
             root = pid()
-            broken = root and _broken(root, limits)
+            broken = root and (_broken(root, limits) or _littered(folder))
             if broken:
                 stop(*broken)
                 return
@@ -55,6 +61,16 @@ def _broken(root: int, limits: Limits) -> tuple[str, str] | None:
         return "memory", f"more than {limits.memory_mb:,} MB of memory were in use"
     if threads > 2 * limits.processes:
         return "killed", f"more than {2 * limits.processes} processes were running"
+    return None
+
+
+def _littered(folder: Path) -> tuple[str, str] | None:
+    """A status and reason where something was put into the folder of the sockets."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for number, entry in enumerate(entries):
+            odd = entry.is_dir(follow_symlinks=False) or entry.stat().st_size > MOST_BYTES
+            if odd or number > MOST_FILES:
+                return "killed", "files were written outside the temporary folder"
     return None
 
 

@@ -15,7 +15,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from course_lib.grading import linux
 from course_lib.grading.limits import Limits
 from course_lib.grading.reading import Cell, Unfit, read_cells
 from course_lib.grading.skeleton import Course, Plan, make_plan, recognise
@@ -26,6 +25,8 @@ from course_lib.grading.watch import kill_tree
 def main() -> None:
     """Do the job of standard input, stage by stage."""
     if sys.platform == "linux":
+        from course_lib.grading import linux
+
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     say = _speaker()
     job = json.loads(sys.stdin.buffer.readline())
@@ -48,7 +49,8 @@ def _work(job: dict[str, Any], say: Any) -> None:
     scratch, root = Path(job["scratch"]), Path(job["root"])
     for stage in job["stages"]:
         folder = scratch / stage
-        place = furnish(folder, root=root, hidden=tuple(job["hidden"]), shared=job["shared"])
+        place = furnish(folder, root=root, hidden=tuple(job["hidden"]), shared=job["shared"],
+                        fonts=job["fonts"])  # fmt: skip
         if stage == "run":
             from course_lib.grading.notebook_run import run
         else:

@@ -42,7 +42,12 @@ DENIED_MODULES = ("course_lib.exercises.", "course_lib.grading", "ctypes", "_cty
 # Library files that do for their caller what the caller may not do.
 AGENTS = ("inspect.py", "traceback.py", "threading.py", "subprocess.py", "os.py", "pathlib.py",
           "functools.py", "operator.py", "thread.py", "process.py", "_pytree.py", "runpy.py",
-          "types.py", "importlib/__init__.py", "logging/__init__.py")  # fmt: skip
+          "types.py", "importlib/__init__.py", "logging/__init__.py", "<frozen os>",
+          "<frozen runpy>", "<frozen importlib._bootstrap>")  # fmt: skip
+COMPILED_AS = ("<string>", "<unknown>", "<own>", "<needed>")
+# By these an object decides what trusted code sees of it.
+MAGIC = {"__eq__", "__bool__", "__float__", "__index__", "__array__", "__array_ufunc__",
+         "__array_function__", "__torch_function__", "__class__", "__getattribute__"}  # fmt: skip
 WATCHED = (
     torch, torch.nn, torch.nn.functional, torch.linalg, torch.autograd, torch.optim, torch.random,
     torch.Tensor, torch._C.TensorBase, torch.Generator, nn.Module, nn.Linear, nn.Parameter,
@@ -117,7 +122,7 @@ def _unwanted(event: str, args: tuple) -> str:
     if event == "open" and isinstance(first, str | bytes):
         path = os.path.realpath(os.fsdecode(first))
         return f"open {path}" if path.startswith("/proc") else ""
-    if event == "compile" and len(args) > 1 and not str(args[1]).startswith("<"):
+    if event == "compile" and len(args) > 1 and args[1] not in COMPILED_AS:
         return f"compile as {args[1]}"
     return ""
 
@@ -125,8 +130,10 @@ def _unwanted(event: str, args: tuple) -> str:
 def _behind_it(state: SimpleNamespace, frame: Any) -> bool:
     """Whether the first frame that is no agent's belongs to a student."""
     while frame is not None:
+        if not _is_library(state, frame.f_code):
+            return True
         if not frame.f_code.co_filename.endswith(AGENTS):
-            return not _is_library(state, frame.f_code)
+            return False
         frame = frame.f_back
     return False
 
@@ -171,8 +178,10 @@ def _look(state: SimpleNamespace) -> None:
 
 def _require_plain(state: SimpleNamespace, value: Any) -> None:
     for part in value if isinstance(value, tuple | list) else (value,):
-        if isinstance(part, Tensor) and type(part) not in PLAIN_TENSORS:
-            _report(state, f"returned a tensor of its own type {type(part).__name__}")
+        own = [kind for kind in type(part).__mro__ if kind.__module__ == "__main__"]
+        strange = any(MAGIC & vars(kind).keys() for kind in own) and not isinstance(part, type)
+        if strange or (isinstance(part, Tensor) and type(part) not in PLAIN_TENSORS):
+            _report(state, f"returned an object of its own kind, {type(part).__name__}")
 
 
 def _report(state: SimpleNamespace, what: str) -> None:
