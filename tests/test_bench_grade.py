@@ -48,7 +48,9 @@ def test_figures_are_printed_and_written(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(grade, "seconds", lambda call, scratch: next(clock))
     monkeypatch.setattr(grade, "class_seconds", lambda scratch, cores: {1: 40.0, 2: 21.0}[cores])
     monkeypatch.setattr(grade, "grade_command", lambda *args, **options: None)
-    monkeypatch.setattr(grade, "peaks", lambda process: {"command": 150.0, "judge": 310.0})
+    monkeypatch.setattr(
+        grade, "peaks", lambda process: {"command": 150.0, "worker": 160.0, "judge": 700.0}
+    )
     file = tmp_path / "figures.json"
     assert cli.main(["bench", "grade", "--json", str(file)]) == 0
     figures = json.loads(file.read_text())["grade"]
@@ -56,7 +58,11 @@ def test_figures_are_printed_and_written(tmp_path, monkeypatch, capsys):
     assert figures["throughput"] == pytest.approx(40 / 21)
     assert figures["memory"] == 310
     said = capsys.readouterr().out
-    for words in ("1.20, at most 1.3", "1.90, at least 1.7", "310 MB, at most 400"):
+    for words in (
+        "1.20, at most 1.3",
+        "1.90, at least 1.7",
+        "310 MB without the judge, at most 400",
+    ):
         assert words in said
 
 

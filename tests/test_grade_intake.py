@@ -26,8 +26,9 @@ def collect(tmp_path):
 
     def run(source, notebook=None):
         wanted = assignment.find(notebook) if notebook else None
-        run.last = intake.collect(source, stage=stage, wanted=wanted, limit=LIMIT)
-        found = {one.student: one for one in run.last.submissions}
+        run.last = intake.collect(source, wanted=wanted, limit=LIMIT)
+        staged = [intake.staged(one, stage, limit=LIMIT) for one in run.last.submissions]
+        found = {one.student: one for one in staged}
         assert len(found) == len(run.last.submissions), "an id twice"
         folders = {one.folder.casefold() for one in found.values()}
         assert len(folders) == len(found), "two students share a folder"

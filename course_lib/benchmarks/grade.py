@@ -28,6 +28,7 @@ STEM = "01_autoencoder_basics"
 ROUNDS, CLASS, PRINTED = 3, 4, 200  # of the first; submissions of the second; MB of the third
 LIMITS = {"cost": 1.3, "throughput": 1.7, "memory": 400}  # at most, at least, at most (MB)
 # Processes of the grader itself, by a word of their command line; all others run students' code.
+# The judge is counted by itself: it holds torch, and sees nothing that a student prints.
 OWN = {"course_lib grade": "command", "joblib.externals.loky": "process of a submission",
        "course_lib.grading.worker": "worker", "course_lib.grading.judge": "judge"}  # fmt: skip
 
@@ -134,7 +135,8 @@ def report(
     cost = statistics.median(
         a / b for a, b in zip(times["grading"], times["papermill"], strict=True)
     )
-    throughput, largest = cores[1] / cores[2], max(memory.values())
+    throughput = cores[1] / cores[2]
+    together = sum(value for kind, value in memory.items() if kind != "judge")
     for name, values in times.items():
         print(f"  {name:10s} {statistics.median(values):6.1f} s for one notebook")
     print(f"  ratio      {cost:6.2f}, at most {LIMITS['cost']}")
@@ -143,6 +145,6 @@ def report(
     print(f"  ratio      {throughput:6.2f}, at least {LIMITS['throughput']}")
     for kind, value in memory.items():
         print(f"  {value:6.0f} MB  {kind}, where a student prints {PRINTED} MB")
-    print(f"  largest    {largest:6.0f} MB, at most {LIMITS['memory']}")
-    figures = {"cost": cost, "throughput": throughput, "memory": largest}
+    print(f"  together   {together:6.0f} MB without the judge, at most {LIMITS['memory']}")
+    figures = {"cost": cost, "throughput": throughput, "memory": together}
     return figures | {"seconds": times, "class": cores, "peaks": memory}

@@ -62,10 +62,8 @@ def course_judge() -> Judge:
 def grade_class(order: Order, judge: Judge) -> Outcome:
     """Grade every submission that is new or changed, and write all files. Raises CourseError."""
     with store.opened(order.out) as work:
-        stage = work / "submissions"
-        stage.mkdir()
         limit = order.limits.file_mb * 2**20
-        taken = intake.collect(order.source, stage=stage, wanted=order.notebook, limit=limit)
+        taken = intake.collect(order.source, wanted=order.notebook, limit=limit)
         given = {}
         if order.overrides:
             students = [one.student for one in taken.submissions]
@@ -97,7 +95,8 @@ def _records(order: Order, taken: Intake, judge: Judge, work: Path) -> tuple[dic
         elif (record := store.load(job.folder, job.key)) and _serves(record, order):
             records[job.student] = record
         else:
-            waiting.append(job)
+            path = intake.staged(one, work, limit=order.limits.file_mb * 2**20).path
+            waiting.append(replace(job, path=path))
     for job, record in _progress(_run(order, waiting, judge, digest), len(jobs), len(waiting)):
         records[job.student] = record
     return records, len(waiting)
@@ -126,7 +125,7 @@ def _job(one: Submission, order: Order, stem: str, digest: str, work: Path) -> J
     return Job(
         student=one.student,
         file=one.file,
-        path=one.path,
+        path=None,
         sha256=one.sha256,
         stem=stem,
         key=store.key_of(one.sha256, grader=digest, stem=stem, limits=order.limits),

@@ -1,5 +1,5 @@
 """What students handed in, from any folder or ZIP, as one submission per student."""
 
-from course_lib.grading.intake.collect import Intake, Submission, collect
+from course_lib.grading.intake.collect import Intake, Submission, collect, staged
 
-__all__ = ["Intake", "Submission", "collect"]
+__all__ = ["Intake", "Submission", "collect", "staged"]

@@ -45,8 +45,8 @@ class Intake:
     ignored: list[str]
 
 
-def collect(source: Path, *, stage: Path, wanted: Assignment | None, limit: int) -> Intake:
-    """Read a folder or ZIP of submissions; notebooks out of a ZIP are written below `stage`.
+def collect(source: Path, *, wanted: Assignment | None, limit: int) -> Intake:
+    """Read a folder or ZIP of submissions; nothing is written yet, see `staged`.
 
     wanted: the notebook to grade; None for the one that most students handed in.
     limit: bytes of the largest notebook that is read. Raises CourseError where there is nothing.
@@ -62,7 +62,7 @@ def collect(source: Path, *, stage: Path, wanted: Assignment | None, limit: int)
     wanted = wanted or most_common(found)
     pairs = zip(groups, found, strict=True)
     submissions = told_apart([_submission(*pair, wanted=wanted) for pair in pairs])
-    return Intake([staged(one, stage, limit=limit) for one in submissions], wanted, ignored)
+    return Intake(submissions, wanted, ignored)
 
 
 def unwrapped(entries: list[Entry], name: str) -> list[Entry]:
@@ -163,7 +163,7 @@ def told_apart(submissions: list[Submission]) -> list[Submission]:
 
 
 def staged(one: Submission, stage: Path, *, limit: int) -> Submission:
-    """With a path on disk: the file's own, or a copy of what lies in a ZIP."""
+    """With a path on disk: the file's own, or below `stage` a copy of what lies in a ZIP."""
     if one.status or one.entry is None:
         return one
     if one.entry.place is not None:

@@ -36,7 +36,7 @@ def _overview(results: list[Result], graded: list[Result]) -> str:
             f"{graded[0].max_points:g} points"
         )
     statuses = Counter(one.status for one in results)
-    levels = Counter(one.record["isolation"]["level"] for one in results if one.submission.path)
+    levels = Counter(one.record["isolation"]["level"] for one in results if one.record.get("cells"))
     lines = [
         ["how the runs ended", "; ".join(f"{name}: {n}" for name, n in statuses.most_common())],
         ["isolation of the runs", "; ".join(f"{name}: {n}" for name, n in levels.most_common())],
