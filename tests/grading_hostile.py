@@ -204,7 +204,8 @@ def check_replaced(notebook):
 
 
 def nameless(notebook):
-    """All metadata and ids are lost, as after an export and import elsewhere."""
+    """All metadata and ids are lost, as after an export and import elsewhere; no kernel is named."""
+    notebook["metadata"] = {}
     for number, cell in enumerate(notebook["cells"]):
         cell["metadata"], cell["id"] = {}, f"x{number}"
 
@@ -234,11 +235,6 @@ def twin_ids(notebook):
 def other_kernel(notebook):
     """Made for a kernel that nobody has."""
     notebook["metadata"] = {"kernelspec": {"name": "julia-1.9", "language": "julia"}}
-
-
-def no_kernel(notebook):
-    """No word about a kernel."""
-    notebook["metadata"] = {}
 
 
 def other_parameters(notebook):

@@ -17,7 +17,7 @@ from course_lib.grading.bundle import write_trunk
 from course_lib.grading.limits import Limits
 from course_lib.grading.notebook_run import open_record
 from course_lib.grading.skeleton import Plan
-from course_lib.grading.slices import pieces_of
+from course_lib.grading.slices import pieces_of, words_beyond
 from course_lib.grading.streams import reader
 from course_lib.grading.tree import Place
 from course_lib.grading.watch import kill_tree, watch
@@ -40,7 +40,11 @@ def run(
     runner: Runner | None = None
     for name in plan.attempted:
         key = secrets.token_bytes(32)
-        job = {"name": name, "seed": seeds[name], "pieces": pieces_of(name, plan)}
+        pieces = pieces_of(name, plan)
+        if beyond := words_beyond(pieces):
+            say(alone=name, payload=None, tampered=", ".join(beyond), seconds=0.0)
+            continue
+        job = {"name": name, "seed": seeds[name], "pieces": pieces}
         if runner is None or not runner.alive():
             runner = Runner(place, level=level, limits=limits, root=root)
         start = time.monotonic()

@@ -54,15 +54,16 @@ def main(path: str) -> None:
     fonts = Path(course_lib.__file__).parents[1] / "matplotlib"
     if fonts.is_dir():
         shutil.copytree(fonts, os.environ["MPLCONFIGDIR"], dirs_exist_ok=True)
-    start = importlib.import_module(trunk["start"]).start
+    module = importlib.import_module(trunk["start"])
+    sys.modules["course_lib.grading.inside.probe"].forget()
     sys.meta_path.remove(finder)
     for name in [name for name in sys.modules if name in finder.modules]:
         parent, _, child = name.rpartition(".")
-        if vars(sys.modules.get(parent, start)).get(child) is sys.modules[name]:
+        if parent in sys.modules and vars(sys.modules[parent]).get(child) is sys.modules[name]:
             delattr(sys.modules[parent], child)
         del sys.modules[name]
     finder.modules = {}
-    start(trunk)
+    module.start(trunk)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,8 @@ def _verdict(name: str, event: dict[str, Any] | None, seed: int, judge: Callable
     """What the judge says about a record; status "" where there is none."""
     if event and event.get("payload"):
         return judge(name, event["payload"], seed)
+    if event and event.get("tampered"):
+        return {"status": "tampered", "hint": "", "tampered": event["tampered"]}
     if event and event.get("lost"):
         return {"status": "lost", "hint": event["lost"]}
     return {"status": "", "hint": ""}

@@ -42,6 +42,8 @@ class Plan:
 
 def recognise(courses: dict[str, Course], cells: list[Cell], stem: str | None) -> Course:
     """The notebook of the course that this is. Raises Unfit for another one than `stem`."""
+    if stem is not None and stem not in courses:
+        raise Unfit("error", f"the course has no notebook {stem}")
     found = {name: len(exercise_cells(course, cells)) for name, course in courses.items()}
     best = max(found, key=lambda name: (found[name], name == stem))
     if not found[best]:

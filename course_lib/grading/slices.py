@@ -15,6 +15,10 @@ from course_lib.grading.skeleton import Course, Plan, statements
 
 Pieces = list[tuple[str, str]]  # (where from, source); "own" is the student's exercise
 
+BEYOND = ("__globals__", "__closure__", "cell_contents", "__subclasses__", "_getframe", "f_back",
+          "f_locals", "f_globals", "tb_frame", "gi_frame", "getprofile", "addaudithook",
+          "get_objects", "get_referrers", "course_lib.exercises.", "course_lib.grading")  # fmt: skip
+
 
 def pieces_of(name: str, plan: Plan) -> Pieces:
     """Sources to run one after another so that `name` is what the student made of it."""
@@ -23,6 +27,22 @@ def pieces_of(name: str, plan: Plan) -> Pieces:
     own = [cell for cell in above if _makes(cell, name, plan.course)]
     needed = _needed(own, name, above=above, taught=taught, course=plan.course)
     return [*needed, *(("own", cell.source) for cell in own)]
+
+
+def words_beyond(pieces: Pieces) -> list[str]:
+    """What no answer needs, in the student's own code: ways from a function to its caller's world.
+
+    Reading these is no audit event in every Python, so they are looked for in the text.
+    """
+    found = set()
+    for _, source in pieces:
+        for statement in statements(source):
+            for node in ast.walk(statement):
+                texts = (getattr(node, "attr", ""), getattr(node, "id", ""),
+                         getattr(node, "value", ""))  # fmt: skip
+                found |= {word for text in texts if isinstance(text, str)
+                          for word in BEYOND if word in text}  # fmt: skip
+    return sorted(found)
 
 
 def bound_names(statement: ast.stmt) -> set[str]:

@@ -42,7 +42,7 @@ DENIED_MODULES = ("course_lib.exercises.", "course_lib.grading", "ctypes", "_cty
 # Library files that do for their caller what the caller may not do.
 AGENTS = ("inspect.py", "traceback.py", "threading.py", "subprocess.py", "os.py", "pathlib.py",
           "functools.py", "operator.py", "thread.py", "process.py", "_pytree.py", "runpy.py",
-          "types.py", "importlib/__init__.py", "logging/__init__.py", "<frozen os>",
+          "types.py", "importlib/__init__.py", "ctypes/__init__.py", "logging/__init__.py", "<frozen os>",
           "<frozen runpy>", "<frozen importlib._bootstrap>")  # fmt: skip
 COMPILED_AS = ("<string>", "<unknown>", "<own>", "<needed>")
 # By these an object decides what trusted code sees of it.
@@ -53,6 +53,7 @@ WATCHED = (
     torch.Tensor, torch._C.TensorBase, torch.Generator, nn.Module, nn.Linear, nn.Parameter,
     torch.optim.Adam, torch.optim.Optimizer, np, np.linalg, builtins, math, copy, json, random,
 )  # fmt: skip
+OWN_CHANGES = {"manual_seed"}  # which torch replaces itself when it first makes an optimizer
 PLAIN_TENSORS = (Tensor, nn.Parameter)
 
 
@@ -70,7 +71,7 @@ def make_guard(modules: Iterable[ModuleType]) -> Callable[[Callable[[], Any]], t
         trusted=_codes(modules), getframe=sys._getframe, setprofile=sys.setprofile,
         before=[(vars(place), _shape(place),
                  _in_a_class if isinstance(place, type) else _in_a_module(place))
-                for place in (*WATCHED, *classes)],
+                for place in (*WATCHED, *classes, *modules)],
     )  # fmt: skip
 
     def hook(event: str, args: tuple) -> None:
@@ -168,7 +169,8 @@ def _look(state: SimpleNamespace) -> None:
         if len(space) == len(names) and all(map(operator.is_, space.values(), values)):
             continue
         known = dict(zip(names, values, strict=True))
-        changed = [name for name in names if space.get(name, state) is not known[name]]
+        changed = [name for name in names
+                   if space.get(name, state) is not known[name] and name not in OWN_CHANGES]
         added = [name for name in [*space] if name not in known and shadows(name)]
         if changed or added:
             _report(state, f"replaced {', '.join(map(str, [*changed, *added]))}")
