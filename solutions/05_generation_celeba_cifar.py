@@ -656,8 +656,8 @@ plt.show()
 
 # %% [markdown]
 # **Figure 7.** Faces without an attribute, as the VAE rebuilds them, and below with twice the unit of
-# its vector added. Note what else changes, and what hardly changes at all: a thing that the
-# reconstructions do not show, glasses for one, is not in the code to be found, and no arrow draws it.
+# its vector added. Note what else changes, and what hardly changes for the eye: of glasses the
+# reconstructions keep a shadow, and an arrow can add no more than that.
 #
 # The eye is kind to such pictures. We ask probes: for each attribute a logistic regression on small
 # copies of the images, fitted on training images. How much more likely does it find each attribute,
@@ -954,10 +954,10 @@ for name, vae in told.items():
 # %% [markdown]
 # Compare the first two rows: equal numbers of images, equal steps. The one-class model has seen ten
 # times as many images of its class, and one expects it to lead. On CIFAR-10 it does for the first few
-# hundred steps; soon the difference is what another seed changes. On cartoon faces it is at best even: what
-# edges and colours are, any class teaches, and variety teaches it better. Comparing it with the third row, as the report did, mixes two
-# questions: how many classes, and how many images. The last row shows what too few do: look at the gap
-# between seen and unseen.
+# hundred steps; soon the difference is what another seed changes. On cartoon faces it is at best even:
+# what edges and colours are, any class teaches, and variety teaches it better. Comparing it with the
+# third row, as is often done, mixes two questions: how many classes, and how many images. The last row
+# shows what too few do: look at the gap between seen and unseen.
 #
 # What do they generate? For each sample we look up the training image that is nearest.
 #
@@ -1192,8 +1192,7 @@ plt.show()
 # distance does not only scatter, it is too large.
 #
 # **Prediction.** We compare *training* images with test images, so the true distance is about 0. What
-# does the Fréchet distance say with 100 images in place of 1,000: half, the same, or several times as
-# much?
+# does the Fréchet distance say with 100 images in place of 800: half, the same, or several times as much?
 #
 # ✎ *Double-click here and write your answer:*
 
@@ -1698,9 +1697,9 @@ plt.show()
 # *Simple and effective VAE training with calibrated decoders* · Ghosh et al. 2020, *From variational to
 # deterministic autoencoders* · Liu et al. 2015, *Deep learning face attributes in the wild* (CelebA) ·
 # Krizhevsky 2009, *Learning multiple layers of features from tiny images* (CIFAR-10) · Wang et al. 2004
-# (SSIM) · Heusel et al. 2017 (FID) · Bińkowski et al. 2018 (KID) · Ho, Jain & Abbeel 2020 (DDPM) · Salimans & Ho 2022,
-# *Progressive distillation for fast sampling of diffusion models* · Song,
-# Meng & Ermon 2021 (DDIM) · Shoemake 1985 (slerp).
+# (SSIM) · Heusel et al. 2017 (FID) · Bińkowski et al. 2018 (KID) · Ho, Jain & Abbeel 2020 (DDPM) ·
+# Salimans & Ho 2022, *Progressive distillation for fast sampling of diffusion models* · Song, Meng & Ermon
+# 2021 (DDIM) · Shoemake 1985 (slerp).
 #
 # *Where next:* a vector-quantised VAE with a prior over its codes, and latent diffusion, which puts the
 # model of section 5.6 on the codes of section 5.1.
