@@ -8,6 +8,7 @@ import torch
 
 from course_lib import checkpoints, datasets
 from course_lib.commands import cli
+from course_lib.losses import ErrorTerms
 from course_lib.recipes import RECIPES, cards
 
 FEW = {"train": 160, "test": 64, "valid": 64}
@@ -40,6 +41,25 @@ def test_a_recipe_runs(name, few_images, monkeypatch, tmp_path, capsys):
         assert card["recipe"] == name
         assert str(tmp_path) not in json.dumps(card)
     assert "train" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("n_valid", [0, 32])
+def test_a_labelled_training_is_watched_as_asked(n_valid, few_images, monkeypatch):
+    """Catches images without their labels, and a curve that misses an epoch or was not asked for."""
+    seen = []
+
+    def objective(model, x, y):
+        seen.append((model.training, len(x), len(y)))
+        error = (model(x.flatten(1)).squeeze(1) - y) ** 2
+        return error.mean(), ErrorTerms(error)
+
+    data, model = datasets.load("cifar10"), torch.nn.Linear(3 * 32 * 32, 1)
+    recipe = {"epochs": 2, "batch_size": 80, "lr": 1e-3, "seed": 0}
+    monkeypatch.setattr(cards, "bfloat16_pays", lambda: False)
+    curve, seconds = cards.train(model, objective, data, n_valid=n_valid, title="short", **recipe)
+    watched = [(False, 32, 32)] if n_valid else []
+    assert seen == 2 * ([(True, 80, 80)] * 2 + watched)
+    assert [record.epoch for record in curve] == ([1, 2] if n_valid else []) and seconds > 0
 
 
 def test_the_table_has_its_seven_rows(few_images, monkeypatch, tmp_path):
