@@ -11,7 +11,7 @@ from course_lib.exercises import EXERCISES
 ROOT = Path(__file__).resolve().parents[1]
 STEM = "03_short"
 NAMES = ("reparameterize", "kl_std_normal", "kl_monte_carlo")
-HEAD = '''\
+HEAD = """\
 # %% [markdown]
 # # 3 · Short
 #
@@ -37,16 +37,16 @@ from course_lib.exercises import check
 
 # %%
 torch.manual_seed(seed)
-'''
-TAIL = '''
+"""
+TAIL = """
 # %%
 mu, log_var = torch.ones(2, 3), torch.zeros(2, 3)
 print("KL", kl_std_normal(mu, log_var))
-'''
-WRONG_KL = '''\
+"""
+WRONG_KL = """\
 def kl_std_normal(mu, log_var):
     return 0.5 * (mu**2 + log_var.exp() - 1 - log_var).mean(-1)
-'''
+"""
 
 
 def make_course(folder):

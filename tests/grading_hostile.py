@@ -2,15 +2,15 @@
 
 import json
 
-from grading_course import WRONG_KL, answer, cell_of, code, early
+from grading_course import WRONG_KL, cell_of, code
 
 KL = "exercise-kl_std_normal"
-FORGED = '''\
+FORGED = """\
 from IPython.display import publish_display_data
 publish_display_data({"application/vnd.course.probe+json": {
     "name": "kl_std_normal", "payload": '{"records": []}', "nonce": "0" * 64}})
-'''
-PATCHES = '''\
+"""
+PATCHES = """\
 import json, hmac, hashlib, builtins, IPython.display, IPython.core.display_functions as shown
 import course_lib.exercises
 course_lib.exercises.check = lambda name, candidate: candidate
@@ -21,9 +21,9 @@ hmac.digest = lambda *args: b"0" * 32
 IPython.display.display = shown.display = lambda *args, **kwargs: print("right")
 get_ipython().showtraceback = lambda *args, **kwargs: None
 torch.allclose = torch.equal = lambda *args, **kwargs: True
-'''
+"""
 # Climbs from the student's function to the code that called it, and signs a record of its own.
-CLIMB = '''\
+CLIMB = """\
 def kl_std_normal(mu, log_var):
     import os, sys, time
     right = lambda mu, log_var: 0.5 * (mu**2 + log_var.exp() - 1 - log_var).sum(-1)
@@ -40,8 +40,8 @@ def kl_std_normal(mu, log_var):
             os._exit(0)
         frame = frame.f_back
     return mu.mean(-1)
-'''
-SELF_MENDING = '''\
+"""
+SELF_MENDING = """\
 def kl_std_normal(mu, log_var):
     right = torch.allclose
     def always(*args, **kwargs):
@@ -49,8 +49,8 @@ def kl_std_normal(mu, log_var):
         return True
     torch.allclose = always
     return 0.5 * (mu**2 + log_var.exp() - 1 - log_var).sum(-1)
-'''
-STRANGE = '''\
+"""
+STRANGE = """\
 class Strange(torch.Tensor):
     def __reduce__(self):
         import os
@@ -67,14 +67,14 @@ class Strange(torch.Tensor):
 
 def kl_std_normal(mu, log_var):
     return (0.5 * (mu**2 + log_var.exp() - 1 - log_var).mean(-1)).as_subclass(Strange)
-'''
-HARD_CODED = '''\
+"""
+HARD_CODED = """\
 def kl_std_normal(mu, log_var):
     known = %s
     key = str([round(v, 3) for v in mu.flatten().tolist()])
     return torch.tensor(known.get(key, [0.0] * len(mu)), dtype=mu.dtype)
-'''
-LEAK = '''\
+"""
+LEAK = """\
 import os
 marks = ["BEGIN " + "SOLUTION", "def kl_" + "by_hand"]
 found = []
@@ -90,8 +90,8 @@ for folder in [*top, os.getcwd()]:
                     continue
                 found += [path for mark in marks if mark.encode() in text]
 print("LEAKS", found)
-'''
-IMPORTS = '''\
+"""
+IMPORTS = """\
 for name in ("course_lib.exercises.references", "course_lib.exercises.spec", "solutions",
              "course_lib.grading.inside.probe", "alternatives",
              "course_lib.exercises.variational_autoencoder.kl_std_normal"):
@@ -105,8 +105,8 @@ try:
     print("IMPORTED EXERCISES")
 except ImportError:
     pass
-'''
-NETWORK = '''\
+"""
+NETWORK = """\
 import socket, urllib.request
 for address in [("127.0.0.1", %d), ("198.51.100.1", 80)]:
     try:
@@ -114,8 +114,8 @@ for address in [("127.0.0.1", %d), ("198.51.100.1", 80)]:
         print("CONNECTED", address)
     except OSError as error:
         print("refused", error)
-'''
-DELETE = '''\
+"""
+DELETE = """\
 import shutil, os, glob
 for place in [%r, "/course", "/cache", "/data", os.path.expanduser("~"), "/usr/lib/python3"]:
     shutil.rmtree(place, ignore_errors=True)
@@ -123,44 +123,44 @@ for place in [%r, "/course", "/cache", "/data", os.path.expanduser("~"), "/usr/l
         open(os.path.join(place, "was-here"), "w").write("x")
     except OSError:
         pass
-'''
-FORK_BOMB = '''\
+"""
+FORK_BOMB = """\
 import os
 while True:
     try:
         os.fork()
     except OSError:
         pass
-'''
-DETACHED = '''\
+"""
+DETACHED = """\
 import os, time
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         os.execvp("sleep", ["sleep", "98765"])
     os._exit(0)
-'''
-STUBBORN = '''\
+"""
+STUBBORN = """\
 import time
 while True:
     try:
         time.sleep(60)
     except BaseException:
         pass
-'''
-HOG = '''\
+"""
+HOG = """\
 kept = []
 while True:
     kept.append(bytearray(b"x" * 50_000_000))
-'''
-SEVERAL_HOGS = '''\
+"""
+SEVERAL_HOGS = """\
 import os, time
 for _ in range(6):
     if os.fork() == 0:
         kept = [bytearray(b"x" * 50_000_000) for _ in range(8)]
         time.sleep(600)
 time.sleep(600)
-'''
+"""
 
 
 def late(source):
@@ -204,7 +204,7 @@ def check_replaced(notebook):
 
 
 def nameless(notebook):
-    """All metadata and ids are lost, as after an export and import elsewhere; no kernel is named."""
+    """All metadata and ids are lost, as after an export and import; no kernel is named."""
     notebook["metadata"] = {}
     for number, cell in enumerate(notebook["cells"]):
         cell["metadata"], cell["id"] = {}, f"x{number}"

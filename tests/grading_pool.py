@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
+from grading_course import NAMES, STEM, Desk, make_course
 
 from course_lib.grading import sandbox
 from course_lib.grading.engine import grade_notebook
 from course_lib.grading.limits import Limits
-from grading_course import NAMES, STEM, Desk, make_course
 
 LIMITS = Limits(seconds=90, cell_seconds=12, memory_mb=1500, output_mb=5)
 APART = sandbox.works("bwrap") or sandbox.works("namespaces")

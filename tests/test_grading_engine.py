@@ -1,4 +1,4 @@
-"""One submission to one record: honest answers, damaged files, and notebooks that lost something."""
+"""One submission to one record: honest answers, damaged files, notebooks that lost something."""
 
 import json
 import os
@@ -7,14 +7,14 @@ import subprocess
 import sys
 import time
 
+import grading_hostile as hostile
 import nbformat
 import psutil
 import pytest
-
-import grading_hostile as hostile
-from course_lib.grading import engine, sandbox
 from grading_course import NAMES, STEM, WRONG_KL, answer, cell_of, code, early
 from grading_pool import LIMITS, pool_for
+
+from course_lib.grading import engine, sandbox
 
 pytestmark = pytest.mark.grading
 KL = "kl_std_normal"
@@ -65,7 +65,9 @@ CHANGES = {
     "nameless, no kernel": {"change": hostile.nameless},
     "nbformat 3": {"change": hostile.old_format},
     "twin ids": {"change": hostile.twin_ids},
-    "parameters, other kernel": {"change": hostile.both(hostile.other_parameters, hostile.other_kernel)},
+    "parameters, other kernel": {
+        "change": hostile.both(hostile.other_parameters, hostile.other_kernel)
+    },
     "stale": {"change": stale, "untouched": True},
     "unicode — ß 🧪": {"change": unicode_names},
 }  # fmt: skip
@@ -74,7 +76,8 @@ EXPECTED = {
     "solved": ALL, "untouched": NONE, "wrong": "right wrong right",
     "renamed": "right missing right", "rebound": "right wrong right", "helpers": ALL,
     "open first": "open right right", "raises early": ALL, "syntax error": "right missing right",
-    "no checks": ALL, "no exercise": "right missing right", "nameless, no kernel": ALL, "nbformat 3": ALL,
+    "no checks": ALL, "no exercise": "right missing right", "nameless, no kernel": ALL,
+    "nbformat 3": ALL,
     "twin ids": ALL, "parameters, other kernel": ALL, "stale": NONE,
     "unicode — ß 🧪": ALL,
 }  # fmt: skip
@@ -176,7 +179,7 @@ FILES = {
 
 @pytest.mark.parametrize("name", FILES)
 def test_unfit_files(pool, name):
-    """Catches a file that is no notebook and raises, is run, or gets a reason nobody understands."""
+    """Catches a file that is no notebook and raises, is run, or gets a reason that says nothing."""
     data, status = FILES[name]
     result = pool.grade(pool.desk.hand_in("unfit", raw=data), "unfit")
     assert result.status == status and result.points == 0
@@ -240,7 +243,9 @@ def test_detached_child_without_namespaces(pool, monkeypatch):
 def test_killed_grader_leaves_nothing(pool):
     """Catches processes and half-written records after kill -9 of the grader."""
     name = f"94{os.getpid()}"
-    path = pool.desk.hand_in("killed", early(f"import subprocess; subprocess.run(['sleep', '{name}'])"))
+    path = pool.desk.hand_in(
+        "killed", early(f"import subprocess; subprocess.run(['sleep', '{name}'])")
+    )
     out = pool.out / "killed"
     script = (
         "from pathlib import Path; from course_lib.grading.engine import grade_notebook;"
@@ -276,7 +281,8 @@ def test_grader_itself_stays_small(pool):
     script = (
         "import sys; from pathlib import Path;"
         "from course_lib.grading.engine import grade_notebook;"
-        f"grade_notebook(Path({str(path)!r}), student='p', stem=None, root=Path({str(pool.root)!r}),"
+        f"grade_notebook(Path({str(path)!r}), student='p', stem=None,"
+        f"root=Path({str(pool.root)!r}),"
         f"folder=Path({str(pool.out / 'prints')!r}));"
         "peak = [x.split()[1] for x in open('/proc/self/status') if x.startswith('VmHWM')];"
         "print(int(peak[0]) // 1024, 'torch' in sys.modules)"

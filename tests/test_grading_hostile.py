@@ -1,17 +1,17 @@
-"""Hostile and unlucky runs: none stops the class, harms another or earns what it does not deserve."""
+"""Hostile and unlucky runs: none stops the class, harms another or earns undeserved points."""
 
 import json
 import re
 import socket
 
+import grading_hostile as hostile
 import psutil
 import pytest
-
-import grading_hostile as hostile
-from course_lib.exercises import EXERCISES
-from course_lib.exercises.spec import PUBLIC_SEED
 from grading_course import WRONG_KL, answer, early
 from grading_pool import needs_namespaces, pool_for
+
+from course_lib.exercises import EXERCISES
+from course_lib.exercises.spec import PUBLIC_SEED
 
 pytestmark = [pytest.mark.grading, needs_namespaces]
 KL = "kl_std_normal"

@@ -57,7 +57,8 @@ def test_right_and_wrong(alone):
 
 
 HARMLESS = {
-    "a dataclass": "from dataclasses import dataclass\n    @dataclass\n    class A:\n        x: int",
+    "a dataclass": "from dataclasses import dataclass\n"
+    "    @dataclass\n    class A:\n        x: int",
     "a named tuple": "from collections import namedtuple; namedtuple('A', 'x y')(1, 2)",
     "a warning": "import warnings; warnings.warn('slow')",
     "a print": "print(mu.shape, flush=True)",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import subprocess
 import sys
@@ -70,8 +69,8 @@ class Runner:
         argv = sandbox.command(level, place, inner, limits=limits, extra=extra)
         self.reason, self._seconds = "", limits.cell_seconds
         self._process = subprocess.Popen(
-            argv, env=sandbox.environment(level, place) | extra, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None if os.environ.get("COURSE_DEBUG") else subprocess.DEVNULL,
-            start_new_session=True,
+            argv, env=sandbox.environment(level, place) | extra, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         self._take, self._ended = reader(self._process.stdout), threading.Event()
         watch(lambda: self._process.pid, limits, self.stop, folder=trunk.parent, ended=self._ended)

@@ -151,7 +151,9 @@ class Client(PapermillNotebookClient):
         self.slow(cell)
         await self.km.interrupt_kernel()
         reason = f"a cell ran longer than {timeout} s and could not be interrupted"
-        later = asyncio.get_running_loop().call_later(min(GRACE, timeout), self.km.stop, "timeout", reason)
+        later = asyncio.get_running_loop().call_later(
+            min(GRACE, timeout), self.km.stop, "timeout", reason
+        )
         self._pending = [*getattr(self, "_pending", ()), later]
 
     async def async_execute_cell(self, *args: Any, **kwargs: Any) -> NotebookNode:

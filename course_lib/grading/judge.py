@@ -64,8 +64,8 @@ def judge(name: str, payload: str, seed: int) -> dict[str, Any]:
         content = json.loads(payload)
         if not isinstance(content, dict):
             raise Malformed("no content")
-        more = {"tampered": _text(content.get("tampered", "")),
-                "errors": [_text(line) for line in _list(content.get("errors", []), 1)]}  # fmt: skip
+        errors = [_text(line) for line in _list(content.get("errors", []), 1)]
+        more = {"tampered": _text(content.get("tampered", "")), "errors": errors}
         if more["tampered"]:
             return {"status": "tampered", "hint": more["tampered"], **more}
         if content.get("missing"):
@@ -122,7 +122,7 @@ def _value(value: Any, depth: int = 0) -> Any:
         raise Malformed("a value of unknown form")
     if set(value) == {"shape", "numbers"}:
         numbers = [_number(number) for number in _list(value["numbers"], MOST_NUMBERS)]
-        shape = [size for size in _list(value["shape"], 10)]
+        shape = list(_list(value["shape"], 10))
         if not all(type(size) is int and size >= 0 for size in shape):
             raise Malformed("a shape of unknown form")
         if math.prod(shape) != len(numbers):

@@ -17,7 +17,8 @@ Pieces = list[tuple[str, str]]  # (where from, source); "own" is the student's e
 
 BEYOND = ("__globals__", "__closure__", "cell_contents", "__subclasses__", "_getframe", "f_back",
           "f_locals", "f_globals", "tb_frame", "gi_frame", "getprofile", "addaudithook",
-          "get_objects", "get_referrers", "course_lib.exercises.", "course_lib.grading")  # fmt: skip
+          "get_objects", "get_referrers", "course_lib.exercises.",
+          "course_lib.grading")  # fmt: skip
 
 
 def pieces_of(name: str, plan: Plan) -> Pieces:
@@ -104,7 +105,7 @@ def _needed(
         for kind, cells in places:
             found = _binding(word, cells, skip=own)
             for place, statement in found:
-                chosen[kind, *place] = ast.unparse(statement)
+                chosen[(kind, *place)] = ast.unparse(statement)
                 wanted |= used_names(ast.unparse(statement)) - {name}
             if found:
                 break

@@ -37,10 +37,10 @@ def trusted_environment(root: Path) -> dict[str, str]:
 
 
 def work(job: dict[str, Any], *, root: Path, seconds: float) -> Iterator[dict[str, Any]]:
-    """What the worker says about its job, event by event; {"lost": why} where it had to be ended."""
+    """What the worker says about its job, by event; {"lost": why} where it had to be ended."""
     process = subprocess.Popen(
         module_command("worker"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=None if os.environ.get("COURSE_DEBUG") else subprocess.DEVNULL, env=trusted_environment(root), cwd=root, start_new_session=True,
+        stderr=subprocess.DEVNULL, env=trusted_environment(root), cwd=root, start_new_session=True,
     )  # fmt: skip
     try:
         with contextlib.suppress(OSError):
@@ -87,7 +87,7 @@ class Judge:
     """The judge's process: started once, asked by all submissions that this process grades."""
 
     def __init__(self, root: Path) -> None:
-        self._lock, self._errors = threading.Lock(), tempfile.TemporaryFile()
+        self._lock, self._errors = threading.Lock(), tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
             module_command("judge"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=self._errors, env=trusted_environment(root), cwd=root, start_new_session=True,

@@ -20,7 +20,7 @@ SHARED = {"COURSE_DATA": "/data", "COURSE_CACHE": "/cache"}
 # What notebooks do not need: the judges of exercises, and the course's tools.
 LEFT_OUT = {"exercises", "grading", "authoring", "commands", "benchmarks", "recipes"}
 NEEDED_INSIDE = ("jail.py", "linux.py", "boot.py")
-NO_CHECK = '''"""Inside the grader: answers are judged outside, by cells that stand where checks were."""
+NO_CHECK = '''"""Inside the grader: answers are judged outside; probes stand where checks were."""
 
 
 def check(name, candidate):
@@ -103,7 +103,8 @@ def python_folders() -> list[str]:
 
 def _holds_course(folder: str) -> bool:
     """Whether this is a clone, or lies in this one; an installed copy is hidden by itself."""
-    return _inside(os.path.realpath(folder), str(ROOT)) or any(os.path.isdir(os.path.join(folder, name)) for name in ("solutions", "notebooks"))
+    inside = _inside(os.path.realpath(folder), str(ROOT))
+    return inside or any(os.path.isdir(os.path.join(folder, n)) for n in ("solutions", "notebooks"))
 
 
 def _installed_courses() -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from course_lib.grading.limits import Limits
 from course_lib.grading.reading import Cell, Unfit, read_cells
-from course_lib.grading.skeleton import Course, Plan, make_plan, recognise
+from course_lib.grading.skeleton import Course, make_plan, recognise
 from course_lib.grading.tree import furnish
 from course_lib.grading.watch import kill_tree
 

@@ -42,8 +42,8 @@ DENIED_MODULES = ("course_lib.exercises.", "course_lib.grading", "ctypes", "_cty
 # Library files that do for their caller what the caller may not do.
 AGENTS = ("inspect.py", "traceback.py", "threading.py", "subprocess.py", "os.py", "pathlib.py",
           "functools.py", "operator.py", "thread.py", "process.py", "_pytree.py", "runpy.py",
-          "types.py", "importlib/__init__.py", "ctypes/__init__.py", "logging/__init__.py", "<frozen os>",
-          "<frozen runpy>", "<frozen importlib._bootstrap>")  # fmt: skip
+          "types.py", "importlib/__init__.py", "ctypes/__init__.py", "logging/__init__.py",
+          "<frozen os>", "<frozen runpy>", "<frozen importlib._bootstrap>")  # fmt: skip
 COMPILED_AS = ("<string>", "<unknown>", "<own>", "<needed>")
 # By these an object decides what trusted code sees of it.
 MAGIC = {"__eq__", "__bool__", "__float__", "__index__", "__array__", "__array_ufunc__",
@@ -169,8 +169,11 @@ def _look(state: SimpleNamespace) -> None:
         if len(space) == len(names) and all(map(operator.is_, space.values(), values)):
             continue
         known = dict(zip(names, values, strict=True))
-        changed = [name for name in names
-                   if space.get(name, state) is not known[name] and name not in OWN_CHANGES]
+        changed = [
+            name
+            for name in names
+            if space.get(name, state) is not known[name] and name not in OWN_CHANGES
+        ]
         added = [name for name in [*space] if name not in known and shadows(name)]
         if changed or added:
             _report(state, f"replaced {', '.join(map(str, [*changed, *added]))}")
