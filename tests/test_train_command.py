@@ -45,7 +45,7 @@ def test_a_recipe_runs(name, few_images, monkeypatch, tmp_path, capsys):
 
 @pytest.mark.parametrize("n_valid", [0, 32])
 def test_a_labelled_training_is_watched_as_asked(n_valid, few_images, monkeypatch):
-    """Catches images without their labels, and a curve that misses an epoch or was not asked for."""
+    """Catches images without labels, and a curve that misses an epoch or was not asked for."""
     seen = []
 
     def objective(model, x, y):
