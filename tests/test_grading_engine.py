@@ -128,7 +128,8 @@ def test_mistake_is_named(pool, case):
     assert entry["mistake"] == "mean over latents" and "average over" in entry["hint"]
     assert entry["case"] and entry["obtained"] and entry["expected"]
     card = cell_of(result.feedback, "check-kl_std_normal")["outputs"][0]["data"]
-    assert "not yet right" in card["text/plain"] and "course-wrong" in card["text/html"]
+    text, page = ("".join(card[kind]) for kind in ("text/plain", "text/html"))
+    assert "not yet right" in text and "course-wrong" in page
 
 
 @pytest.mark.parametrize("case", ["open first"])

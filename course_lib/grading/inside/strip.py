@@ -33,7 +33,8 @@ def strip(exercises: dict[str, Any]) -> None:
         bare = {"mistakes": (), "property_hints": {}, "remark": None}
         exercises[name] = dataclasses.replace(exercise, **bare)
     for module in _modules():
-        kept = used.get(id(vars(module)), set()) | {"EXERCISES", "Exercise", "dataclass"}
+        kept = used.get(id(vars(module)), set()) | {"Exercise", "dataclass"}
+        kept |= {"EXERCISES"} if module.__name__ == PREFIX else set()  # the others' hold mistakes
         for name in [*vars(module)]:
             if not name.startswith("__") and name not in kept:
                 delattr(module, name)
