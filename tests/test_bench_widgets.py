@@ -1,6 +1,8 @@
 """`bench widgets`: what it times is the step of a slider, and its table says what was missed."""
 
 import json
+import subprocess
+import sys
 import time
 
 import pytest
@@ -15,6 +17,19 @@ PLAIN = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 def short(monkeypatch):
     for name, value in {"ROUNDS": 1, "OURS": 3, "THEIRS": 1}.items():
         monkeypatch.setattr(steps, name, value)
+
+
+def test_a_server_that_will_not_go_is_ended(monkeypatch):
+    """Catches a JupyterLab that outlives its test, or an error in place of the test's result."""
+    monkeypatch.setattr(lab, "PATIENCE", 0.2)
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True)"
+    )
+    command = [sys.executable, "-c", f"{deaf}; time.sleep(60)"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        server.stdout.readline()
+        lab._end(server)
+    assert server.returncode == -9
 
 
 def test_a_step_is_timed_to_its_end(short, monkeypatch):

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib.errors import CourseError
+from course_lib.grading.watch import kill_tree
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE = 30  # seconds that a server has to end its kernels and itself
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SETTINGS: dict[str, dict[str, Any]] = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -93,8 +95,17 @@ def serving(home: Path) -> Iterator[tuple[str, Path]]:
         _await(f"http://127.0.0.1:{port}/api", server, log=home / "log")
         yield f"http://127.0.0.1:{port}", home / "notebooks"
     finally:
-        server.terminate()
-        server.wait(timeout=30)
+        _end(server)
+
+
+def _end(server: subprocess.Popen) -> None:
+    """Ask it to go; on a crowded machine it waits for its kernels, so then end them all."""
+    server.terminate()
+    try:
+        server.wait(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        kill_tree(server.pid)
+        server.wait()
 
 
 def _await(url: str, server: subprocess.Popen, *, log: Path) -> None:
