@@ -55,7 +55,7 @@ def _make_root(spec: dict[str, Any]) -> None:
     """A root with nothing but what the specification names; all of it read-only but tmpfs."""
     root = spec["root"]
     nothing = linux.MS_NOSUID | linux.MS_NODEV
-    linux.mount("tmpfs", root, "tmpfs", nothing, "size=1m,mode=755")
+    linux.mount("tmpfs", root, "tmpfs", flags=nothing, options="size=1m,mode=755")
     for kind, *rest in spec["mounts"]:
         if kind == "bind":
             source, target, writable = rest
@@ -66,12 +66,14 @@ def _make_root(spec: dict[str, Any]) -> None:
         elif kind == "tmpfs":
             target, megabytes = rest
             place = _place(root, target, folder=True)
-            linux.mount("tmpfs", place, "tmpfs", nothing, f"size={megabytes}m,mode=1777")
+            size = f"size={megabytes}m,mode=1777"
+            linux.mount("tmpfs", place, "tmpfs", flags=nothing, options=size)
         else:
             target, link = rest
             _place(root, os.path.dirname(target), folder=True)
             os.symlink(link, root + target)
-    linux.mount("proc", _place(root, "/proc", folder=True), "proc", nothing | linux.MS_NOEXEC)
+    proc = _place(root, "/proc", folder=True)
+    linux.mount("proc", proc, "proc", flags=nothing | linux.MS_NOEXEC)
     _make_devices(root)
     linux.raise_loopback()
     linux.enter_root(root)
@@ -80,15 +82,17 @@ def _make_root(spec: dict[str, Any]) -> None:
 
 def _make_devices(root: str) -> None:
     dev = _place(root, "/dev", folder=True)
-    linux.mount("tmpfs", dev, "tmpfs", linux.MS_NOSUID, "size=1m,mode=755")
+    linux.mount("tmpfs", dev, "tmpfs", flags=linux.MS_NOSUID, options="size=1m,mode=755")
     for name in DEVICES:
         with contextlib.suppress(OSError):  # a container may lack one
             linux.mount(f"/dev/{name}", _place(root, f"/dev/{name}"), flags=linux.MS_BIND)
     shared = _place(root, "/dev/shm", folder=True)
-    linux.mount("tmpfs", shared, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "size=256m,mode=1777")
+    flags, size = linux.MS_NOSUID | linux.MS_NODEV, "size=256m,mode=1777"
+    linux.mount("tmpfs", shared, "tmpfs", flags=flags, options=size)
     terminals = _place(root, "/dev/pts", folder=True)
     with contextlib.suppress(OSError):
-        linux.mount("devpts", terminals, "devpts", linux.MS_NOSUID, "newinstance,ptmxmode=0666")
+        own = "newinstance,ptmxmode=0666"
+        linux.mount("devpts", terminals, "devpts", flags=linux.MS_NOSUID, options=own)
         os.symlink("pts/ptmx", f"{dev}/ptmx")
     for name, link in [("fd", "/proc/self/fd"), *((s, f"/proc/self/fd/{n}") for n, s in
                        enumerate(("stdin", "stdout", "stderr")))]:  # fmt: skip

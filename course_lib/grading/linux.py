@@ -37,7 +37,7 @@ def unshare(flags: int) -> None:
     _require(_libc.unshare(flags), "unshare")
 
 
-def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
+def mount(source: str, target: str, kind: str = "", *, flags: int = 0, options: str = "") -> None:
     """mount(2)."""
     text = [part.encode() or None for part in (source, target, kind)]
     _require(_libc.mount(*text, ctypes.c_ulong(flags), options.encode() or None), f"mount {target}")

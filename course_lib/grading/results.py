@@ -49,6 +49,7 @@ class Result:
 
     @property
     def page_key(self) -> str:
+        """Digest of all that a student's page shows: with another one it is made again."""
         what = [PAGES, self.record, self.changes, self.points]
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
