@@ -73,6 +73,18 @@ HARMLESS = {
     "partial": "import functools; functools.partial(print)('x'); functools.reduce(max, [1, 2])",
     "the check": "from course_lib.exercises import check; check('x', print)",
     "a lambda cache": "import functools; functools.lru_cache(lambda x: x)(1)",
+    "a log": "import logging; logging.getLogger(__name__).warning('slow'); logging.warning('x')",
+    "a progress bar": "from tqdm.auto import tqdm; list(tqdm(range(3), desc='x'))",
+    "a printed error": "import traceback\n    try:\n        1 / 0\n    except Exception:\n"
+    "        traceback.print_exc()",
+    "a figure": "import matplotlib.pyplot as plt; plt.plot(mu.detach()); plt.close()",
+    "an enumeration": "import enum; enum.Enum('E', 'a b').a",
+    "a typed tuple": "import typing; typing.NamedTuple('A', [('x', int)])(1)",
+    "a signature": "import inspect; inspect.signature(print); inspect.getsource(nn.Linear)",
+    "a loader": "from torch.utils.data import DataLoader, TensorDataset as T\n"
+    "    [len(x) for x, in DataLoader(T(mu.detach()), batch_size=2, shuffle=True)]",
+    "a hook": "nn.Linear(2, 2).register_forward_hook(lambda *a: None)",
+    "inference mode": "with torch.inference_mode(): mu.sum()",
     "vmap": "torch.func.vmap(lambda x: x.sum())(mu)",
 }
 
@@ -89,6 +101,11 @@ ATTACKS = {
     "frames of a trace": "try:\n        1 / 0\n    except Exception as e:\n"
     "        e.__traceback__.tb_frame.f_back",
     "inspect": "import inspect; inspect.stack()",
+    "frames of a log": "import logging; logging.currentframe()",
+    "frames by walking": "import traceback\n    try:\n        1 / 0\n"
+    "    except Exception as e:\n        next(traceback.walk_tb(e.__traceback__))",
+    "frames by walking up": "import traceback\n"
+    "    traceback.StackSummary.extract(traceback.walk_stack(None), capture_locals=True)",
     "frames by operator": "import operator, sys; list(map(sys._getframe, [2]))",
     "generator frame": "(x for x in [1]).gi_frame",
     "collector": "import gc; gc.get_objects()",
