@@ -40,7 +40,8 @@ def work(job: dict[str, Any], *, root: Path, seconds: float) -> Iterator[dict[st
     """What the worker says about its job, by event; {"lost": why} where it had to be ended."""
     process = subprocess.Popen(
         module_command("worker"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, env=trusted_environment(root), cwd=root, start_new_session=True,
+        stderr=None if os.environ.get("COURSE_DEBUG") == "1" else subprocess.DEVNULL,
+        env=trusted_environment(root), cwd=root, start_new_session=True,
     )  # fmt: skip
     try:
         with contextlib.suppress(OSError):
