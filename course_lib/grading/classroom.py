@@ -15,7 +15,7 @@ from course_lib.grading.intake import Intake, Submission
 from course_lib.grading.limits import LEVELS, Limits
 from course_lib.grading.reports.writing import write_all
 from course_lib.grading.results import UNGRADED, Result, result
-from course_lib.grading.work import Grade, Job, failed
+from course_lib.grading.work import Grade, Job, Prepare, failed, ready
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,12 @@ class Order:
 
 @dataclass(frozen=True)
 class Judge:
-    """The engine: what grades one submission, and the digest of all that judges a notebook."""
+    """The engine: what grades one submission, the digest of all that judges a notebook, and what
+    makes a machine ready for it."""
 
     grade: Grade
     digest: Callable[[str], str]
+    prepare: Prepare = ready
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,11 @@ class Outcome:
 
 def course_judge() -> Judge:
     """The course's own engine."""
-    from course_lib.grading.engine import ROOT, grade_notebook, grader_hash
+    from course_lib.grading.engine import ROOT, grade_notebook
+    from course_lib.grading.version import grader_hash
+    from course_lib.grading.warm import warm
 
-    return Judge(grade_notebook, lambda stem: grader_hash(ROOT))
+    return Judge(grade_notebook, lambda stem: grader_hash(ROOT, stem), warm)
 
 
 def grade_class(order: Order, judge: Judge) -> Outcome:
@@ -104,7 +108,10 @@ def _records(order: Order, taken: Intake, judge: Judge, work: Path) -> tuple[dic
 
 def _run(order: Order, jobs: list[Job], judge: Judge, digest: str) -> Iterator[tuple[Job, dict]]:
     if order.scheduler and jobs:
-        return cluster.run(jobs, address=order.scheduler, grade=judge.grade, grader=digest)
+        own = {"grade": judge.grade, "prepare": judge.prepare, "grader": digest}
+        return cluster.run(jobs, address=order.scheduler, **own)
+    if jobs:
+        judge.prepare(jobs[0].stem)
     return schedule.run(jobs, processes=order.jobs, grade=judge.grade)
 
 

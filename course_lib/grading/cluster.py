@@ -11,13 +11,18 @@ from typing import Any
 
 from course_lib.errors import CourseError
 from course_lib.grading import store
-from course_lib.grading.work import Grade, Job, given_up, grade_bytes
+from course_lib.grading.work import Grade, Job, Prepare, given_up, grade_bytes, ready
 
 PATIENCE = 20  # seconds until a scheduler must have answered
 
 
 def run(
-    jobs: list[Job], *, address: str, grade: Grade, grader: str | None = None
+    jobs: list[Job],
+    *,
+    address: str,
+    grade: Grade,
+    prepare: Prepare = ready,
+    grader: str | None = None,
 ) -> Iterator[tuple[Job, dict]]:
     """Send each submission to the cluster, put the results in place here, yield each record.
 
@@ -39,7 +44,7 @@ def run(
             job = next(waiting, None)
             if job is not None:
                 data = job.path.read_bytes()
-                future = client.submit(grade_bytes, job, data, grade, pure=False)
+                future = client.submit(grade_bytes, job, data, grade, prepare, pure=False)
                 begun[future] = job
                 done.add(future)
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import hashlib
-import importlib.metadata
 import json
-import platform
 import shutil
 import subprocess
 import tempfile
@@ -23,6 +20,7 @@ from course_lib.grading.reading import fingerprint
 from course_lib.grading.sandbox import WORDS, best_level
 from course_lib.grading.supervise import the_judge, work
 from course_lib.grading.tree import ROOT
+from course_lib.grading.version import grader_hash
 
 __all__ = ["LEVELS", "Limits", "grade_notebook"]
 
@@ -54,7 +52,7 @@ def grade_notebook(
     executed = None
     try:
         level = best_level()
-        record["grader"] = grader_hash(root)
+        record["grader"] = grader_hash(root, stem)
         if require_isolation and LEVELS.index(level) < LEVELS.index(require_isolation):
             reason = f"this system offers '{level}', not '{require_isolation}'"
             record |= {"status": "no_isolation", "reason": reason}
@@ -123,18 +121,6 @@ def _work(job: dict[str, Any], *, limits: Limits, root: Path) -> dict[str, Any]:
 def seed_of(sha256: str, name: str) -> int:
     """The seed of an exercise's secret cases: nobody knows it before the file is finished."""
     return int(hashlib.sha256(f"{sha256} {name}".encode()).hexdigest()[:8], 16)
-
-
-@functools.lru_cache(maxsize=8)
-def grader_hash(root: Path) -> str:
-    """Fingerprint of everything that judges: the course's code and solutions, torch, Python."""
-    digest = hashlib.sha256(platform.python_version().encode())
-    for package in ("torch", "numpy"):
-        digest.update(importlib.metadata.version(package).encode())
-    files = [*(root / "course_lib").rglob("*.py"), *(root / "solutions").glob("*.py")]
-    for path in sorted(files):
-        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 @contextlib.contextmanager

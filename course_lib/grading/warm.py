@@ -1,12 +1,13 @@
 """Put the data that a notebook loads into the cache, once, before a class is graded.
 
-`python -m course_lib.grading.warm STEM …`. In a sandbox the cache is read-only: what is not there
+`python -m course_lib.grading.warm STEM`. In a sandbox the cache is read-only: what is not there
 would be drawn again by every submission.
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -15,33 +16,42 @@ from course_lib.grading.supervise import module_command, trusted_environment
 from course_lib.grading.tree import ROOT
 
 
-def warm(stems: list[str], *, root: Path = ROOT) -> None:
-    """Load the data sets of these notebooks in a process of its own; its progress is shown."""
-    if any(loads(stem, root) for stem in stems):
-        command = [*module_command("warm"), *stems]
+@functools.lru_cache(maxsize=8)
+def warm(stem: str, *, root: Path = ROOT) -> None:
+    """Load the notebook's data sets in a process of its own; its progress is shown.
+
+    Where that fails the notebooks say why themselves.
+    """
+    if loads(stem, root):
+        command = [*module_command("warm"), stem]
         subprocess.run(command, cwd=root, env=trusted_environment(root), check=False)
 
 
 def loads(stem: str, root: Path) -> list[tuple[str, int | None]]:
-    """(name, size) of each `datasets.load` with literal arguments in a notebook's source."""
-    text = (root / "solutions" / f"{stem}.py").read_text(encoding="utf-8")
+    """(name, size) of each `datasets.load` in a notebook's source, both names of a choice."""
+    tree = ast.parse((root / "solutions" / f"{stem}.py").read_text(encoding="utf-8"))
+    choices = {
+        node.targets[0].id: [node.value.body, node.value.orelse]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.IfExp)
+        and isinstance(node.targets[0], ast.Name)
+    }  # fmt: skip
     found = []
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "datasets.load":
-            sizes = [word.value for word in node.keywords if word.arg == "size"]
-            parts = [*node.args[:1], *sizes]
-            if all(isinstance(part, ast.Constant) for part in parts) and node.args:
-                found.append((parts[0].value, parts[1].value if sizes else None))
-    return found
+            sizes = [ast.literal_eval(word.value) for word in node.keywords if word.arg == "size"]
+            names = choices.get(ast.unparse(node.args[0]), [node.args[0]])
+            found += [(ast.literal_eval(name), sizes[0] if sizes else None) for name in names]
+    return [*dict.fromkeys(found)]
 
 
-def main(stems: list[str]) -> None:
+def main(stem: str) -> None:
     """Load everything, one data set after another."""
     from course_lib import datasets
 
-    for name, size in dict.fromkeys(pair for stem in stems for pair in loads(stem, ROOT)):
+    for name, size in loads(stem, ROOT):
         datasets.load(name, size=size)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1])

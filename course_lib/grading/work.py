@@ -12,6 +12,7 @@ from typing import Any
 from course_lib.grading import store
 
 Grade = Callable[..., dict]  # the engine's grade_notebook
+Prepare = Callable[[str], None]  # makes a machine ready for a notebook; cheap the second time
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,13 @@ def grade_here(job: Job, grade: Grade) -> dict:
     return record
 
 
-def grade_bytes(job: Job, data: bytes, grade: Grade) -> tuple[dict, bytes]:
+def ready(stem: str) -> None:
+    """Nothing has to be prepared."""
+
+
+def grade_bytes(job: Job, data: bytes, grade: Grade, prepare: Prepare) -> tuple[dict, bytes]:
     """Grade on a machine that shares no disk with the first one; record and feedback notebook."""
+    prepare(job.stem)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "results"
         folder.mkdir()
