@@ -53,28 +53,29 @@ def spread(function: Callable[..., T], calls: list[tuple], *, processes: int) ->
     So many at a time, and the cores are shared out among them.
     """
     threads = max(1, cpu_count() // processes)
-    # joblib works in this process where n_jobs is 1; `pre_dispatch` alone says how many run.
-    parallel = Parallel(
-        n_jobs=max(2, processes),
-        pre_dispatch=processes,
-        batch_size=1,
-        return_as="generator_unordered",
-    )
-    with parallel_config(backend="loky", inner_max_num_threads=threads), warnings.catch_warnings():
+    # Each process watches from its start: an idle one would outlive a killed run for minutes.
+    watch = {"initializer": watch_parent, "initargs": (os.getpid(),)}
+    loky = parallel_config("loky", inner_max_num_threads=threads, **watch)
+    with loky, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+        # joblib works in this process where n_jobs is 1; `pre_dispatch` alone says how many run.
+        parallel = Parallel(
+            n_jobs=max(2, processes),
+            pre_dispatch=processes,
+            batch_size=1,
+            return_as="generator_unordered",
+        )
         yield from parallel(delayed(function)(*call) for call in calls)
 
 
 def _task(job: Job, grade: Grade) -> tuple[Job, dict]:
-    watch_parent()
     return job, grade_here(job, grade)
 
 
-def watch_parent() -> None:
+def watch_parent(parent: int) -> None:
     """End this process when the one that started it dies, so that a killed run leaves none."""
-    if os.name == "nt" or any(thread.name == "watch_parent" for thread in threading.enumerate()):
+    if os.name == "nt":
         return
-    parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
