@@ -49,7 +49,7 @@ from course_lib.training import best_device, to_float
 
 plots.use_course_style()
 torch.manual_seed(seed)
-n_train, steps = shortened((n_train, steps), (12_000, 300))
+n_train, steps = shortened((n_train, steps), (8_000, 140))
 
 # %% [markdown]
 # ## 1.1 · What is in a digit?

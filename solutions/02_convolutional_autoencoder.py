@@ -61,7 +61,7 @@ from course_lib.training import best_device, to_float
 
 plots.use_course_style()
 torch.manual_seed(seed)
-seconds, n_codes = shortened((seconds, n_codes), (4, 500))
+seconds, n_codes = shortened((seconds, n_codes), (2, 500))
 device = best_device()
 
 # %%
@@ -1228,7 +1228,7 @@ def told_apart(a: Tensor, b: Tensor) -> float:
     """How often a random forest knows which set an unseen image is from: ½ if they are alike."""
     both = torch.cat([a, b]).flatten(1)
     kind = torch.arange(len(both)) < len(a)
-    forest = RandomForestClassifier(100, oob_score=True, random_state=seed)
+    forest = RandomForestClassifier(100, oob_score=True, n_jobs=-1, random_state=seed)
     return forest.fit(both, kind).oob_score_
 
 

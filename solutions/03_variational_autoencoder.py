@@ -57,7 +57,7 @@ from course_lib.training import Record, evaluate, fit, to_float
 plots.use_course_style()
 torch.manual_seed(seed)
 rng = torch.Generator().manual_seed(seed)
-n_train, n_valid, steps = shortened((n_train, n_valid, steps), (10_000, 1_000, 500))
+n_train, n_valid, steps = shortened((n_train, n_valid, steps), (8_000, 1_000, 250))
 
 # %% [markdown]
 # ## 3.1 · A model that could have made the data

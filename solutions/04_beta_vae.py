@@ -64,7 +64,7 @@ plots.use_course_style()
 torch.manual_seed(seed)
 rng = torch.Generator().manual_seed(seed)
 sizes = (n_train, steps, sprite_epochs)
-n_train, steps, sprite_epochs = shortened(sizes, (10_000, 240, 3))
+n_train, steps, sprite_epochs = shortened(sizes, (8_000, 150, 2))
 
 # %%
 digits = datasets.load("mnist")

@@ -66,7 +66,7 @@ torch.manual_seed(seed)
 rng = torch.Generator().manual_seed(seed)
 full = (n_eval, n_diffusion, face_steps, spare_steps, class_steps, diffusion_steps, group_steps)
 n_eval, n_diffusion, face_steps, spare_steps, class_steps, diffusion_steps, group_steps = shortened(
-    full, (300, 60, 30, 15, 200, 40, 60))
+    full, (300, 60, 30, 15, 120, 40, 40))
 
 # %% [markdown]
 # ## 5.1 · Faces, 64 × 64
