@@ -1,7 +1,6 @@
 """`grade` as an instructor types it: clear lines, exit codes, and nothing graded on bad input."""
 
 import json
-import os
 
 import pytest
 from fake_engine import Fake, Perfect, spoil_mistake, spoil_points, spoil_status
@@ -155,12 +154,3 @@ def test_every_notebook_has_slips():
     """Catches a new notebook that the self-test cannot grade."""
     assert list(SLIPS) == list(assignment.assignments())
     assert OTHER in SLIPS
-
-
-@pytest.mark.grading
-@pytest.mark.timeout(1800)
-def test_the_self_test_itself(course):
-    """Catches a grader that gives wrong grades: solution, stub, known mistakes, hostile file."""
-    done = course("grade", "--self-test", "--jobs", os.cpu_count(), timeout=1800)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "all as expected" in done.stdout

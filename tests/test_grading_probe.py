@@ -30,7 +30,7 @@ def alone(tmp_path_factory):
 
     def ask(source, name=KL):
         if not made or not made[-1].alive():
-            made.append(Runner(place, level="process", limits=Limits(cell_seconds=20), root=ROOT))
+            made.append(Runner(place, level="process", limits=Limits(cell_seconds=8), root=ROOT))
         job = {"name": name, "seed": SEED, "pieces": [IMPORTS, ("own", source)], "key": KEY.hex()}
         answer = made[-1].ask(job)
         if "lost" in answer:
