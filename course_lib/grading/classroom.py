@@ -107,11 +107,12 @@ def _records(order: Order, taken: Intake, judge: Judge, work: Path) -> tuple[dic
 
 
 def _run(order: Order, jobs: list[Job], judge: Judge, digest: str) -> Iterator[tuple[Job, dict]]:
-    if order.scheduler and jobs:
+    if not jobs:
+        return iter(())
+    if order.scheduler:
         own = {"grade": judge.grade, "prepare": judge.prepare, "grader": digest}
         return cluster.run(jobs, address=order.scheduler, **own)
-    if jobs:
-        judge.prepare(jobs[0].stem)
+    judge.prepare(jobs[0].stem)
     return schedule.run(jobs, processes=order.jobs, grade=judge.grade)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from course_lib.errors import CourseError
 from course_lib.grading import store
-from course_lib.grading.work import Grade, Job, Prepare, given_up, grade_bytes, ready
+from course_lib.grading.work import Grade, Job, Prepare, given_up, grade_bytes
 
 PATIENCE = 20  # seconds until a scheduler must have answered
 
@@ -21,7 +21,7 @@ def run(
     *,
     address: str,
     grade: Grade,
-    prepare: Prepare = ready,
+    prepare: Prepare,
     grader: str | None = None,
 ) -> Iterator[tuple[Job, dict]]:
     """Send each submission to the cluster, put the results in place here, yield each record.
