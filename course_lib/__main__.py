@@ -2,9 +2,9 @@
 
 import sys
 
-if sys.version_info < (3, 10):  # noqa: UP036
+if sys.version_info < (3, 11):  # noqa: UP036
     sys.exit(
-        "error: the course needs Python 3.10 or newer, this is %d.%d: "  # noqa: UP031
+        "error: the course needs Python 3.11 or newer, this is %d.%d: "  # noqa: UP031
         "get one from python.org and start with it" % sys.version_info[:2]
     )
 

@@ -33,7 +33,7 @@ class SmallCourse:
         for name in ("__init__.py", "__main__.py", "errors.py"):
             shutil.copy(ROOT / "course_lib" / name, package)
         self.require("1.0")
-        bounds = f"dependencies:\n  - python>=3.10\n  - {PACKAGE}>=1.0\n"
+        bounds = f"dependencies:\n  - python>=3.11\n  - {PACKAGE}>=1.0\n"
         (self.root / "environment.yml").write_text(bounds)
 
     @property

@@ -54,7 +54,7 @@ def test_python_without_ensurepip_is_told_what_to_install(tmp_path, monkeypatch)
 @pytest.mark.parametrize(
     ("version", "system", "machine", "words"),
     [
-        ((3, 15, 0), "linux", "x86_64", "from 3.10 to 3.14"),
+        ((3, 15, 0), "linux", "x86_64", "from 3.11 to 3.14"),
         ((3, 12, 0), "darwin", "x86_64", "Intel"),
     ],
 )

@@ -52,7 +52,7 @@ def python() -> list[Row]:
     found = f"{platform.python_version()} ({sys.executable})"
     if sys.version_info[:2] > NEWEST_PYTHON:
         newest = ".".join(map(str, NEWEST_PYTHON))
-        return [Row("Python", found, NOTE, f"newer than PyTorch's wheels: take 3.10 to {newest}")]
+        return [Row("Python", found, NOTE, f"newer than PyTorch's wheels: take 3.11 to {newest}")]
     return [Row("Python", found)]
 
 

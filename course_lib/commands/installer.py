@@ -99,7 +99,7 @@ def check_system() -> None:
         newest = ".".join(map(str, NEWEST_PYTHON))
         raise CourseError(
             f"PyTorch has no wheels for Python {platform.python_version()} yet: "
-            f"start with a Python from 3.10 to {newest}"
+            f"start with a Python from 3.11 to {newest}"
         )
     if sys.platform == "darwin" and platform.machine() == "x86_64":
         raise CourseError(

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import re
-import sys
 from importlib import metadata
 from pathlib import Path
 
 CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
-PIN = re.compile(
-    r'^([\w.-]+)==([\w.+]+)(?:\s*;\s*python_version\s*(<|>=)\s*"(\d+)\.(\d+)")?\s*$', re.MULTILINE
-)
+PIN = re.compile(r"^([\w.-]+)==([\w.+]+)\s*$", re.MULTILINE)
 BOUND = re.compile(r"^ +- ([\w.-]+)>=([\w.]+)", re.MULTILINE)
 
 
-def pins(root: Path, *, python: tuple[int, int] = sys.version_info[:2]) -> dict[str, str]:
-    """Exact version of each direct requirement, for this Python."""
-    found = {}
-    for name, version, sign, major, minor in PIN.findall(_text(root / "requirements.in")):
-        bound = (int(major), int(minor)) if sign else python
-        if (python < bound) if sign == "<" else (python >= bound):
-            found[name] = version
-    return found
+def pins(root: Path) -> dict[str, str]:
+    """Exact version of each direct requirement."""
+    return dict(PIN.findall(_text(root / "requirements.in")))
 
 
 def lower_bounds(root: Path) -> dict[str, str]:
