@@ -8,9 +8,13 @@ import re
 # Signs and words carry the meaning; the colours (Okabe & Ito) only repeat it.
 LOOKS = {
     "right": ("✓", "#009E73", "right. Your own code is used from here on."),
+    "near": ("≈", "#E69F00", "nearly: a scale or an axis is off. The course's own version "
+             "stands in for it below."),
     "wrong": ("✗", "#D55E00", "not yet right. The course's own version stands in for it below."),
     "open": ("○", "#0072B2", "not attempted. The course's own version stands in for it below."),
-}
+    "again": ("○", "#0072B2", "this name holds the course's own version. Run your own cell above "
+              "once more, then this one."),
+}  # fmt: skip
 
 
 def card_html(status: str, head: str, lines: list[tuple[str, str]]) -> str:

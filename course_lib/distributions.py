@@ -43,7 +43,7 @@ def kl_full_normal(mu_q: Tensor, cov_q: Tensor, mu_p: Tensor, cov_p: Tensor) -> 
 
 def log_normal(x: Tensor, mu: Tensor, log_var: Tensor) -> Tensor:
     """log N(x; μ, σ²) summed over the last dimension, constants included. (…, d) to (…) nats."""
-    squares = (x - mu) ** 2 * torch.exp(-log_var)
+    squares = (x.to(log_var) - mu) ** 2 * torch.exp(-log_var)  # uint8 − uint8 wraps
     return -0.5 * (squares + log_var + math.log(2 * math.pi)).sum(-1)
 
 

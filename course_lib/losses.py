@@ -73,7 +73,7 @@ def gaussian_nll(x: Tensor, mean: Tensor, log_sigma: Tensor) -> Tensor:
 
     x, mean: (B, …); log_sigma: log σ, shape (), one for all pixels. Returns (B,).
     """
-    squares = (x - mean) ** 2 * torch.exp(-2 * log_sigma)
+    squares = (x.to(log_sigma) - mean) ** 2 * torch.exp(-2 * log_sigma)  # uint8 − uint8 wraps
     return (0.5 * squares + log_sigma + 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
 
 

@@ -184,7 +184,7 @@ plt.show()
 # ### Exercise 2 · `LinearAutoencoder`
 #
 # *Difficulty ●○○ · importance ●●○ · 8 minutes.* A module with `encode` and `decode`, both affine:
-# a matrix and a bias each.
+# each with a matrix and a bias of its own.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -316,7 +316,7 @@ def train(model: nn.Module, images: Tensor, *, steps: int, lr: float = 2e-3) -> 
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Rounding can make a cosine 1.0000000000000002, and the arccosine of that is NaN: use `clamp`.
+# Rounding can make a cosine 1.0000001, and the arccosine of that is NaN: use `clamp`.
 #
 # </details>
 

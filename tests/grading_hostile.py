@@ -92,7 +92,7 @@ for folder in [*top, os.getcwd()]:
 print("LEAKS", found)
 """
 IMPORTS = """\
-for name in ("course_lib.exercises.references", "course_lib.exercises.spec", "solutions",
+for name in ("course_lib.exercises.edits", "course_lib.exercises.spec", "solutions",
              "course_lib.grading.inside.probe", "alternatives",
              "course_lib.exercises.variational_autoencoder.kl_std_normal"):
     try:

@@ -9,7 +9,7 @@ from course_lib import metrics
 from course_lib.distributions import kl_full_normal
 from course_lib.errors import CourseError
 from course_lib.exact import LinearGaussian
-from course_lib.exercises.references import reference
+from course_lib.exercises.edits import reference
 
 SIZES = (4, 6, 5)
 

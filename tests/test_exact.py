@@ -64,11 +64,13 @@ def test_kl_of_full_gaussians_contains_the_diagonal_one():
 
 
 def test_log_normal_is_torchs():
-    """Catches a constant left out."""
+    """Catches a constant left out, and bytes whose difference wraps."""
     mu, log_var = random_gaussian(3)
     x = mu + 0.3
     theirs = Normal(mu, torch.exp(0.5 * log_var)).log_prob(x).sum(-1)
     torch.testing.assert_close(log_normal(x, mu, log_var), theirs)
+    low, high = torch.tensor([[1], [2]], dtype=torch.uint8)  # 1 − 2 is 255 in uint8
+    assert log_normal(low, high, torch.zeros(1)) == log_normal(high, low, torch.zeros(1))
 
 
 def test_evidence_is_the_integral_over_z(model, x):

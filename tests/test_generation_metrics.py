@@ -8,7 +8,7 @@ import torch
 
 from course_lib import metrics
 from course_lib.errors import CourseError
-from course_lib.exercises.references import reference
+from course_lib.exercises.edits import reference
 
 
 @pytest.fixture

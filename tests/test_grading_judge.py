@@ -61,8 +61,9 @@ ODD = {
     "unhashable outcome": {"records": [{"outcome": []}]},
     "more keys": {"records": [{"outcome": "open", "points": 100}]},
     "many records": {"records": [{"outcome": "open"}] * 1_000},
-    "names of nothing": {"records": [{"outcome": "changed", "names": [1]}]},
-    "error of nothing": {"records": [{"outcome": "error", "type": 1, "message": None}]},
+    "names of nothing": {"records": [{"outcome": "changed", "names": [1], "value": 1}]},
+    "error of nothing": {"records": [
+        {"outcome": "error", "type": 1, "message": None, "at": "own", "line": ""}]},
     "bare number": {"records": [{"outcome": "value", "value": 3}]},
     "deep value": {"records": [{"outcome": "value", "value": {"a": {"a": {"a": {"a": {"a": {
         "a": {"a": {"a": {"a": {"a": {}}}}}}}}}}}}]},
@@ -71,6 +72,7 @@ ODD = {
     "huge integer": edited(lambda value: value.update(numbers=[10**400] * 5)),
     "wrong size": edited(lambda value: value.update(shape=[10**9])),
     "negative size": edited(lambda value: value.update(shape=[-5, -1])),
+    "kind of nothing": edited(lambda value: value.update(kind=None)),
     "shape of floats": edited(lambda value: value.update(shape=[5.0])),
     "tampered by nobody": {"records": records(), "tampered": 3},
 }  # fmt: skip
@@ -92,7 +94,10 @@ def test_not_a_number_is_wrong():
 def test_words_are_bounded_and_escaped():
     """Catches a feedback that carries a student's HTML, or a novel, or an address of memory."""
     message = "<script>alert(1)</script> at 0x7f00deadbeef " + "x" * 10_000
-    made = [{"outcome": "error", "type": "E<b>", "message": message}] * len(records())
+    one = {"outcome": "error", "type": "E<b>", "message": message, "at": "own", "line": "<i>x</i>"}
+    made = [one] * len(records())
     said = verdict({"records": made})
-    assert said["status"] == "wrong" and "<script>" not in said["html"]
+    assert (
+        said["status"] == "wrong" and "<script>" not in said["html"] and "<i>" not in said["html"]
+    )
     assert len(said["hint"]) < 3_000 and "0x7f00deadbeef" not in json.dumps(said)

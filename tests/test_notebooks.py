@@ -351,8 +351,6 @@ def test_wrong_answer_gets_its_hint_and_the_notebook_goes_on(texts, tmp_path, mo
     """
     import papermill
 
-    from course_lib.exercises import EXERCISES
-
     student = notebook(texts, "01_autoencoder_basics", "student")
     ids = [cell.id for cell in student.cells]
     student.cells[ids.index("exercise-bce_nats")].source = WRONG_BCE
@@ -375,7 +373,5 @@ def test_wrong_answer_gets_its_hint_and_the_notebook_goes_on(texts, tmp_path, mo
     )
     assert [c for c in done.cells if "injected-parameters" in c.metadata.get("tags", [])]
     card = words(next(cell for cell in done.cells if cell.id == "check-bce_nats").outputs)
-    mistakes = {mistake.name: mistake.hint for mistake in EXERCISES["bce_nats"].mistakes}
-    hint = next(hint for name, hint in mistakes.items() if "mean over pixels" in name)
-    assert card.startswith("✗ bce_nats:") and hint.replace("`", "") in card
+    assert card.startswith("≈ bce_nats:") and "You average over the pixels" in card
     assert words(done.cells[-1].outputs).strip() == "2.7726"  # 4 ln 2: the reference, summed

@@ -197,7 +197,8 @@ def test_text_files_are_plain():
 # --- code -------------------------------------------------------------------------------------
 
 
-PROTOCOL = {"forward", "encode", "decode", "cases", "add_arguments", "run", "error"}
+PROTOCOL = {"forward", "encode", "decode", "cases", "observe", "add_arguments", "run", "error"}
+PROTOCOL |= {"backward", "jvp", "setup_context", "vmap"}  # of torch.autograd.Function
 
 
 def public(nodes):
@@ -232,11 +233,9 @@ def test_public_names_have_docstrings(module):
 
 
 @each_module
-def test_files_and_functions_are_short(module):
-    """Catches a file over 250 lines or a function over 30: the measure is 200 and 25."""
-    text = module.read_text(encoding="utf-8")
-    assert text.count("\n") <= 250
-    for node in ast.walk(ast.parse(text)):
+def test_functions_are_short(module):
+    """Catches a function over 30 lines: the measure is 25. A file is as long as its one subject."""
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef):
             assert length(node) <= 30, f"line {node.lineno}: {node.name} has {length(node)} lines"
 

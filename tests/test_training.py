@@ -290,12 +290,15 @@ def test_labels_stay_with_their_images(images):
 
 
 def test_the_gaussian_likelihood_is_torchs_own():
-    """Catches constants left out, σ for σ², or log σ counted once an image."""
+    """Catches constants left out, σ for σ², log σ counted once per image, bytes that wrap."""
     g = torch.Generator().manual_seed(0)
     x, mean = torch.rand(2, 3, 3, 4, 4, generator=g).double()
     log_sigma = torch.tensor(-0.7).double()
     expected = -Normal(mean, log_sigma.exp()).log_prob(x).flatten(1).sum(1)
     assert torch.allclose(losses.gaussian_nll(x, mean, log_sigma), expected)
+    low, high = torch.tensor([[1], [2]], dtype=torch.uint8)  # 1 − 2 is 255 in uint8
+    one = losses.gaussian_nll(low[None], high[None], log_sigma)
+    assert one == losses.gaussian_nll(high[None], low[None], log_sigma)
 
 
 def test_the_optimal_sigma_is_the_best_of_all():

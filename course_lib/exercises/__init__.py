@@ -1,65 +1,60 @@
 """Exercises: `check(name, candidate)` in notebooks, `EXERCISES[name].check(…)` elsewhere."""
 
-from __future__ import annotations
-
-import copy
-import functools
+import importlib
+import os
 from collections.abc import Callable
 
-import torch
-from IPython.display import display
-from torch import Tensor
+from IPython import get_ipython
+from IPython.display import HTML, display
 
 from course_lib.errors import CourseError
-from course_lib.exercises import (
-    autoencoder_basics,
-    beta_vae,
-    convolutional_autoencoder,
-    generation,
-    variational_autoencoder,
-)
 from course_lib.exercises.card import Card
+from course_lib.exercises.edits import is_reference
 from course_lib.exercises.spec import PUBLIC_SEED, Case, Exercise, Mistake, Verdict, call
 
-__all__ = ["EXERCISES", "Case", "Exercise", "Mistake", "Verdict", "check"]
+__all__ = ["EXERCISES", "PUBLIC_SEED", "Case", "Exercise", "Mistake", "Verdict", "call", "check"]
 
-NOTEBOOKS = (
-    autoencoder_basics,
-    convolutional_autoencoder,
-    variational_autoencoder,
-    beta_vae,
-    generation,
-)
-EXERCISES: dict[str, Exercise] = {
-    exercise.name: exercise for notebook in NOTEBOOKS for exercise in notebook.EXERCISES
+NOTEBOOKS = {  # package: the modules of its exercises, as the notebook meets them
+    "autoencoder_basics": "pca_reconstruct linear_autoencoder train_step principal_angles bce_nats",
+    "convolutional_autoencoder": "conv_out conv_transpose_out conv_autoencoder knn_retrieve "
+    "corrupt denoising_loss psnr anomaly_auroc",
+    "variational_autoencoder": "reparameterize kl_std_normal kl_monte_carlo score_gradient "
+    "pathwise_gradient elbo iwae_bound find_the_bug",
+    "beta_vae": "rate_distortion active_units water_filling beta_schedule free_bits "
+    "mutual_information_gap",
+    "generation": "gaussian_nll optimal_log_sigma frechet_distance attribute_vector slerp "
+    "condition nearest_training group_report",
 }
+EXERCISES: dict[str, Exercise] = {}
+for _package, _modules in NOTEBOOKS.items():
+    for _module in _modules.split():
+        _found = importlib.import_module(f"{__name__}.{_package}.{_module}").EXERCISE
+        EXERCISES[_found.name] = _found
+
+
+class NotRight(Exception):
+    """Raised by `check` under nbgrader alone, which takes points from exceptions."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]  # one line in a notebook
 
 
 def check(name: str, candidate: Callable) -> Callable:
     """Show the card; return the candidate where it is right, the course's reference otherwise.
 
-    Raises CourseError for a name that is no exercise.
+    Raises CourseError for a name that is no exercise; NotRight where nbgrader is running, after the
+    name was bound.
     """
     if name not in EXERCISES:
         raise CourseError(f"no exercise '{name}'; there are {', '.join(EXERCISES)}")
-    exercise = EXERCISES[name]
-    verdict = exercise.check(candidate)
-    display(Card(verdict))
-    return _giving_tensors(candidate, exercise) if verdict.passed else exercise.reference
-
-
-def _giving_tensors(candidate: Callable, exercise: Exercise) -> Callable:
-    """The candidate; where it returns arrays or lists for a tensor, with a step that makes one."""
-    if exercise.observe is not call:
+    exercise, shell = EXERCISES[name], get_ipython()
+    waiting = display(HTML(f"checking {name} …"), display_id=True) if shell else None
+    twice = is_reference(candidate)  # the check cell was run again, and not the student's own
+    verdict = Verdict(name, "again") if twice else exercise.check(candidate)
+    waiting.update(Card(verdict)) if waiting else display(Card(verdict))
+    if verdict.passed:
         return candidate
-    case = exercise.cases(PUBLIC_SEED)[0]
-    own, right = (call(f, copy.deepcopy(case)) for f in (candidate, exercise.reference))
-    if isinstance(own, Tensor) or not isinstance(right, Tensor):
-        return candidate
-    print("Your function returns no tensor; for the cells below its result is made one.")
-
-    @functools.wraps(candidate)
-    def adapted(*args: object, **kwargs: object) -> Tensor:
-        return torch.as_tensor(candidate(*args, **kwargs))
-
-    return adapted
+    if shell and os.environ.get("NBGRADER_EXECUTION") in ("autograde", "validate"):
+        shell.user_ns[name] = exercise.reference
+        raise NotRight(Card(verdict).head())
+    return exercise.reference

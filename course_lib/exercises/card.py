@@ -1,7 +1,5 @@
 """The card under an exercise: what was checked, what came out, and the hint."""
 
-from __future__ import annotations
-
 import re
 
 from course_lib.card import LOOKS, card_html
@@ -16,14 +14,23 @@ class Card:
     def __init__(self, verdict: Verdict) -> None:
         self.verdict = verdict
 
+    @property
+    def look(self) -> str:
+        """Which of the looks of `course_lib.card` this verdict has."""
+        return "near" if self.verdict.near else self.verdict.status
+
     def lines(self) -> list[tuple[str, str]]:
         """Label and text of each line below the head."""
         verdict = self.verdict
-        found = [("Hint", verdict.hint)] if verdict.status == "wrong" else []
-        if verdict.status == "right" and verdict.hint:
-            found.append(("Note", verdict.hint))
+        found = []
+        if verdict.mistake:
+            found.append(("Seen", verdict.mistake))
+        if verdict.hint:
+            found.append(("Hint", verdict.hint))
         if verdict.case is not None:
             inputs = [f"{name} = {_input(arg)}" for name, arg in verdict.case.args.items()]
+            if verdict.n_cases > 1:
+                found.append(("Cases", f"{verdict.right_cases} of {verdict.n_cases} are right"))
             found.append(("Case", verdict.case.about))
             found.append(("Input", "; ".join(inputs)))
             found.append(("Yours", verdict.obtained))
@@ -33,7 +40,7 @@ class Card:
 
     def head(self) -> str:
         """The sign, the name and the verdict in words."""
-        sign, _, words = LOOKS[self.verdict.status]
+        sign, _, words = LOOKS[self.look]
         return f"{sign} {self.verdict.name}: {words}"
 
     def __repr__(self) -> str:
@@ -41,7 +48,7 @@ class Card:
         return "\n".join([self.head(), *body])
 
     def _repr_html_(self) -> str:
-        return card_html(self.verdict.status, self.head(), self.lines())
+        return card_html(self.look, self.head(), self.lines())
 
 
 def _input(arg: object) -> str:

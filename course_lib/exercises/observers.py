@@ -1,12 +1,12 @@
 """What exercises share that ask for a model, or act on one: looked at are properties."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from course_lib.exercises.records import Unfit, is_array, plain
 
 # What these properties say where they fail; an exercise adds those of its own.
 MODULE_HINTS = {
@@ -56,43 +56,85 @@ class TinyAutoencoder(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """(B, d) to (B, D) in (0, 1)."""
-        return torch.sigmoid(self.decoder(z))
+        return self.decoder(z).sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
         """decode(encode(x))."""
         return self.decode(self.encode(x))
 
 
-def outline(value: Any) -> str:
-    """Kind and shape of a result in words."""
-    if value is None:
-        return "nothing"
-    kind = "tensor" if isinstance(value, Tensor) else type(value).__name__
-    return f"{kind} of shape {tuple(value.shape)}" if hasattr(value, "shape") else kind
+def tensor_from(candidate: Callable, *args: Any) -> Tensor:
+    """What the candidate returns, if it is a tensor. Raises Unfit, which ends the observation."""
+    result = candidate(*args)
+    if not isinstance(result, Tensor):
+        raise Unfit(result)
+    return result
 
 
-def level(value: Any) -> float | None:
-    """The mean of all numbers of a result of the wrong shape: a clue to how it came about."""
-    return float(value.detach().double().mean()) if isinstance(value, Tensor) else None
+def number_from(candidate: Callable, *args: Any) -> Any:
+    """What the candidate returns, if it holds numbers. Raises Unfit, which ends the observation."""
+    result = candidate(*args)
+    if not is_array(plain(result)):
+        raise Unfit(result)
+    return result
 
 
-def reached(candidate: Callable, args: dict[str, Any], names: tuple[str, ...]) -> dict[str, bool]:
-    """Whether the sum of the candidate's result has a gradient with respect to each of these."""
+def up_to_failure(properties: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Properties as they come, up to the first that is False: later ones may need it."""
+    found = {}
+    for name, value in properties:
+        found[name] = value
+        if value is False:
+            break
+    return found
+
+
+def named_result(candidate: Callable, case: Any) -> dict[str, Any]:
+    """The usual observation, where an exercise has a hint of its own for every other "result"."""
+    result = candidate(*case.args.values())
+    if result is None:
+        raise Unfit(result)
+    return {"result": result}
+
+
+def reached(
+    candidate: Callable, args: dict[str, Any], names: tuple[str, ...], *, values: bool = False
+) -> dict[str, Any]:
+    """Whether the sum of the candidate's result has a gradient with respect to each of these.
+
+    With `values` the gradients are looked at too, so that no term of the result may be detached.
+    """
     own = {k: v.clone().requires_grad_(k in names) for k, v in args.items()}
-    try:
-        total = candidate(*own.values()).sum()
-        inputs = [own[name] for name in names]
+    # Copies, as in a network: what changes a leaf in place raises, and hides that an input changed.
+    total = tensor_from(candidate, *(v.clone() for v in own.values())).sum()
+    inputs = [own[name] for name in names]
+    gradients = [None] * len(names)
+    if total.requires_grad:
         gradients = torch.autograd.grad(total, inputs, allow_unused=True)
-    except (RuntimeError, AttributeError):  # no graph, or a result that is no tensor
-        gradients = [None] * len(names)
-    found = zip(names, gradients, strict=True)
-    return {f"gradients reach {name}": gradient is not None for name, gradient in found}
+    found = {}
+    for name, gradient in zip(names, gradients, strict=True):
+        found[f"gradients reach {name}"] = gradient is not None
+        if gradient is not None:
+            found[f"the gradient of {name} is finite"] = bool(gradient.isfinite().all())
+            found |= {f"gradient of {name}": gradient} if values else {}
+    return found
 
 
-def reach_hints(*names: str) -> dict[str, str]:
-    """What to say where no gradient reaches one of these."""
-    return {
-        f"gradients reach {name}": f"The values are right, but no gradient reaches `{name}`, so "
-        "nothing can be trained by it. Leave out `.detach()`, `.item()`, `no_grad` and numpy."
-        for name in names
-    }
+def reach_hints(*names: str, values: bool = False) -> dict[str, str]:
+    """What to say where no gradient reaches one of these, or one that is not finite or wrong."""
+    hints = {}
+    for name in names:
+        hints[f"gradients reach {name}"] = (
+            f"The values are right, but no gradient reaches `{name}`, so nothing can be trained by "
+            "it. Leave out `.detach()`, `.item()`, `no_grad`, `torch.tensor` and numpy."
+        )
+        hints[f"the gradient of {name} is finite"] = (
+            f"The values are right, but the gradient of `{name}` is NaN or infinite: which step "
+            "has an infinite slope there?"
+        )
+        if values:
+            hints[f"gradient of {name}"] = (
+                f"The values are right, but the gradient of `{name}` is not: is a part of the "
+                "result detached, or made by `.data`, `.item()` or numpy?"
+            )
+    return hints

@@ -1,21 +1,21 @@
-"""An exercise as one object: its cases, its reference, how results compare, its known mistakes.
+"""An exercise as one object: its cases, what is looked at, how results compare, its mistakes.
 
 Everything is judged from *records*: plain JSON of what a candidate did on each case. Records can be
 made in one process and judged in another, and a record never holds code.
 """
 
-from __future__ import annotations
-
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from course_lib.exercises.diagnosis import common_ratio, first_difference, generic_hint
-from course_lib.exercises.records import Record, same_record, take_record
-from course_lib.exercises.references import reference
+from course_lib.exercises import diagnosis, edits
+from course_lib.exercises.edits import Mistake
+from course_lib.exercises.records import Record, plain, same_record, take_record
 
 PUBLIC_SEED = 20  # the cases that a notebook shows; the grader draws its own
 
@@ -29,25 +29,23 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """A plausible wrong answer, and the hint for whoever gave it."""
-
-    name: str
-    wrong: Callable
-    hint: str
-
-
-@dataclass(frozen=True)
 class Verdict:
-    """`status` is "right", "wrong" or "open" (not attempted); the rest explains it on one case."""
+    """`status` is "right", "wrong" or "open" (not attempted); the rest explains the first failure.
+
+    mistake: what was recognised, in a word or two; near: nothing but a scale or an axis is off;
+    right_cases of n_cases came out right.
+    """
 
     name: str
     status: str
     hint: str = ""
     mistake: str | None = None
+    near: bool = False
     case: Case | None = None
     obtained: str = ""
     expected: str = ""
+    right_cases: int = 0
+    n_cases: int = 0
 
     @property
     def passed(self) -> bool:
@@ -59,27 +57,39 @@ def call(candidate: Callable, case: Case) -> Any:
     return candidate(*case.args.values())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Exercise:
-    """One exercise; `observe(candidate, case)` says what is looked at, by default the result.
+    """One exercise; its solution is its cell in `solutions/`, its mistakes the TOML file beside it.
 
-    Where it looks at named properties, `property_hints` says what to do about each that fails.
+    observe(candidate, case) says what is looked at, by default the result; where it looks at named
+    properties, `property_hints` says what to do about each that fails. letters: the dimensions of
+    the arguments, such as {"mu": "B d"}, by which a wrong scale is recognised.
     """
 
     name: str
     points: int
     cases: Callable[[int], list[Case]]
-    mistakes: tuple[Mistake, ...] = ()
     observe: Callable[[Callable, Case], Any] = call
-    property_hints: Mapping[str, str] = field(default_factory=dict, hash=False)
+    property_hints: Mapping[str, str] = field(default_factory=dict)
+    letters: Mapping[str, str] = field(default_factory=dict)
     rtol: float = 1e-5
     atol: float = 1e-8
-    remark: Callable[[list[Record]], str] = field(default=lambda records: "")
 
     @property
     def reference(self) -> Callable:
         """The code of the solution notebook's exercise cell."""
-        return reference(self.name)
+        return edits.reference(self.name)
+
+    @property
+    def table(self) -> edits.Table:
+        """The TOML file that stands beside the module of the cases."""
+        path = Path(self.cases.__code__.co_filename).with_suffix(".toml")
+        return edits.read_table(path, self.name)
+
+    @property
+    def mistakes(self) -> tuple[Mistake, ...]:
+        """The known wrong answers."""
+        return self.table.mistakes
 
     def records(self, candidate: Callable, seed: int) -> list[Record]:
         """What the candidate does on each case of this seed, as plain JSON."""
@@ -87,30 +97,24 @@ class Exercise:
 
     def judge(self, records: list[Record], seed: int) -> Verdict:
         """Compare records with those of the reference on the same seed."""
-        expected = _known_records(self, self.reference, seed)
+        cases = _cases(self, seed)
+        expected = [_known(self, self.reference, seed, i) for i in range(len(cases))]
         if len(records) != len(expected):
             return Verdict(self.name, "wrong", "The results are incomplete: run the cell again.")
         if any(record["outcome"] == "open" for record in records):
             return Verdict(self.name, "open")
-        wrong = [
-            i for i, pair in enumerate(zip(records, expected, strict=True)) if not self._same(*pair)
-        ]
+        pairs = [*zip(records, expected, strict=True)]
+        wrong = [i for i, pair in enumerate(pairs) if not self._same(*pair)]
+        counts = {"right_cases": len(pairs) - len(wrong), "n_cases": len(pairs)}
         if not wrong:
-            return Verdict(self.name, "right", self.remark(records))
-        mistake = self._recognise(records, wrong, seed)
-        # A changed input explains all that follows from it, a value more than an error.
-        told = {i: records[i]["outcome"] for i in wrong}
-        i = min(wrong, key=lambda i: (told[i] != "changed", told[i] != "value"))
-        case, pair = self.cases(seed)[i], (records[i], expected[i])
-        close = {"rtol": self.rtol, "atol": self.atol}
-        obtained, wanted = first_difference(*pair, **close)
-        ratio = common_ratio(records, expected) if len(wrong) == len(records) else None
-        known = {"ratio": ratio, "property_hints": self.property_hints}
-        hint = mistake.hint if mistake else generic_hint(*pair, **close, **known)
-        if not mistake and len(wrong) < len(records):
-            hint = f"Other cases are right; this one fails: {case.about}. {hint}"
-        name = mistake.name if mistake else None
-        return Verdict(self.name, "wrong", hint, name, case, obtained, wanted)
+            return Verdict(self.name, "right", **counts)
+        obtained, wanted = diagnosis.first_difference(
+            *pairs[wrong[0]], rtol=self.rtol, atol=self.atol
+        )
+        found = self._recognised(records, wrong, seed) or self._diagnosed(pairs, wrong[0], seed)
+        shown = {"case": cases[wrong[0]], "obtained": obtained, "expected": wanted}
+        told = {"hint": found.hint, "mistake": found.name or None, "near": found.near}
+        return Verdict(self.name, "wrong", **told, **shown, **counts)
 
     def check(self, candidate: Callable, seed: int = PUBLIC_SEED) -> Verdict:
         """Judge a candidate in this process."""
@@ -120,25 +124,61 @@ class Exercise:
     def _same(self, a: Record, b: Record, *, clues: bool = False) -> bool:
         return same_record(a, b, rtol=self.rtol, atol=self.atol, clues=clues)
 
-    def _recognise(self, records: list[Record], wrong: list[int], seed: int) -> Mistake | None:
-        """The mistake that agrees best: on all cases and clues, on all cases, on the wrong ones."""
-        best, best_rank = None, 0
-        solid = any(records[i]["outcome"] == "value" for i in wrong)
+    def _recognised(
+        self, records: list[Record], wrong: list[int], seed: int
+    ) -> diagnosis.Finding | None:
+        """The mistake that does the same on every case, those that are right included."""
+        order = [*wrong, *(i for i in range(len(records)) if i not in wrong)]
         for mistake in self.mistakes:
-            known = _known_records(self, mistake.wrong, seed)
-            if not all(self._same(records[i], known[i]) for i in wrong):
-                continue
-            rank, pairs = int(solid), [*zip(records, known, strict=True)]
-            if all(self._same(*pair) for pair in pairs):
-                told = all(self._same(*pair, clues=True) for pair in pairs)
-                rank = 3 if told else 2 * int(solid)  # errors agree only if their messages do
-            if rank > best_rank:
-                best, best_rank = mistake, rank
-        return best
+            if mistake.hint and self._agrees(records, mistake.wrong, order, seed):
+                return diagnosis.Finding(mistake.name, mistake.hint)
+        return None
+
+    def _agrees(
+        self, records: list[Record], wrong: Callable, order: Iterable[int], seed: int
+    ) -> bool:
+        """Whether a wrong answer has these records; it is run up to the first that differs."""
+        return all(self._same(records[i], _known(self, wrong, seed, i), clues=True) for i in order)
+
+    def _diagnosed(
+        self, pairs: list[tuple[Record, Record]], first: int, seed: int
+    ) -> diagnosis.Finding:
+        table = self.table
+        made = edits.elements(self.name, table.elements) if table.elements else self.reference
+        told = [
+            diagnosis.Pair(
+                obtained, expected, self._sizes(case),
+                _elements(call(made, case), table.axes) if table.axes else {},
+            )
+            for (obtained, expected), case in zip(pairs, _cases(self, seed), strict=True)
+        ]  # fmt: skip
+        close = {"rtol": self.rtol, "atol": self.atol}
+        return diagnosis.find(told, first, **close, property_hints=self.property_hints)
+
+    def _sizes(self, case: Case) -> dict[str, int]:
+        """Letter to size of the dimensions of a case's arguments."""
+        sizes: dict[str, int] = {}
+        for name, letters in self.letters.items():
+            if isinstance(case.args[name], Tensor):
+                sizes |= zip(letters.split(), case.args[name].shape, strict=False)
+            else:
+                sizes[letters] = int(case.args[name])
+        return sizes
 
 
-@functools.lru_cache(maxsize=4096)
-def _known_records(exercise: Exercise, known: Callable, seed: int) -> list[Record]:
-    """Records of the reference or of a mistake, made once for all answers judged on a seed."""
+def _elements(made: Any, axes: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    """Name of each part to its values before the last reduction and their axes."""
+    parts = made if isinstance(made, tuple) else (made,)
+    return {k: (plain(part), axes[k]) for k, part in zip(axes, parts, strict=True)}
+
+
+@functools.lru_cache(maxsize=256)
+def _cases(exercise: Exercise, seed: int) -> list[Case]:
+    return exercise.cases(seed)
+
+
+@functools.lru_cache(maxsize=32_768)
+def _known(exercise: Exercise, known: Callable, seed: int, i: int) -> Record:
+    """Record of the reference or of a mistake on one case, made once for all answers of a seed."""
     with torch.enable_grad():
-        return exercise.records(known, seed)
+        return take_record(exercise.observe, known, _cases(exercise, seed)[i], seed=seed)

@@ -24,8 +24,8 @@ from course_lib.exercises.card import Card
 MOST_NUMBERS, MOST_TEXT, MOST_KEYS, MOST_DEPTH = 200_000, 2_000, 200, 8
 ADDRESS = re.compile("0x[0-9a-f]{6,}")  # differs from run to run
 OUTCOMES = {
-    "value": {"outcome", "value"}, "error": {"outcome", "type", "message"}, "open": {"outcome"},
-    "changed": {"outcome", "names"},
+    "value": {"outcome", "value"}, "error": {"outcome", "type", "message", "at", "line"},
+    "changed": {"outcome", "names", "value"}, "open": {"outcome"},
 }  # fmt: skip
 
 
@@ -106,8 +106,8 @@ def _record(record: Any) -> dict[str, Any]:
     if record["outcome"] == "changed":
         record["names"] = [_text(name) for name in _list(record["names"], MOST_KEYS)]
     if record["outcome"] == "error":
-        record |= {key: _text(record[key]) for key in ("type", "message")}
-    if record["outcome"] == "value":
+        record |= {key: _text(record[key]) for key in ("type", "message", "at", "line")}
+    if "value" in record:
         record["value"] = _value(record["value"])
     return record
 
@@ -120,14 +120,14 @@ def _value(value: Any, depth: int = 0) -> Any:
         return _text(value)
     if not isinstance(value, dict) or depth > MOST_DEPTH or len(value) > MOST_KEYS:
         raise Malformed("a value of unknown form")
-    if set(value) == {"shape", "numbers"}:
+    if set(value) == {"shape", "numbers", "kind"}:
         numbers = [_number(number) for number in _list(value["numbers"], MOST_NUMBERS)]
         shape = list(_list(value["shape"], 10))
         if not all(type(size) is int and size >= 0 for size in shape):
             raise Malformed("a shape of unknown form")
         if math.prod(shape) != len(numbers):
             raise Malformed("numbers that do not fill their shape")
-        return {"shape": shape, "numbers": numbers}
+        return {"shape": shape, "numbers": numbers, "kind": _text(value["kind"])}
     return {_text(key): _value(part, depth + 1) for key, part in value.items()}
 
 

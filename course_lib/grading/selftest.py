@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import tempfile
 import time
@@ -9,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_lib.exercises import EXERCISES, Mistake
 from course_lib.grading.assignment import NOTEBOOKS, Assignment, find
 from course_lib.grading.classroom import Judge, Order, course_judge, grade_class
 from course_lib.grading.results import Result
-from course_lib.grading.slips import SLIPS
 
 DEFAULT = "01"  # the quickest to run
 SOLUTIONS = NOTEBOOKS.parent / "solutions"
@@ -68,9 +69,9 @@ def run(
 def members(assignment: Assignment) -> dict[str, Expected]:
     """Everybody in the class by name, and what each must get."""
     right = dict.fromkeys(assignment.points, "right")
-    slips = {slip.exercise: slip for slip in SLIPS[assignment.stem]}
-    lost = sum(assignment.points[name] for name in slips)
-    mistaken = right | {name: f"wrong: {slip.name}" for name, slip in slips.items()}
+    mistakes = known_mistakes(assignment)
+    lost = sum(assignment.points[name] for name in mistakes)
+    mistaken = right | {name: f"wrong: {one.name}" for name, one in mistakes.items()}
     return {
         "solution": Expected("ok", assignment.max_points, right),
         "untouched": Expected("ok", 0, dict.fromkeys(right, "open")),
@@ -81,16 +82,34 @@ def members(assignment: Assignment) -> dict[str, Expected]:
     }
 
 
+def known_mistakes(assignment: Assignment) -> dict[str, Mistake]:
+    """By exercise the last mistake with a hint in its table, where one's own is added.
+
+    An exercise that calls one of those before it stays right: its verdict is then its own.
+    """
+    found: dict[str, Mistake] = {}
+    for name in assignment.points:
+        mistakes = [one for one in EXERCISES[name].mistakes if one.hint]
+        calls = {
+            node.id
+            for node in ast.walk(ast.parse(mistakes[-1].code if mistakes else ""))
+            if isinstance(node, ast.Name)
+        }
+        if mistakes and not calls & {*found}:
+            found[name] = mistakes[-1]
+    return found
+
+
 def write_class(folder: Path, assignment: Assignment) -> None:
     """The submissions of these members."""
     given = (NOTEBOOKS / f"{assignment.stem}.ipynb").read_text(encoding="utf-8")
     solved = (SOLUTIONS / f"{assignment.stem}.ipynb").read_text(encoding="utf-8")
-    slips = {f"exercise-{slip.exercise}": slip for slip in SLIPS[assignment.stem]}
+    mistakes = known_mistakes(assignment)
 
-    def slip(cell: dict) -> None:
-        if cell["id"] in slips:
-            one, source = slips[cell["id"]], "".join(cell["source"])
-            cell["source"] = source.replace(one.right, one.wrong)
+    def mistake(cell: dict) -> None:
+        one = mistakes.get(cell["id"].removeprefix("exercise-"))
+        if one and cell["id"].startswith("exercise-"):
+            cell["source"] = one.code.strip()
 
     def attack(cell: dict) -> None:
         if cell["id"].startswith("exercise-"):
@@ -99,7 +118,7 @@ def write_class(folder: Path, assignment: Assignment) -> None:
     texts = {
         "solution": solved,
         "untouched": given,
-        "known-mistakes": _changed(solved, slip),
+        "known-mistakes": _changed(solved, mistake),
         "hostile": _changed(given, attack),
         "cut-off": solved[: len(solved) // 2],
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 # here counts, so that a new file does from the start.
 AROUND = {"benchmarks", "commands", "demo", "recipes"} | {f"grading/{name}" for name in (
     "assignment", "classroom", "cluster", "gradebooks", "intake", "overrides", "reports", "results",
-    "schedule", "selftest", "slips", "store", "warm", "work")}  # fmt: skip
+    "schedule", "selftest", "store", "warm", "work")}  # fmt: skip
 
 
 @functools.lru_cache(maxsize=8)
@@ -21,7 +21,8 @@ def grader_hash(root: Path, stem: str | None = None) -> str:
     digest = hashlib.sha256(platform.python_version().encode())
     for package in ("torch", "numpy"):
         digest.update(importlib.metadata.version(package).encode())
-    code = [p for p in (root / "course_lib").rglob("*.py") if _judges(p, root / "course_lib")]
+    course = root / "course_lib"
+    code = [p for kind in ("*.py", "*.toml") for p in course.rglob(kind) if _judges(p, course)]
     for path in sorted([*code, *(root / "solutions").glob(f"{stem or '*'}.py")]):
         digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:16]

@@ -1,170 +1,162 @@
 """`ConvAutoencoder(channels, size, latent_dim)`: convolutions each way and a real bottleneck."""
 
-from __future__ import annotations
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
-from course_lib.exercises.convolutional_autoencoder.autoencoder_hints import AUTOENCODER_HINTS
-from course_lib.exercises.convolutional_autoencoder.observe_autoencoder import observe_autoencoder
-from course_lib.exercises.convolutional_autoencoder.wrong_autoencoders import (
-    Listed,
-    autoencoder,
-    decode_rightly,
-    dense_down,
-    dense_up,
-    down,
-    down_turned,
-    dropped,
-    mixed,
-    remembering,
-    standardised,
-    up,
-    up_once,
-    up_too_small,
-    with_memory,
-)
-from course_lib.exercises.spec import Case, Exercise, Mistake
+from course_lib.exercises import observers
+from course_lib.exercises.spec import Case, Exercise
+
+CONVOLUTIONS = ("Convolution", "Unfold", "Im2Col", "Col2Im")  # as autograd calls them, or by hand
+HINTS = observers.MODULE_HINTS | {
+    "what encode returns": "`encode` gives one tensor, (B, latent_dim): is there a `return`, is "
+    "dimension 0 kept, the rest flattened, the last layer one to `latent_dim` numbers?",
+    "rows before columns": "The image lies on its side, (B, C, W, H): where do you unflatten?",
+    "what decode returns": "`decode` gives one tensor, (B, C, H, W): is there a `return`, are the "
+    "first sides computed from H and W? Follow them with `conv_transpose_out`.",
+    "the images stay": "`encode` changes the images that it is given: work on a copy.",
+    "all is finite": "There is NaN or infinity in a code or an image: where does it arise?",
+    "its layers are registered": "Something that learns is hidden from the optimizer: make layers "
+    "in `__init__`, several in `nn.Sequential` or `nn.ModuleList`, a tensor in `nn.Parameter`.",
+    "convolutions": "Is there one in `encode`, as `nn.Conv2d`, and is there one in `decode`?",
+    "rows stay rows": "A `view` or `reshape` in `encode` scrambles pixels: `permute` moves axes.",
+    "no random numbers": "After `eval()` the same input gives two outputs: `F.dropout`, a draw?",
+    "no memory": "The image depends on what was encoded before: keep nothing from `encode`.",
+    "a batch of one": "A batch of one fails or loses a dimension: is there a `squeeze`?",
+    "each code by itself": "An image depends on other codes of its batch: leave dimension 0 alone.",
+    "the image counts": "All images get the same code: is x used, are all weights 0?",
+    "every channel counts": "Some channels do not reach the code, or only their mean: use all.",
+    "the code counts": "All codes give the same image: is z used, are all weights 0?",
+    "every number counts": "Some numbers of a code do nothing, or all do the same: is all of z "
+    "used, are weights set to one value, is a layer one number wide?",
+    "pixels in [0, 1]": "A pixel leaves [0, 1]: which function maps any number into (0, 1)?",
+    "pixels below ½": "No pixel is below ½, the sigmoid of 0: is there a ReLU or sigmoid before?",
+    "brightness": "All images have the same sum, as after a softmax: which function frees pixels?",
+    "colour": "All channels of a decoded image are the same grey: write one map for each.",
+    "a free code": "Codes stay below 1 or above −1: is there an activation after the last layer?",
+    "model(x) is decode(encode(x))": "`model(x)` is something else: leave `forward` as it is.",
+}  # fmt: skip
 
 
 def cases(seed: int) -> list[Case]:
-    g = torch.Generator().manual_seed(seed)
-    d = 6 + int(torch.randint(0, 8, (), generator=g))
+    d = 6 + int(torch.randint(0, 8, (), generator=observers.seeded(seed)))
     sizes = [
-        ("grey images of 28 × 28", 1, 28, d),
-        ("colour images of 20 × 28", 3, (20, 28), d + 1),
+        ("grey images of 28 × 28", 1, 28, 32),
+        ("colour images of 20 × 24", 3, (20, 24), d),
         ("colour images of 32 × 32", 3, 32, d + 3),
-        ("grey images of 64 × 24", 1, (64, 24), d + 2),
+        ("grey images of 64 × 24", 1, (64, 24), d + 1),
     ]
-    return [Case(about, dict(zip(("channels", "size", "latent_dim"), args, strict=True)))
-            for about, *args in sizes]  # fmt: skip
+    return [Case(about, {"channels": C, "size": HW, "latent_dim": d}) for about, C, HW, d in sizes]
 
 
-HINTS = AUTOENCODER_HINTS
-SIGMOID = " A sigmoid at the end of `decode` maps any number into (0, 1)."
-SHAPES = (
-    Mistake("H and W swapped", autoencoder(gives=lambda C, h, w, d: (C, w, h, d)), "The decoded "
-            "image is turned on its side, (B, C, W, H). Height comes first where you unflatten."),
-    Mistake("H and W swapped in the encoder",
-            autoencoder(layers=(down_turned, up)), HINTS["encode takes H before W"]),
-    Mistake("H for both sides", autoencoder(takes=lambda C, h, w, d: (C, h, h, d),
-            gives=lambda C, h, w, d: (C, h, h, d)),
-            HINTS["encode takes images that are not square"]),
-    Mistake("W for both sides", autoencoder(takes=lambda C, h, w, d: (C, w, w, d),
-            gives=lambda C, h, w, d: (C, w, w, d)),
-            HINTS["encode takes images that are not square"]),
-    Mistake("28 hard-coded", autoencoder(takes=lambda C, h, w, d: (C, 7, 7, d),
-            gives=lambda C, h, w, d: (C, 7, 7, d)), HINTS["encode takes other sizes than 28"]),
-    Mistake("28 hard-coded in the decoder", autoencoder(gives=lambda C, h, w, d: (C, 7, 7, d)),
-            "`decode` always writes 28 × 28 pixels: compute its first size from H and W."),
-    Mistake("one channel hard-coded", autoencoder(takes=lambda C, *sizes: (1, *sizes),
-            gives=lambda C, *sizes: (1, *sizes)), HINTS["encode takes C channels"]),
-    Mistake("one channel hard-coded in the decoder",
-            autoencoder(gives=lambda C, *sizes: (1, *sizes)),
-            "`decode` writes one channel only: use `channels` in its last layer."),
-    Mistake("32 numbers hard-coded", autoencoder(takes=lambda C, h, w, d: (C, h, w, 32),
-            gives=lambda C, h, w, d: (C, h, w, 32)),
-            "Your code always has 32 numbers: use `latent_dim`."),
-    Mistake("spatial code", autoencoder(layers=(lambda *a: down(*a)[:4], lambda *a: up(*a)[3:])),
-            "Your code is a stack of feature maps, (B, c, H/4, W/4), and compresses little or "
-            "nothing. Flatten it, and map it to `latent_dim` numbers with `nn.Linear`."),
-    Mistake("flattened features", autoencoder(layers=(lambda *a: down(*a)[:5], lambda *a: up(*a))),
-            "Your code holds all feature maps, more numbers than the image may have pixels. Map "
-            "them to `latent_dim` numbers with `nn.Linear`."),
-    Mistake("whole batch flattened", autoencoder(encode=lambda m, x: m.encoder(x).flatten()),
-            "Your code has lost its batch: `.flatten()` flattens dimension 0 too. `.flatten(1)` "
-            "or `nn.Flatten()` keep it."),
-    Mistake("channels into the batch", autoencoder(
-            encode=lambda m, x: m.encoder(x.reshape(-1, 1, m.H, m.W)),
-            takes=lambda C, *sizes: (1, *sizes)), "Channels have become images of their own: the "
-            "first convolution takes all `channels` of an image."),
-    Mistake("two things returned", autoencoder(encode=lambda m, x: (m.encoder(x), x.shape)),
-            HINTS["the code is a tensor"]),
-    Mistake("no output padding", autoencoder(layers=(down, up_too_small)), "The decoded image is a "
-            "few pixels too small: 7 → 13 → 25. Check each side with `conv_transpose_out`; a "
-            "kernel of 3 at stride 2 needs an output padding."),
-    Mistake("one doubling", autoencoder(layers=(down, up_once)), "The decoded image has half of "
-            "the side it should have: two halvings on the way down need two doublings back."),
-    Mistake("flat image", autoencoder(decode=lambda m, z: decode_rightly(m, z).flatten(1)),
-            "The decoded image is one long row. Give it back its shape, (B, C, H, W)."),
-    Mistake("squeezed", autoencoder(encode=lambda m, x: m.encoder(x).squeeze(0)),
-            HINTS["a batch of one"]),
-)  # fmt: skip
-BATCH = (
-    Mistake("batch statistics", autoencoder(encode=lambda m, x: m.encoder(standardised(x))),
-            HINTS["each image by itself"]),
-    Mistake("brightest image of the batch", autoencoder(encode=lambda m, x: m.encoder(x / x.max())),
-            HINTS["each image by itself"]),
-    Mistake("codes standardised", autoencoder(encode=lambda m, x: standardised(m.encoder(x))),
-            "You standardise the codes over the batch, so the code of an image depends on the "
-            "images beside it. Leave them as they are."),
-    Mistake("images mixed by a reshape", autoencoder(encode=lambda m, x: mixed(m.encoder(x))),
-            HINTS["each image by itself"]),
-    Mistake("codes mixed by a reshape",
-            autoencoder(decode=lambda m, z: decode_rightly(m, mixed(z))),
-            HINTS["each code by itself"]),
-    Mistake("scaled over the batch", autoencoder(decode=lambda m, z: (
-            lambda y: (y - y.min()) / (y.max() - y.min()))(m.decoder(z))),
-            HINTS["each code by itself"]),
-    Mistake("dropout that stays on", autoencoder(encode=lambda m, x: m.encoder(dropped(x))),
-            "`F.dropout` is random in evaluation mode too. Use `nn.Dropout`, which `eval()` "
-            "switches off, or leave it out."),
-)  # fmt: skip
-CODE = (
-    Mistake("code ignored", autoencoder(decode=lambda m, z: decode_rightly(m, 0 * z)),
-            HINTS["the code reaches the image"]),
-    Mistake("first number only", autoencoder(decode=lambda m, z: decode_rightly(
-            m, z * (torch.arange(z.shape[1]) < 1))), HINTS["every number of the code counts"]),
-    Mistake("image ignored", autoencoder(encode=lambda m, x: m.encoder(0 * x)),
-            HINTS["the image reaches the code"]),
-    Mistake("random code", autoencoder(encode=lambda m, x: torch.randn(len(x), m.d)),
-            "The code is random. It is computed from the image: return what the layers give."),
-    Mistake("first channel only", autoencoder(encode=lambda m, x: m.encoder(x[:, :1]),
-            takes=lambda C, *sizes: (1, *sizes)), HINTS["every channel reaches the code"]),
-    Mistake("image handed past the code", autoencoder(encode=remembering, decode=with_memory),
-            HINTS["decode knows the code alone"]),
-    Mistake("sigmoid in the code", autoencoder(encode=lambda m, x: m.encoder(x).sigmoid()),
-            "Every number of the code lies in (0, 1), as after a sigmoid. The sigmoid belongs to "
-            "the image, at the end of `decode`; a code takes any value."),
-    Mistake("tanh in the code", autoencoder(encode=lambda m, x: m.encoder(x).tanh()),
-            HINTS["the code is unbounded"]),
-    Mistake("ReLU in the code", autoencoder(encode=lambda m, x: m.encoder(x).relu()),
-            HINTS["the code takes both signs"]),
-    Mistake("code detached", autoencoder(encode=lambda m, x: m.encoder(x).detach()),
-            HINTS["gradients reach every parameter"]),
-    Mistake("a layer without use", autoencoder(unused=True),
-            HINTS["gradients reach every parameter"]),
-)  # fmt: skip
-IMAGE = (
-    Mistake("no sigmoid", autoencoder(decode=lambda m, z: m.decoder(z)),
-            "The image leaves [0, 1] on both sides: no activation ends it." + SIGMOID),
-    Mistake("tanh", autoencoder(decode=lambda m, z: m.decoder(z).tanh()),
-            "A tanh ends at −1 and 1, pixels at 0 and 1." + SIGMOID),
-    Mistake("ReLU at the end", autoencoder(decode=lambda m, z: m.decoder(z).relu()),
-            "A ReLU keeps the image above 0, not below 1." + SIGMOID),
-    Mistake("ReLU before the sigmoid",
-            autoencoder(decode=lambda m, z: m.decoder(z).relu().sigmoid()),
-            HINTS["values below one half"]),
-    Mistake("sigmoid twice", autoencoder(decode=lambda m, z: m.decoder(z).sigmoid().sigmoid()),
-            HINTS["values below one half"]),
-)  # fmt: skip
-LAYERS = (
-    Mistake("plain lists", autoencoder(hold=Listed), HINTS["its layers are registered"]),
-    Mistake("fully connected", autoencoder(layers=(dense_down, dense_up)), "There is no "
-            "convolution at all, only linear layers: use `nn.Conv2d` on the way down, and on the "
-            "way up with an upsampling, or `nn.ConvTranspose2d`."),
-    Mistake("fully connected encoder", autoencoder(layers=(dense_down, up)),
-            HINTS["a convolution in encode"]),
-    Mistake("fully connected decoder", autoencoder(layers=(down, dense_up)),
-            HINTS["a convolution in decode"]),
-    Mistake("no module", lambda channels, size, latent_dim: object(), HINTS["it is an nn.Module"]),
-)  # fmt: skip
+def observe(candidate: Callable, case: Case) -> dict[str, Any]:
+    """Properties of a model in evaluation mode, up to the first that fails."""
+    return observers.up_to_failure(_properties(candidate, *case.args.values()))
 
 
-EXERCISE = Exercise(
-    "ConvAutoencoder",
-    3,
-    cases,
-    SHAPES + BATCH + CODE + IMAGE + LAYERS,
-    observe=observe_autoencoder,
-    property_hints=HINTS,
-)
+def _properties(candidate: Callable, C: int, size: Any, d: int) -> Iterator[tuple[str, Any]]:
+    model, g, B = candidate(C, size, d), observers.seeded(11), 4
+    H, W = (size, size) if isinstance(size, int) else size
+    yield "it is an nn.Module", isinstance(model, nn.Module)
+    model.eval()
+    before = torch.rand(B, C, H, W, generator=g) * torch.linspace(0.3, 1, B).view(B, 1, 1, 1)
+    x, codes = before.clone().requires_grad_() + 0, torch.randn(B, d, generator=g)  # with a graph
+    z = model.encode(x)
+    yield "what encode returns", str(getattr(z, "shape", type(z).__name__))
+    if not isinstance(z, Tensor) or z.shape != codes.shape:
+        return
+    y = model.decode(codes)
+    yield "rows before columns", H == W or getattr(y, "shape", ())[2:] != (W, H)
+    yield "what decode returns", str(getattr(y, "shape", type(y).__name__))
+    if not isinstance(y, Tensor) or y.shape != x.shape:
+        return
+    yield "the images stay", torch.equal(x, before)
+    yield "all is finite", bool(z.isfinite().all() and y.isfinite().all())
+    yield from _layers(model, x, z, y)
+    yield from _ranges(candidate(C, size, d).eval(), before, codes)
+    yield from _dependence(model, before, codes)
+    yield "model(x) is decode(encode(x))", _close(model(before), model.decode(model.encode(before)))
+
+
+def _layers(model: nn.Module, x: Tensor, z: Tensor, y: Tensor) -> Iterator[tuple[str, bool]]:
+    """What learns, whether it convolves, and what it is given, by the steps of the gradient."""
+    down, up = (_graph(result) - _graph(x) for result in (z, y))
+    learning = {id(node.variable) for node in down | up if hasattr(node, "variable")}
+    maps = [getattr(node, "_saved_input", x) for node in down]
+    odd = [m for m in maps if sorted(m.shape) == sorted(x.shape) and not m.equal(x) | m.equal(x.mT)]
+    scrambled = any(m.flatten().sort()[0].equal(x.flatten().sort()[0]) for m in odd)
+    names = [" ".join(node.name() for node in graph) for graph in (down, up)]
+    yield "its layers are registered", learning <= {*map(id, model.parameters())}
+    yield "it has parameters", bool([*model.parameters()])
+    yield "gradients reach every parameter", observers.gradients_reach(model, model.decode(z))
+    yield "convolutions", all(any(part in text for part in CONVOLUTIONS) for text in names)
+    yield "rows stay rows", not scrambled
+
+
+def _graph(result: Tensor) -> set[Any]:
+    """All steps through which the gradient of a result flows."""
+    seen, queue = set(), [result.grad_fn]
+    while queue:
+        node = queue.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            queue += [following for following, _ in node.next_functions]
+    return seen
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape and torch.allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def _several(effects: Tensor) -> bool:
+    """Whether rows of effects point in more than one direction."""
+    first, second = torch.linalg.svdvals(effects.flatten(1).double())[:2]
+    return bool(second > 1e-4 * first)
+
+
+@torch.no_grad()
+def _dependence(model: nn.Module, x: Tensor, codes: Tensor) -> Iterator[tuple[str, bool]]:
+    """What the code depends on, and what the decoded image depends on."""
+    z, y = model.encode(x), model.decode(codes)
+    again = torch.equal(z, model.encode(x)) and torch.equal(y, model.decode(codes))
+    yield "no random numbers", again
+    model.encode(1 - x)
+    yield "no memory", _close(model.decode(codes), y)
+    z_each = torch.cat([model.encode(image) for image in x.split(1)])
+    y_each = torch.cat([model.decode(code) for code in codes.split(1)])
+    yield "a batch of one", (z_each.shape, y_each.shape) == (z.shape, y.shape)
+    yield "each image by itself", _close(z_each, z)
+    yield "each code by itself", _close(y_each, y)
+    spread = (z - z.mean(0)).abs().max()
+    yield "the image counts", bool(spread > 1e-5 * z.abs().max())
+    changed = [x.index_fill(1, torch.tensor([c]), 0.0) for c in range(x.shape[1])]
+    changed += [x.flip(1)] if len(changed) > 1 else []  # a mean over the channels stays
+    differences = [(model.encode(other) - z).abs().max() for other in changed]
+    yield "every channel counts", bool(min(differences) > 1e-4 * spread)
+    yield "the code counts", not _close(1e3 * y[:2], 1e3 * y[2:])
+    same = codes[:1].expand(codes.shape[1], -1)  # as many rows as a code has numbers
+    effects = model.decode(same + 3 * torch.eye(codes.shape[1])) - model.decode(same)
+    used = _several(effects) and bool((effects.flatten(1) != 0).any(1).all())
+    yield "every number counts", used and _several(z - z.mean(0))
+
+
+@torch.no_grad()
+def _ranges(model: nn.Module, x: Tensor, codes: Tensor) -> Iterator[tuple[str, bool]]:
+    """Which values codes and images take, with other and larger weights."""
+    z, y = [model.encode(x)], [model.decode(codes)]  # which makes lazy layers
+    for seed in (1, 2, 3):
+        observers.shake(model, seed=seed)
+        z.append(model.encode(x))
+        y.append(model.decode(10 * codes))
+    z, y = torch.cat(z), torch.cat(y)
+    total, grey = y.flatten(1).sum(1), y[:, :1].expand_as(y)
+    yield "pixels in [0, 1]", bool(((y >= 0) & (y <= 1)).all())
+    yield "pixels below ½", bool((y < 0.5).any())
+    yield "brightness", bool(total.max() - total.min() > 1e-3 * total.max())
+    yield "colour", y.shape[1] == 1 or not _close(y, grey)
+    yield "a free code", bool((z > 1.001).any() and (z < -1.001).any())
+
+
+EXERCISE = Exercise("ConvAutoencoder", 3, cases, observe, HINTS)

@@ -1,93 +1,57 @@
 """`condition(z, labels, embedding, weight)`: a code with its class added to it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from course_lib.exercises.generation.wrong_conditions import MISTAKES
-from course_lib.exercises.observers import level, outline, reach_hints
+from course_lib.exercises.observers import reach_hints, reached, seeded, tensor_from
+from course_lib.exercises.records import Unfit
 from course_lib.exercises.spec import Case, Exercise
 
-NEW = "the result is a tensor of its own"
-TO_Z, TO_EMBEDDING = "gradients reach z", "gradients reach the embedding"
-CLASSES = 9  # more than codes in any case, so that a position in the batch is a class, too
-
-
-class Embedding:
-    """A vector for each class, which nothing but a call with whole numbers leads to."""
-
-    def __init__(self, table: Tensor) -> None:
-        self.table = table.clone().requires_grad_()
-        self.asked = "not asked"
-
-    def __call__(self, labels: Tensor) -> Tensor:
-        self.asked = outline(labels)
-        return 2 * F.embedding(labels, self.table)
+OWN, CLASS, NEW = "share of z", "share of the class", "the result is a tensor of its own"
 
 
 def cases(seed: int) -> list[Case]:
-    g = torch.Generator().manual_seed(seed)
+    g = seeded(seed)
 
-    def draw(about: str, B: int, d: int, *, weight: float, alike: bool = False) -> Case:
-        """No label is 0, and the first two differ unless all are alike."""
-        z = torch.randn(B, d, generator=g, dtype=torch.float64)
-        labels = 1 + torch.randperm(CLASSES - 1, generator=g)[:B]
-        table = torch.randn(CLASSES, d, generator=g, dtype=torch.float64)
-        labels = labels[:1].repeat(B) if alike else labels
-        return Case(about, {"z": z, "labels": labels, "embedding": table, "weight": weight})
+    def draw(about: str, B: int, d: int, weight: float) -> Case:
+        """Ten classes; the label of no code is its own place in the batch."""
+        labels = (torch.arange(B) + torch.randint(2, 5, (), generator=g)) % 10
+        table = nn.Embedding.from_pretrained(torch.randn(10, d, generator=g), freeze=False)
+        args = {"z": torch.randn(B, d, generator=g), "labels": labels}
+        return Case(about, args | {"embedding": nn.Sequential(table, nn.SiLU()), "weight": weight})
 
     return [
-        draw("5 codes, 3 latents", 5, 3, weight=0.5),
-        draw("as many codes as latents", 4, 4, weight=1.5),
-        draw("one code", 1, 6, weight=2.0),
-        draw("3 codes of one class", 3, 2, weight=0.7, alike=True),
-        draw("weight 0", 3, 4, weight=0.0),
+        draw("5 codes, 3 latents", 5, 3, 0.5),
+        draw("one code", 1, 6, 2.0),
+        draw("weight 0", 3, 4, 0.0),
+        draw("64 codes, 64 latents", 64, 64, 0.8),
     ]
 
 
-def _reach(result: Tensor, leaf: Tensor) -> bool:
-    if not result.requires_grad:
-        return False
-    (gradient,) = torch.autograd.grad(result.sum(), leaf, allow_unused=True, retain_graph=True)
-    return gradient is not None
+def observe(candidate: Callable, case: Case) -> dict[str, object]:
+    """The code in two parts, whether it is a new tensor, and what can be trained through it."""
+    z, labels, embedding, weight = case.args.values()
+    code = tensor_from(candidate, z, labels, embedding, weight)
+    if (code.shape, code.dtype) != (z.shape, z.dtype):
+        raise Unfit(code)
+    at_zero = tensor_from(candidate, torch.zeros_like(z), labels, embedding, weight)
+    new = code.untyped_storage().data_ptr() != z.untyped_storage().data_ptr()
+    found = {OWN: code - at_zero, CLASS: at_zero, "result": code, NEW: new}
+
+    def trained(z: Tensor, table: Tensor) -> Tensor:
+        return candidate(z.clone(), labels, lambda y: F.silu(F.embedding(y, table)), weight)
+
+    leaves = {"z": z, "embedding": embedding[0].weight.detach()}
+    return found | (reached(trained, leaves, (*leaves,)) if weight else {})
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
-    """The code, whether it is a new tensor, and what can be trained through it."""
-    z, labels, table, weight = case.args.values()
-    before = z.clone()
-    embedding = Embedding(table)
-    code = candidate(z, labels, embedding, weight)
-    record: dict[str, Any] = {"result": outline(code), "_labels": embedding.asked}
-    if not torch.equal(before, z):  # the record tells which input has changed
-        return record
-    if record["result"] != outline(z):
-        return record | {"_level": level(code)}
-    leaf, embedding = z.clone().requires_grad_(), Embedding(table)
-    again = candidate(leaf.clone(), labels, embedding, weight)
-    return {
-        **record,
-        "code": code,
-        NEW: code.untyped_storage().data_ptr() != z.untyped_storage().data_ptr(),
-        TO_Z: _reach(again, leaf),
-        TO_EMBEDDING: _reach(again, embedding.table),
-    }
-
-
-EXERCISE = Exercise(
-    "condition",
-    1,
-    cases,
-    MISTAKES,
-    observe=observe,
-    property_hints=reach_hints("z", "the embedding")
-    | {
-        "result": "Return a tensor of the shape of z, (B, d).",
-        NEW: "You hand z itself back. Return a new tensor, whatever the weight.",
-    },
-)
+HINTS = reach_hints("z", "embedding") | {
+    OWN: "z does not come through as it is: what is done to it besides the addition?",
+    CLASS: "z comes through, what is added to it is not right: does each code get the vector of "
+    "its own label, times the weight, once?",
+    NEW: "You hand z itself back, or a view of it. Return a new tensor, whatever the weight.",
+}
+EXERCISE = Exercise("condition", 1, cases, observe, HINTS, rtol=1e-5, atol=1e-5)

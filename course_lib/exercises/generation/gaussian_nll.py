@@ -1,65 +1,54 @@
 """`gaussian_nll(x, mean, log_sigma)`: −log N(x; mean, σ²) of each image, in nats."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
-from course_lib.exercises.generation.wrong_likelihoods import MISTAKES
-from course_lib.exercises.observers import level, outline, reach_hints, reached
+from course_lib.exercises.observers import reach_hints, reached, seeded, tensor_from
 from course_lib.exercises.spec import Case, Exercise
 
-AT_MEAN = "value where x is the mean"
-ERROR = "what the error adds"
+AT_MEAN, ERROR = "value where x is the mean", "share of the error"
+SLOPE, SIZES = "gradient of that share with respect to log_sigma", {"x": "B C H W"}
+HINTS = reach_hints("mean", "log_sigma") | {
+    AT_MEAN: "Put x = mean: each pixel then still costs the logarithm of σ √(2π), and yours costs "
+    "something else. Check log σ and the constant, signs, halves and how often they count.",
+    ERROR: "Where x is the mean your value is right. What the error adds is not: for each pixel "
+    "the square of x − mean over 2σ², summed.",
+    SLOPE: "The values are right, but σ learns nothing from the errors: does `math`, `.item()` or "
+    "`.detach()` take it out of the graph there?",
+}
 
 
 def cases(seed: int) -> list[Case]:
-    g = torch.Generator().manual_seed(seed)
+    g = seeded(seed)
 
-    def draw(about: str, *shape: int, log_sigma: float) -> Case:
-        """Images and means in [0, 1]; log σ up to 0.5 above the given one."""
-        x, mean = torch.rand(2, *shape, generator=g, dtype=torch.float64)
-        shift = 0.5 * torch.rand((), generator=g, dtype=torch.float64)
+    def draw(about: str, *shape: int, log_sigma: float, error: float = 0.3) -> Case:
+        mean = 0.4 + 0.2 * torch.rand(shape, generator=g)
+        x = (mean + error * (torch.randn(shape, generator=g) + 0.3)).clamp(0, 1)
+        shift = 0.3 * torch.rand((), generator=g)
         return Case(about, {"x": x, "mean": mean, "log_sigma": log_sigma + shift})
 
     return [
-        draw("4 colour images of 5 × 2 pixels, σ < 1", 4, 3, 5, 2, log_sigma=-2.1),
+        draw("4 colour images of 5 × 2 pixels, σ < 1", 4, 3, 5, 2, log_sigma=-1.9),
         draw("2 grey images, σ > 1", 2, 1, 3, 4, log_sigma=0.3),
-        draw("as many images as channels, rows and columns", 3, 3, 3, 3, log_sigma=-0.6),
-        draw("one image, small σ", 1, 2, 3, 2, log_sigma=-4.6),
+        draw("as many images as channels, rows and columns", 3, 3, 3, 3, log_sigma=-0.7),
+        draw("one image, errors far above σ", 1, 2, 3, 2, log_sigma=-5.0),
+        draw("2 images of 64 × 64 pixels", 2, 3, 64, 64, log_sigma=-2.5, error=0.1),
     ]
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
-    """The result in two parts: what a perfect prediction costs, and what the error adds."""
+def observe(candidate: Callable, case: Case) -> dict:
+    """The result, and its two parts: what a perfect prediction costs, and what the error adds."""
     x, mean, log_sigma = case.args.values()
-    nll = candidate(x, mean, log_sigma)
-    record: dict[str, Any] = {"result": outline(nll)}
-    if record["result"] != outline(x[:, 0, 0, 0]):
-        return record | {"_level": level(nll)}
-    at_mean = candidate(mean.clone(), mean, log_sigma)
-    return {
-        **record,
-        AT_MEAN: at_mean,
-        ERROR: nll - at_mean,
-        **reached(candidate, case.args, ("mean", "log_sigma")),
-    }
+    found = {"result": (nll := tensor_from(candidate, x, mean, log_sigma))}
+    if nll.shape == x.shape[:1] and nll.is_floating_point():
+        leaf = log_sigma.clone().requires_grad_()
+        found[AT_MEAN] = tensor_from(candidate, mean.clone(), mean, leaf)
+        found[ERROR] = tensor_from(candidate, x, mean, leaf) - found[AT_MEAN]
+        found |= reached(candidate, case.args, ("mean", "log_sigma"))
+        (slope,) = torch.autograd.grad(found[ERROR].sum() + 0 * leaf, leaf)
+        found[SLOPE] = {"gradient": slope}
+    return found
 
 
-EXERCISE = Exercise(
-    "gaussian_nll",
-    2,
-    cases,
-    MISTAKES,
-    observe=observe,
-    property_hints=reach_hints("mean", "log_sigma")
-    | {
-        "result": "Return one value an image: a tensor of shape (B,).",
-        AT_MEAN: "Where x is the mean, every pixel still costs the logarithm of σ √(2π). There "
-        "your value is another one.",
-        ERROR: "Where x is the mean your value is right. What the error adds is not: the square "
-        "of x − mean, divided by 2σ², summed over the pixels.",
-    },
-)
+EXERCISE = Exercise("gaussian_nll", 2, cases, observe, HINTS, SIZES, rtol=1e-4, atol=1e-4)

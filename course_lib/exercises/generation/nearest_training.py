@@ -1,73 +1,71 @@
 """`nearest_training(samples, train, k)`: what a sample looks like among the training images."""
 
-from __future__ import annotations
-
+import contextlib
 from collections.abc import Callable
-from typing import Any
 
 import torch
-from torch import Tensor
 
-from course_lib.exercises.generation.wrong_neighbours import MISTAKES
-from course_lib.exercises.observers import outline
+from course_lib.exercises.observers import seeded
 from course_lib.exercises.spec import Case, Exercise
 
-KIND, WHOLE = "kind of the result", "indices are whole numbers"
+PAIR, SHAPE, INDICES, DISTANCES = "two results", "shape", "matrix of indices", "matrix of distances"
+FOUND, ZERO = "every exact copy finds its original", "an exact copy has distance 0"
 
 
 def cases(seed: int) -> list[Case]:
-    g = torch.Generator().manual_seed(seed)
+    g = seeded(seed)
 
-    def images(n: int, *shape: int) -> Tensor:
-        """Images of different brightness and contrast, so that angle is not distance."""
-        size = (n, *[1] * len(shape))
-        base, contrast = torch.rand(2, *size, generator=g, dtype=torch.float64)
-        noise = torch.rand(n, *shape, generator=g, dtype=torch.float64)
-        return 0.6 * base + 0.4 * contrast * noise
+    def draw(about: str, S: int, N: int, *shape: int, k: int, copies: int = 0) -> Case:
+        """k training images lie around each sample, at distances that no rounding exchanges."""
+        samples, train = (torch.rand(n, *shape, generator=g) for n in (S, N))
+        samples, places = 0.3 + 0.4 * samples, torch.randperm(N, generator=g).split(S)
+        for i in range(k):
+            step = 1 + torch.rand(samples.shape, generator=g)
+            step *= torch.randint(2, samples.shape, generator=g) - 0.5
+            train[places[i]] = samples + 0.04 * 2.1**i * step
+        train[places[0][:copies]] = samples[:copies]
+        if (k + 2) * S <= N:  # near by the angle, and near by absolute differences
+            train[places[k]] = 0.6 * samples
+            train[places[k + 1]] = torch.where(torch.arange(shape[-1]) % 9 > 0, samples, 0)
+        return Case(about, {"samples": samples, "train": train, "k": k})
 
-    def draw(about: str, S: int, N: int, *shape: int, k: int) -> Case:
-        return Case(about, {"samples": images(S, *shape), "train": images(N, *shape), "k": k})
-
-    copied = draw("the last sample is a copy of a training image", 3, 9, 1, 4, 3, k=2)
-    copied.args["samples"][-1] = copied.args["train"][int(torch.randint(9, (), generator=g))]
     return [
-        draw("4 colour samples, 12 training images", 4, 12, 3, 5, 2, k=3),
-        draw("as many samples as training images", 7, 7, 1, 3, 3, k=2),
-        copied,
-        draw("flat images, one neighbour", 5, 8, 10, k=1),
-        draw("all training images, sorted", 2, 6, 2, 2, 3, k=6),
+        draw("2 colour samples, 12 training images", 2, 12, 3, 2, 9, k=3),
+        draw("as many samples as training images", 7, 7, 1, 6, 5, k=1),
+        draw("flat images, one of them a copy", 3, 8, 30, k=2, copies=1),
+        draw("60 copies of training images as large as CIFAR's", 60, 64, 3, 32, 32, k=1, copies=60),
+        draw("3 samples, 40 training images", 3, 40, 3, 32, 32, k=2),
     ]
 
 
-def _whole(value: Any) -> bool:
-    return isinstance(value, Tensor) and not (value.is_floating_point() or value.is_complex())
+def observe(candidate: Callable, case: Case) -> dict[str, object] | None:
+    """Both results by name, and what becomes of copies."""
+    samples, train, k = case.args.values()
+    pair = candidate(samples, train, k)
+    kinds = [getattr(p, "dtype", None) for p in pair] if isinstance(pair, tuple | list) else []
+    if len(kinds) != 2 or kinds == [torch.float32, torch.int64]:
+        return None if pair is None else {PAIR: False}
+    indices, distances = pair
+    found = {PAIR: True, SHAPE: f"{(len(samples), k)}", FOUND: True, ZERO: True}
+    same = (samples[:, None] == train).flatten(2).all(2)  # (S, N)
+    copied = same.any(1)
+    with contextlib.suppress(Exception):  # whatever is wrong with them shows in what follows
+        found[SHAPE] = f"{tuple(indices.shape)}"
+        found[FOUND] = bool(same.gather(1, indices[:, :1])[copied].all())
+        found[ZERO] = not found[FOUND] or bool((distances[copied, 0] < 2e-4).all())
+    return found | {INDICES: indices, DISTANCES: distances}
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
-    """Both results by name, if there are two tensors."""
-    found = candidate(*case.args.values())
-    if not isinstance(found, tuple | list):
-        return {KIND: outline(found), "_whole": _whole(found)}
-    if len(found) != 2 or not all(isinstance(part, Tensor) for part in found):
-        return {KIND: " and ".join(outline(part) for part in found)}
-    indices, distances = found
-    return {
-        KIND: "two tensors",
-        WHOLE: _whole(indices),
-        "indices": indices,
-        "distances": distances,
-    }
-
-
-EXERCISE = Exercise(
-    "nearest_training",
-    2,
-    cases,
-    MISTAKES,
-    observe=observe,
-    property_hints={
-        KIND: "Return two tensors in one tuple: the indices, then the distances.",
-        WHOLE: "The first result is the indices, whole numbers that can pick rows of `train`.",
-    },
-    atol=1e-6,
-)
+HINTS = {
+    PAIR: "Return two tensors in one tuple: the indices, then the distances.",
+    SHAPE: "Each sample gets a row with its own k neighbours, (S, k). Along which dimension do you "
+    "search, and how many do you keep?",
+    FOUND: "An exact copy does not find its original. Is a distance of 0 left out? Or is it NaN, "
+    "which sorts last: the root of something that rounding pushed below 0?",
+    ZERO: "The images are right, but a copy is not at distance 0. ‖x‖² + ‖y‖² − 2x·y, which "
+    "`cdist` uses above 25 rows, cancels large numbers: what of x − y for the found images alone?",
+    INDICES: "These are not the nearest images. Is it the distance over all pixels that is sorted, "
+    "upwards, along dimension 1, and is the very first one kept?",
+    DISTANCES: "The images are right, their distances are not: is each ‖x − y‖₂ of that image?",
+}
+EXERCISE = Exercise("nearest_training", 2, cases, observe, HINTS, rtol=1e-4, atol=2e-4)

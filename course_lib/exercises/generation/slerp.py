@@ -1,67 +1,67 @@
 """`slerp(a, b, t)`: along the great circle from a to b."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from course_lib.exercises.generation.wrong_slerps import MISTAKES
+from course_lib.exercises.observers import seeded, tensor_from
 from course_lib.exercises.spec import Case, Exercise
 
-# Of these vectors the squared norm is exact, and the cosine with a multiple of themselves rounds to
-# more than 1, with fused multiply-add and without, normalised before the product or after it.
-ABOVE_ONE = ((1, 5), (1, 8), (2, 19), (3, 19), (4, 7), (4, 9), (5, 8), (9, 17), (7, 23), (5, 34))
-
-
-def _vector(d: int, g: torch.Generator) -> Tensor:
-    v = torch.randn(d, generator=g, dtype=torch.float64)
-    return v / v.norm()
-
-
-def _at_angle(d: int, omega: float, g: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Two unit vectors that are ω apart."""
-    a, other = _vector(d, g), _vector(d, g)
-    across = other - (other @ a) * a
-    return a, math.cos(omega) * a + math.sin(omega) * across / across.norm()
-
-
-def _above_one(d: int, g: torch.Generator) -> Tensor:
-    """A vector whose cosine with its own multiples by powers of 2 rounds to more than 1."""
-    pair = ABOVE_ONE[int(torch.randint(len(ABOVE_ONE), (), generator=g))]
-    v = torch.zeros(d, dtype=torch.float64)
-    v[torch.randperm(d, generator=g)[:2]] = torch.tensor(pair, dtype=torch.float64)
-    return v / 16
+# The cosine of such a vector and its double rounds to more than 1, whichever way it is taken.
+ABOVE_ONE = torch.tensor([(1, 11), (1, 18), (2, 22), (3, 16), (4, 17), (5, 21), (7, 16), (9, 14)])
+ENDS, FINITE = "point at the end", "numbers where a and b are on one line"
+HINTS = {
+    ENDS: "At t = 0 a is to come out, at t = 1 b, as they are. Put these t into your last line: "
+    "which two weights do you get, and of which vectors?",
+    "result": "The ends are right, what lies between is not. Is ω the whole angle, in radians, and "
+    "its cosine free of lengths and sometimes negative? Are the weights those of the formula?",
+    FINITE: "Ordinary angles are right. Where a and b are on one line you get NaN: sin ω is 0, and "
+    "rounding may push the cosine beyond ±1. What keeps it in its range, and which way is left?",
+    "parallel": "Ordinary angles are right, parallel vectors are not. There a straight line leads "
+    "from a to b. Is a small number added below a fraction, or taken from the cosine?",
+    "opposite": "Parallel vectors are right, opposite ones are not: ω is π and sin ω is 0 as well. "
+    "Does your special case see it? Does your cosine get to −1, or is a small number in its way?",
+    "nearly parallel": "You take the straight line too early, or add to a fraction. At an angle of "
+    "0.031 the two ways differ by 1 in 10,000: the limit is where sin ω is 1e-6.",
+}
 
 
 def cases(seed: int) -> list[Case]:
-    g = torch.Generator().manual_seed(seed)
+    g = seeded(seed)
+    u = torch.rand(7, generator=g).tolist()
+    axis = (0.75 + seed % 5 / 4) * torch.eye(4)[seed % 4]  # so that cosines are ±1 exactly
+    above = ABOVE_ONE[seed % len(ABOVE_ONE)] / 16
 
-    def uniform(low: float, high: float) -> float:
-        return low + (high - low) * float(torch.rand((), generator=g))
+    def draw(about: str, d: int, angle: float, t: float, *norms: float) -> Case:
+        q, _ = torch.linalg.qr(torch.randn(d, 2, generator=g))
+        b = math.cos(angle) * q[:, 0] + math.sin(angle) * q[:, 1]
+        return Case(about, {"a": norms[0] * q[:, 0], "b": norms[1] * b, "t": t})
 
-    def draw(about: str, d: int, omega: float, *, t: float, norms: tuple[float, float]) -> Case:
-        a, b = _at_angle(d, omega, g)
-        return Case(about, {"a": norms[0] * a, "b": norms[1] * b, "t": t})
+    def along(about: str, a: Tensor, factor: float) -> Case:
+        return Case(about, {"a": a, "b": factor * a, "t": 0.15 + 0.25 * u[0]})
 
-    same, line = _above_one(6, g), torch.zeros(4, dtype=torch.float64)
-    line[int(torch.randint(4, (), generator=g))] = uniform(0.5, 2)
     return [
-        draw("an acute angle, short vectors", 5, uniform(0.6, 1.2), t=uniform(0.15, 0.4),
-             norms=(0.3, 0.7)),
-        draw("an obtuse angle, long vectors", 8, uniform(1.9, 2.6), t=uniform(0.6, 0.85),
-             norms=(5, 3)),
-        draw("t = 0: the beginning", 3, uniform(1, 2), t=0.0, norms=(2, 1)),
-        draw("t = 1: the end", 3, uniform(1, 2), t=1.0, norms=(1, 4)),
-        draw("an angle of 0.03, no longer parallel", 4, 0.03, t=0.4, norms=(2, 1)),
-        Case("parallel, along one axis", {"a": line, "b": 3 * line, "t": uniform(0.15, 0.4)}),
-        Case("opposite, along one axis", {"a": line, "b": -2 * line, "t": uniform(0.15, 0.4)}),
-        Case("parallel, the cosine rounds to more than 1", {"a": same, "b": 4 * same,
-             "t": uniform(0.15, 0.4)}),
-        Case("opposite, the cosine rounds to less than −1", {"a": same, "b": -2 * same,
-             "t": uniform(0.15, 0.4)}),
-    ]  # fmt: skip
+        draw(f"{ENDS}: t = 0", 3, 1 + 0.2 * u[5], 0.0, 2, 4),
+        draw(f"{ENDS}: t = 1", 3, 1.8 + 0.7 * u[6], 1.0, 0.7, 4),
+        draw("an acute angle, short vectors", 5, 0.6 + 0.6 * u[1], 0.15 + 0.25 * u[2], 0.3, 0.7),
+        draw("an obtuse angle, 20 latents", 20, 1.9 + 0.7 * u[3], 0.6 + 0.25 * u[4], 4.9, 4.1),
+        along("parallel: along one axis", axis, 3),
+        along("parallel: the cosine rounds to more than 1", above, 4),
+        along("opposite: short vectors along one axis", axis / 1024, -2),
+        along("opposite: the cosine rounds to less than −1", above, -2),
+        along("opposite: in float64", axis.double(), -2),
+        draw("nearly parallel: at an angle of 0.031", 4, 0.031, 0.4, 2, 1),
+    ]
 
 
-EXERCISE = Exercise("slerp", 2, cases, MISTAKES)
+def observe(candidate: Callable, case: Case) -> dict:
+    """The result, under a name that says where it is wrong though the cases before are right."""
+    result, kind = tensor_from(candidate, *case.args.values()), case.about.split(":")[0]
+    if kind in ("parallel", "opposite", "nearly parallel"):
+        return {FINITE: bool(result.isfinite().all()), kind: {"result": result}}
+    return {kind if kind in HINTS else "result": result}
+
+
+EXERCISE = Exercise("slerp", 2, cases, observe, HINTS, rtol=2e-5, atol=1e-5)

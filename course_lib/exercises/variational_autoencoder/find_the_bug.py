@@ -1,7 +1,5 @@
 """`find_the_bug(formulas)`: which of these formulas are wrong, found by evaluating them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -9,177 +7,85 @@ import torch
 from torch import Generator, Tensor
 
 from course_lib.exact import Formula
-from course_lib.exercises.spec import Case, Exercise, Mistake
-from course_lib.exercises.variational_autoencoder.claims import CLAIMS
-from course_lib.exercises.variational_autoencoder.comparisons import (
-    COMPARISONS,
-    both_sides,
-    close,
-    judging,
-)
+from course_lib.exercises.spec import Case, Exercise
 
-# What stands together in one case; the names and their order come from the seed.
-TABLES = (
-    (
-        "two wrong ones among three",
-        ("(x + y)² = x² + 2xy + y²", "(x + y)² = x² + y²", "exp x = x"),
-    ),
-    (
-        "right ones alone, equal up to rounding",
-        (
-            "(x + y)² = x² + 2xy + y²",
-            "½(μ² + σ² − 1 − log σ²) = KL(N(μ, σ²) ‖ N(0, 1))",
-        ),
-    ),
-    ("large numbers, equal up to rounding", ("(x + y)² = x² + 2xy + y², x and y up to 10⁷",)),
-    ("both sides 0 up to rounding", ("(x + y)² − x² − 2xy − y² = 0",)),
-    ("the left side is always smaller", ("log x = x", "log x = x, for a single number")),
-    ("equal at μ = 0, σ = 1 alone", ("½(1 + log σ² − μ² − σ²) = KL(N(μ, σ²) ‖ N(0, 1))",)),
-    ("one part in a thousand apart", ("exp x = (1 + x/1000)¹⁰⁰⁰",)),
-    ("small numbers", ("10⁻⁶ x = 1.5 · 10⁻⁶ x",)),
-    (
-        "wrong for one of four numbers",
-        ("|x| = x, the last of four negative", "|x| = x, the first of four negative"),
-    ),
-    ("wrong for some draws only", ("√(x²) = x, each x once with a minus",)),
-    ("errors of both signs, draw by draw", ("sin x = x, each x once with a minus",)),
-    ("errors of both signs in one batch", ("sin x = x, over a batch that adds up to 0",)),
-    ("a side that is NaN", ("(√x)² = x, also for negative x",)),
+ITEMS, ONCE = "items of the list", "each name stands there once"
+HINTS = {
+    ITEMS: "Return the names of the wrong formulas, the keys of the dictionary, in a list.",
+    ONCE: "A name stands in your list more than once. Once a formula is found wrong, go on to the "
+    "next one: which loop does your `append` stand in?",
+    "result": "These are not the names of the wrong formulas. Print both sides of one that you "
+    "judge otherwise: how close are they, in which numbers, and in how many draws?",
+}
+NAMES = {name: getattr(torch, name) for name in ("abs", "cos", "exp", "sign", "sin", "sqrt")} | {
+    "last": torch.tensor([1.0, 1.0, 1.0, -1.0], dtype=torch.float64),
+    "turns": torch.tensor([1.0, -1.0, 1.0, -1.0], dtype=torch.float64),
+}
+# x and y are four numbers each, between 1 and 2; x comes with a minus in every second draw.
+PLAIN = (
+    "(x + y)**2 = x**2 + 2*x*y + y**2",
+    "(x + y)**2 = x**2 + y**2",
+    "exp(x + y) = exp(x) * exp(y)",
+    "exp(x + y) = exp(x) + exp(y)",
+    "sin(2*x) = 2 * sin(x) * cos(x)",
+    "sin(2*x) = 2 * sin(x)",
+    "x + y = y + x",
 )
+TRAPS = {
+    "large numbers, equal up to rounding": ["(1e7*x + 1e7*y)**2 = 1e14 * (x**2 + 2*x*y + y**2)"],
+    "both sides 0 up to rounding": ["(x + y)**2 - x**2 - 2*x*y - y**2 = 0 * x"],
+    "a left side that is always smaller": ["sin(y) = y", "sin(y[0]) = y[0]"],
+    "equal in every second draw": ["abs(x) = x", "abs(x) = -x"],
+    "one part in 10,000 apart": ["exp(y) = (1 + y / 1e4)**1e4"],
+    "small numbers": ["1e-6 * y = 1.5e-6 * y"],
+    "one of four numbers differs": ["y = y * last", "y = y * last.flip(0)"],
+    "errors of both signs, draw by draw": ["x + sign(x) = x"],
+    "errors of both signs in one batch": ["y + turns = y"],
+    "a side that is NaN": ["sqrt(x)**2 = x"],
+}
 
 
 def cases(seed: int) -> list[Case]:
+    """Traps among plain formulas, of which the seed chooses, as it does names and order."""
     g = torch.Generator().manual_seed(seed)
-    found = []
-    for about, claims in TABLES:
-        letters = ["ABCDEFGH"[i] for i in torch.randperm(8, generator=g)]
-        order = [claims[i] for i in torch.randperm(len(claims), generator=g)]
-        found.append(Case(about, {"formulas": dict(zip(letters, order, strict=False))}))
-    return found
+
+    def shuffled(items: Any) -> list:
+        return [[*items][i] for i in torch.randperm(len(items), generator=g)]
+
+    found = {"right and wrong ones": [*PLAIN]}
+    found |= {about: [*trap, *shuffled(PLAIN)[:2]] for about, trap in TRAPS.items()}
+    return [
+        Case(about, {"formulas": dict(zip(shuffled("ABCDEFGH"), shuffled(texts), strict=False))})
+        for about, texts in found.items()
+    ]
 
 
-class Counted:
-    """A draw that counts how often it is asked."""
+def _formula(text: str) -> Formula:
+    """The formula of a text, by its looks like any other."""
+    turns: dict[float, int] = {}
 
-    def __init__(self, draw: Callable) -> None:
-        self.draw, self.times = draw, 0
+    def side(text: str) -> Callable[[Tensor, Tensor], Tensor]:
+        code = compile(text, "<string>", "eval")
+        return lambda x, y: eval(code, NAMES, {"x": x, "y": y})
 
-    def __call__(self, generator: Generator) -> tuple:
-        self.times += 1
-        return self.draw(generator)
+    def draw(generator: Generator) -> tuple[Tensor, Tensor]:
+        x, y = 1 + torch.rand(2, 4, generator=generator, dtype=torch.float64)
+        turn = turns.setdefault(float(x[0]), len(turns))  # the same numbers keep their sign
+        return (-x if turn % 2 else x), y
 
-
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
-    """The names that the candidate returns, in whatever order and container."""
-    formulas = {name: CLAIMS[text].make() for name, text in case.args["formulas"].items()}
-    draws = {name: Counted(formula.draw) for name, formula in formulas.items()}
-    counted = {name: f._replace(draw=draws[name]) for name, f in formulas.items()}
-    found = candidate(counted)
-    several = max(draw.times for draw in draws.values()) > 1
-    listed = isinstance(found, list | tuple | set | frozenset)
-    if not listed or not all(isinstance(name, str) for name in found):
-        kinds = sorted({type(item).__name__ for item in found}) if listed else []
-        return {"kind of the result": " of ".join([type(found).__name__, *kinds])}
-    names = ", ".join(sorted(set(found))) or "none"
-    return {"kind of the result": "names", "wrong formulas": names, "_several draws": several}
+    return Formula(draw, *map(side, text.split(" = ")))
 
 
-def _same_seed(formula: Formula, generator: Generator, n: int) -> list[tuple[Tensor, Tensor]]:
-    return [pair for _ in range(n) for pair in both_sides(formula, generator.manual_seed(0), 1)]
+def observe(candidate: Callable, case: Case) -> dict[str, Any] | None:
+    """The names, in whatever order."""
+    found = candidate({name: _formula(text) for name, text in case.args["formulas"].items()})
+    if not isinstance(found, list):
+        return None if found is None else {"type": type(found).__name__}
+    kinds = {type(item).__name__ for item in found} or {"str"}
+    if kinds != {"str"}:
+        return {ITEMS: " and ".join(sorted(kinds))}
+    names = ", ".join(sorted(found)) or "none"
+    return {ITEMS: "str", ONCE: len(set(found)) == len(found), "result": names}
 
 
-def _each_its_own(formula: Formula, generator: Generator, n: int) -> list[tuple[Tensor, Tensor]]:
-    pairs = [(formula.draw(generator), formula.draw(generator)) for _ in range(n)]
-    return [(formula.left(*a), formula.right(*b)) for a, b in pairs]
-
-
-def _not_spread(formula: Formula, generator: Generator, n: int) -> list[tuple[Tensor, Tensor]]:
-    draws = [formula.draw(generator) for _ in range(n)]
-    return [(formula.left(inputs), formula.right(inputs)) for inputs in draws]
-
-
-def _no_generator(formula: Formula, generator: Generator, n: int) -> list[tuple[Tensor, Tensor]]:
-    return both_sides(formula._replace(draw=lambda g: formula.draw()), generator, n)
-
-
-_KIND = "Return a list of the names of the wrong formulas, and nothing else."
-MISTAKES = (
-    *COMPARISONS,
-    Mistake(
-        "right ones returned",
-        judging(lambda sides: all(close(a, b) for a, b in sides)),
-        "You return the names of the right formulas. Asked for are those whose sides differ.",
-    ),
-    Mistake(
-        "one draw",
-        judging(n=1),
-        "You compare on one draw. A wrong formula may be right there, as a KL with its sign turned "
-        "is at μ = 0, σ = 1: draw several times.",
-    ),
-    Mistake(
-        "same seed for every draw",
-        judging(sides=_same_seed),
-        "You start the generator at the same seed before every draw, so all draws are the same. "
-        "Make one generator, before the loop.",
-    ),
-    Mistake(
-        "wrong in every draw",
-        judging(lambda sides: all(not close(a, b) for a, b in sides)),
-        "You call a formula wrong only if it fails on every draw. One draw where the sides differ "
-        "is enough.",
-    ),
-    Mistake(
-        "stops at the first",
-        judging(report=lambda formulas, names: names[:1]),
-        "You stop at the first wrong formula. There may be more: collect them, and return after "
-        "the loop.",
-    ),
-    Mistake(
-        "each side its own inputs",
-        judging(sides=_each_its_own),
-        "You draw twice, so that left and right get different inputs. Draw once for both.",
-    ),
-    Mistake(
-        "inputs not spread",
-        judging(sides=_not_spread),
-        "`draw` returns a tuple of inputs. Spread it into arguments with a star: `f(*inputs)`.",
-    ),
-    Mistake(
-        "draw without generator",
-        judging(sides=_no_generator),
-        "`draw` takes a generator: make one with `torch.Generator()` and hand it in.",
-    ),
-    Mistake("everything", judging(lambda sides: True), "You return every name. " + _KIND),
-    Mistake("nothing found", judging(lambda sides: False), "You find no wrong formula. " + _KIND),
-    Mistake("number", judging(report=lambda formulas, names: len(names)), _KIND),
-    Mistake(
-        "dictionary",
-        judging(report=lambda formulas, names: {k: k in names for k in formulas}),
-        _KIND,
-    ),
-    Mistake(
-        "formulas themselves",
-        judging(report=lambda formulas, names: [formulas[name] for name in names]),
-        f"You return the formulas. {_KIND}",
-    ),
-    Mistake(
-        "truth values",
-        judging(report=lambda formulas, names: [name in names for name in formulas]),
-        f"You return truth values. {_KIND}",
-    ),
-    Mistake(
-        "one name",
-        judging(report=lambda formulas, names: names[0] if names else ""),
-        f"You return one name. {_KIND}",
-    ),
-    Mistake("None", judging(report=lambda formulas, names: None), f"You return nothing. {_KIND}"),
-)
-
-EXERCISE = Exercise(
-    "find_the_bug",
-    3,
-    cases,
-    MISTAKES,
-    observe=observe,
-    property_hints={"kind of the result": _KIND},
-)
+EXERCISE = Exercise("find_the_bug", 3, cases, observe, HINTS)

@@ -1,164 +1,85 @@
 """`kl_monte_carlo(mu, log_var, n_samples, generator)`: the KL as a mean over samples."""
 
-from __future__ import annotations
+from collections.abc import Callable
+from typing import Any
 
 import torch
+from torch import Generator, Tensor
+from torch.distributions import Normal, kl_divergence
 
-from course_lib.distributions import log_normal
-from course_lib.exercises.spec import Case, Exercise, Mistake
-from course_lib.exercises.variational_autoencoder.estimates import (
-    closed_form,
-    mean_of,
-    noise_of_shape,
-    normal_noise,
-    own_generator,
-    per_latent,
-    scaled_by,
-    uniform_sample,
-    with_log_q,
-)
-from course_lib.exercises.variational_autoencoder.kl_integrands import INTEGRANDS
-from course_lib.exercises.variational_autoencoder.observe import (
-    FROM_GENERATOR,
-    NOISE_HINTS,
-    OTHER_NOISE,
-    OWN_NOISE,
-    observe_kl_estimate,
-)
+from course_lib.exercises.observers import seeded, tensor_from
+from course_lib.exercises.records import Unfit, estimate
+from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.variational_autoencoder import observe as estimates
+
+ROWS = 1_000  # equal rows, each with an estimate of its own
+OWN_NOISE, AT_PRIOR = "equal rows get noise of their own", "estimate where q is the prior"
+BELOW_0, SCATTER = "a few of 3,000 estimates lie below 0", "scatter over equal rows"
+HINTS = estimates.NOISE_HINTS | {
+    AT_PRIOR: "With μ = 0 and log σ² = 0, q is the prior, so log q(z|x) − log p(z) is 0 at every "
+    "z, and yours is not. Write both log-densities out and compare them term by term.",
+    OWN_NOISE: "Equal rows give equal estimates. Every image and every sample has noise of its "
+    "own: draw (S, B, d) numbers.",
+    BELOW_0: "No estimate lies below 0. A single log q − log p may well be negative, only the mean "
+    "over many is not: is there an `abs`, a square or a clamp, or another estimator?",
+    estimates.MEAN: "Over many equal rows the mean of your estimate is not the KL. Is z a sample "
+    "of q, is log q(z|x) taken at the same μ and log σ², and is the plain mean of the differences "
+    "taken last, over the samples alone?",
+    SCATTER: "Right on average, but your estimate does not scatter as the mean of `n_samples` "
+    "independent log-ratios. How many numbers do you draw, and what do you average?",
+}
 
 
 def cases(seed: int) -> list[Case]:
-    g = torch.Generator().manual_seed(seed)
-    size, spread = torch.rand(2, 3, 2, generator=g, dtype=torch.float64)
-    mu = torch.tensor([1.0, -1.0], dtype=torch.float64) * (0.6 + 0.3 * size)
-    signs = torch.tensor([[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]], dtype=torch.float64)
-    args = {"mu": mu, "log_var": signs * (0.9 + 0.2 * spread), "seed of the generator": seed}
-    return [Case("3 images, 2 latents, each row thousands of times", args)]
+    g, own = seeded(seed), {"seed of the generator": seed}
+    size, spread = torch.rand(2, 3, 2, generator=g)
+    signs = torch.tensor([[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
+    mu, log_var = torch.tensor([1.2, -1.2]) * (1 + 0.25 * size), signs * (0.9 + 0.2 * spread)
+    above, below = torch.rand(2, 1, 64, generator=g, dtype=torch.float64)
+    long = {"mu": 0.5 + above, "log_var": -0.5 - below, "n_samples": 4}
+    return [
+        Case("3 images, 2 latents", {"mu": mu, "log_var": log_var, "n_samples": 1} | own),
+        Case("64 latents, float64", long | own),
+    ]
 
 
-_N_SAMPLES = (
-    "More samples do not make your estimate steadier: does every one of the `n_samples` samples "
-    "get noise of its own? The noise has shape (S, B, d)."
-)
-_SIGMA = (
-    "Your samples have the wrong spread. σ is the exponential of half of log σ²; `reparameterize` "
-    "does it."
-)
-MISTAKES = (
-    *INTEGRANDS,
-    Mistake(
-        "samples from the prior",
-        mean_of(sample=lambda mu, log_var, n, g: normal_noise((n, *mu.shape), g)),
-        "Your samples come from the prior. The mean is over z ~ q(z|x): scale the noise by σ and "
-        "add μ.",
-    ),
-    Mistake("exp(log_var) as sigma", mean_of(sample=scaled_by(torch.exp)), _SIGMA),
-    Mistake("log_var as sigma", mean_of(sample=scaled_by(lambda log_var: log_var)), _SIGMA),
-    Mistake("no sigma", mean_of(sample=scaled_by(torch.ones_like)), _SIGMA),
-    Mistake(
-        "exp(log_var) as sigma, twice",
-        mean_of(
-            with_log_q(lambda z, mu, lv: log_normal(z, mu, 2 * lv)), sample=scaled_by(torch.exp)
-        ),
-        "Samples and log q agree with each other, but both take exp(log σ²) = σ² for σ.",
-    ),
-    Mistake(
-        "uniform noise",
-        mean_of(sample=uniform_sample),
-        "Your noise is uniform (`torch.rand`). Gaussian noise is `torch.randn`.",
-    ),
-    Mistake(
-        "logarithm of the mean",
-        mean_of(pool=lambda ratio: ratio.exp().mean(0).log()),
-        "You take the logarithm of the mean ratio. The KL is the mean of the logarithm.",
-    ),
-    Mistake(
-        "closed form",
-        closed_form,
-        "This is the closed form of the exercise before: it needs no noise. Here the same number "
-        "comes from samples.",
-    ),
-    Mistake(
-        "sum over samples",
-        mean_of(pool=lambda ratio: ratio.sum(0)),
-        "You sum over the samples, so the estimate grows with their number. Take their mean.",
-    ),
-    Mistake(
-        "mean over latents",
-        mean_of(lambda *args: per_latent(*args).mean(-1)),
-        "Your estimate is 1/d of the expected one: you average over the latents. Log-densities of "
-        "independent latents add up.",
-    ),
-    Mistake(
-        "not summed over latents",
-        mean_of(per_latent),
-        "You return one value a latent, (B, d). Sum the log-densities over the latents.",
-    ),
-    Mistake(
-        "no mean over samples",
-        mean_of(pool=lambda ratio: ratio),
-        "You return one value a sample, (S, B). Take the mean over dimension 0.",
-    ),
-    Mistake(
-        "mean over images",
-        mean_of(pool=lambda ratio: ratio.mean(1)),
-        "You average over dimension 1, the images. The samples are dimension 0.",
-    ),
-    Mistake(
-        "mean over everything",
-        mean_of(pool=torch.mean),
-        "You average over samples and images. Keep one value an image, (B,): `.mean(0)`.",
-    ),
-    Mistake(
-        "global noise",
-        lambda mu, lv, n, g: mean_of()(mu, lv, n, None),
-        NOISE_HINTS[FROM_GENERATOR],
-    ),
-    Mistake(
-        "seed of its own",
-        own_generator,
-        NOISE_HINTS[OTHER_NOISE],
-    ),
-    Mistake(
-        "generator set back",
-        lambda mu, lv, n, g: mean_of()(mu, lv, n, g.manual_seed(0)),
-        NOISE_HINTS[OTHER_NOISE],
-    ),
-    Mistake(
-        "one noise for all samples",
-        mean_of(sample=noise_of_shape(lambda n, B, d: (1, B, d))),
-        _N_SAMPLES,
-    ),
-    Mistake(
-        "always ten samples",
-        lambda mu, lv, n, g: mean_of()(mu, lv, 10, g),
-        _N_SAMPLES,
-    ),
-    Mistake(
-        "one noise for all images",
-        mean_of(sample=noise_of_shape(lambda n, B, d: (n, 1, d))),
-        "All images share one noise, so their errors go together. Draw (S, B, d) numbers.",
-    ),
-    Mistake(
-        "one noise for all latents",
-        mean_of(sample=noise_of_shape(lambda n, B, d: (n, B, 1))),
-        "All latents of a sample share one noise, so z moves along a line only. Draw (S, B, d) "
-        "numbers.",
-    ),
-)
+def _scatter(draws: Tensor, mu: Tensor, var: Tensor) -> str:
+    """The spread of one-sample estimates, (ROWS, B), against that of log q − log p."""
+    ratio = draws.double().var(0) / (0.5 * (var - 1) ** 2 + mu**2 * var).sum(-1)
+    words = {"too small": ratio.min() < 0.6, "too large": ratio.max() > 1.6}
+    return next((word for word, so in words.items() if so), "as it should be")
 
-EXERCISE = Exercise(
-    "kl_monte_carlo",
-    3,
-    cases,
-    MISTAKES,
-    observe=observe_kl_estimate,
-    property_hints=NOISE_HINTS
-    | {
-        "result": "Return one value an image: a tensor of shape (B,).",
-        OWN_NOISE: "Equal rows give equal estimates. Every image and every sample has noise of its "
-        "own: draw (S, B, d) numbers.",
-    },
-    rtol=0.12,
-    atol=0.05,
-)
+
+def observe(candidate: Callable, case: Case) -> dict[str, Any]:
+    """Shape and noise, then mean and scatter of the estimates over many equal rows."""
+    mu, log_var, n, seed = case.args.values()
+
+    def call(generator: Generator, m: Tensor = mu, lv: Tensor = log_var) -> Tensor:
+        return tensor_from(candidate, m.clone(), lv.clone(), n, generator).detach()
+
+    q = Normal(mu.double(), (0.5 * log_var.double()).exp())
+    truth = kl_divergence(q, Normal(0, 1)).sum(-1)
+    result, right = call(seeded(seed)), truth.to(mu)
+    if not estimates.fits(result, right):
+        return {"result": result}
+    at_prior = call(seeded(seed), 0 * mu, 0 * log_var)
+    found = {"result": right, AT_PRIOR: at_prior, **estimates.noise_of(call, seed)}
+    found["_closed form"] = torch.allclose(result, right)
+    if not (found[estimates.FROM_GENERATOR] and found[estimates.NEW_NOISE]):
+        return found
+    rows = [t.expand(ROWS, *t.shape).flatten(0, 1) for t in (mu, log_var)]  # (ROWS · B, d)
+    draws = tensor_from(candidate, *rows, n, seeded(seed + 2)).detach()
+    if len(draws) != ROWS * len(mu):
+        raise Unfit(draws)
+    draws = draws.reshape(ROWS, len(mu))
+    found[OWN_NOISE] = bool(draws.std(0).min() > 1e-6)
+    if found[OWN_NOISE]:
+        found[BELOW_0] = n > 1 or bool((draws < 0).any())
+        found[estimates.MEAN] = estimate(draws, truth)
+        found[SCATTER] = _scatter(draws * n**0.5, q.mean, q.variance)
+        found["_scatter"] = estimate((draws - draws.mean(0)) ** 2, truth)
+    candidate(mu, log_var, n, seeded(seed))  # on no copies: does it change them?
+    return found
+
+
+EXERCISE = Exercise("kl_monte_carlo", 3, cases, observe, HINTS, rtol=1e-4, atol=1e-5)

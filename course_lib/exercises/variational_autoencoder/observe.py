@@ -1,66 +1,136 @@
-"""What is looked at in notebook 03: gradients, and estimates from random numbers.
-
-An estimate is looked at through means over so much noise that every right answer comes close to
-the reference, in whatever order it draws its noise, and no known wrong one does.
-"""
-
-from __future__ import annotations
+"""What is looked at in estimates: where the noise comes from, and their mean over many calls."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
-from course_lib.exercises.observers import level, outline, reached, seeded
+from course_lib.exercises.observers import seeded, tensor_from
+from course_lib.exercises.records import estimate
+from course_lib.exercises.spec import Case
 
 FROM_GENERATOR = "all noise comes from the generator"
-OTHER_NOISE = "another generator gives another result"
-OWN_NOISE = "equal rows get noise of their own"
+NEW_NOISE = "new numbers from the generator give another result"
+DIFFERENTIATED, NOT_ZERO = "f is differentiated", "the result is not 0"
+POINTS = "different points z at which a call evaluates f"
+SECOND_CALL = "a second call with the same mu gives the same"
+RANK = "directions in which the points z scatter"
+SPREAD = "mean square distance of the points z from mu"
+MEAN = "mean of the result over many calls"
 NOISE_HINTS = {
-    FROM_GENERATOR: "Not all noise comes from `generator`: the same generator has to give the same "
-    "result, and PyTorch's global random numbers stay as they are. Give `torch.randn` its "
-    "`generator=`.",
-    OTHER_NOISE: "A generator with another seed gives the same result: draw the noise from the "
-    "`generator` that is handed in, and never set its seed yourself.",
+    FROM_GENERATOR: "Not all noise comes from `generator`: a generator with the same seed has to "
+    "give the same result, and PyTorch's global random numbers stay as they are. Give "
+    "`torch.randn` its `generator=`.",
+    NEW_NOISE: "Your result stays the same when `generator` has another seed or has moved on: draw "
+    "the noise from the `generator` that is handed in, and leave its seed alone.",
 }
+GRADIENT_HINTS = NOISE_HINTS | {
+    POINTS: "f is to be evaluated at `n_samples` different points z, one for each sample. How many "
+    "rows has your noise, and are they different?",
+    SECOND_CALL: "The first call is right, a second one with the same `mu` is not: gradients add "
+    "up in `mu.grad`. Work on a copy of `mu`.",
+    RANK: "All latents of a sample share one noise, so z moves along a line. Draw (S, d) numbers.",
+    SPREAD: "You do not evaluate f at samples of q: their mean is μ, and their mean square "
+    "distance from μ is σ². Is the noise from N(0, I), and what would `reparameterize` make of it?",
+}
+CALLS = {16: 64, 2: 90, 1: 90}  # over how many calls the mean is taken, by n_samples
 
 
-def observe_result_and_reach(candidate: Callable, case: Any) -> dict[str, Any]:
-    """The result, and whether it can train both `mu` and `log_var`."""
-    result = candidate(*case.args.values())
-    return {"result": result, **reached(candidate, case.args, ("mu", "log_var"))}
+class Noted(torch.autograd.Function):
+    """The identity in z; what passes is noted, also from inside `vmap` and `torch.func.grad`."""
+
+    @staticmethod
+    def forward(z: Tensor, notes: SimpleNamespace) -> Tensor:
+        notes.points.append(z.detach().reshape(-1, z.shape[-1]).clone())
+        return z.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        ctx.notes = inputs[1]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        ctx.notes.differentiated = True
+        return gradient, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
+        ctx.notes.differentiated = True
+        return tangent.clone()
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple, z: Tensor, notes: SimpleNamespace) -> tuple[Tensor, int]:
+        return Noted.apply(z.movedim(in_dims[0], 0), notes), 0
 
 
-def noise_of(estimate: Callable[[torch.Generator], Tensor], seed: int) -> dict[str, bool]:
+def fits(result: Tensor, truth: Tensor) -> bool:
+    """Whether all is right but the numbers, which depend on the noise."""
+    right_kind = result.shape == truth.shape and result.dtype == truth.dtype
+    return right_kind and bool(result.isfinite().all())
+
+
+def noise_of(result: Callable[[Generator], Tensor], seed: int) -> dict[str, bool]:
     """Whether the generator, and nothing else, decides what comes out."""
-    state = torch.get_rng_state()
-    first, again = (estimate(seeded(seed)).detach().clone() for _ in range(2))
+    state, g = torch.get_rng_state(), seeded(seed)
+    first, later, again, other = (result(own) for own in (g, g, seeded(seed), seeded(seed + 1)))
+    same = [torch.allclose(first, x) for x in (again, later, other)]
     untouched = torch.equal(state, torch.get_rng_state())
-    other = estimate(seeded(seed + 1)).detach()
-    return {
-        FROM_GENERATOR: untouched and torch.allclose(first, again, equal_nan=True),
-        OTHER_NOISE: not torch.allclose(first, other, equal_nan=True),
-    }
+    return {FROM_GENERATOR: same[0] and untouched, NEW_NOISE: not (same[1] or same[2])}
 
 
-def observe_kl_estimate(candidate: Callable, case: Any) -> dict[str, Any]:
-    """Mean and spread of the estimate over thousands of equal rows, at 2 and at 8 samples."""
-    mu, log_var, seed = (case.args[key] for key in ("mu", "log_var", "seed of the generator"))
-    result = candidate(mu, log_var, 2, seeded(seed))
-    record: dict[str, Any] = {"result": outline(result)}
-    if record["result"] != outline(mu[:, 0]):
-        return record | {"_level": level(candidate(mu, log_var, 20_000, seeded(seed)))}
-    record |= noise_of(lambda g: candidate(mu.clone(), log_var.clone(), 2, g), seed)
-    if not record[FROM_GENERATOR]:
-        return record
-    for n_samples, rows in ((2, 4_000), (8, 1_000)):
-        many = [t.repeat_interleave(rows, 0) for t in (mu, log_var)]  # (B · rows, d)
-        estimates = candidate(*many, n_samples, seeded(seed + 2)).detach().view(len(mu), rows)
-        record[OWN_NOISE] = bool(estimates.std(1).min() > 1e-9)
-        if not record[OWN_NOISE]:
-            return record
-        label = f"over {rows:,} equal rows at {n_samples} samples each"
-        record[f"mean {label}"] = estimates.mean(1)
-        record[f"standard deviation {label}"] = estimates.std(1)
-    return record
+def gradient_cases(seed: int, *rows: tuple[str, str, list[float], torch.dtype, int]) -> list[Case]:
+    """Of each row about, f, near which numbers log σ² is, dtype, n_samples. μ is near 1."""
+    g, found = seeded(seed), []
+    for about, f, log_var, dtype, n in rows:
+        near, factor = 0.9 + 0.2 * torch.rand(2, len(log_var), generator=g, dtype=dtype)
+        inputs = {"mu": near, "log_var": factor * torch.tensor(log_var, dtype=dtype)}
+        found.append(Case(about, {"f": f, **inputs, "n_samples": n, "seed of the generator": seed}))
+    return found
+
+
+def gradient_estimate(candidate: Callable, case: Case, functions: dict) -> dict[str, Any]:
+    """Shape, noise, the points at which f is evaluated, and the mean over many calls.
+
+    functions: name to f, (…, d) to (…), and the gradient of its mean under N(mu, var).
+    """
+    name, mu, log_var, n, seed = case.args.values()
+    function, gradient = functions[name]
+    truth = gradient(mu.double(), log_var.double().exp())
+    notes = SimpleNamespace(points=[], differentiated=False)  # `vmap` would copy a dict
+
+    def f(z: Tensor) -> Tensor:
+        return function(Noted.apply(z, notes))
+
+    def call(generator: Generator, f: Callable = f) -> Tensor:
+        own = mu.detach().clone(), log_var.clone()
+        return tensor_from(candidate, f, *own, n, generator).detach().clone()
+
+    def smooth(generator: Generator) -> Tensor:  # a step may come out as 0, less a baseline
+        return call(generator, lambda z: z.cos().sum(-1))
+
+    def points() -> Tensor:  # a baseline may be taken at μ, or at as many samples again
+        z = torch.cat([mu[None], *notes.points])
+        return z[(z != mu).any(1)]
+
+    result = call(seeded(seed))
+    found = {DIFFERENTIATED: notes.differentiated}
+    if not fits(result, mu):
+        return found | {"result": result}
+    asked = len(points().unique(dim=0))
+    found |= {"result": truth.to(mu), POINTS: n if asked == 2 * n else asked}
+    found |= {NOT_ZERO: bool((smooth(seeded(seed)) != 0).any()), **noise_of(smooth, seed)}
+    if not all(found[key] for key in (POINTS, NOT_ZERO, FROM_GENERATOR, NEW_NOISE)):
+        return found
+    first, again = (candidate(f, mu, log_var, n, seeded(seed)).clone() for _ in range(2))
+    found[SECOND_CALL] = torch.allclose(first, again)
+    notes.points, g = [], seeded(seed + 2)
+    draws = torch.stack([call(g) for _ in range(CALLS[n])])
+    if not draws.isfinite().all():
+        return found | {"result": draws[~draws.isfinite().all(1)][0]}
+    z = points().double()
+    if len(z) > 1_000:  # enough for a mean of squares to be nearly normal
+        found[RANK] = int(torch.linalg.matrix_rank(z - mu, rtol=1e-3))
+        found[SPREAD] = estimate((z - mu) ** 2, log_var.exp())
+    return found | {MEAN: estimate(draws, truth)}

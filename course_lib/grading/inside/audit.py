@@ -15,7 +15,7 @@ DENIED = {
     "cpython.run_command", "cpython.remote_debugger_script",
 }  # fmt: skip
 DENIED_MODULES = ("course_lib.exercises.", "course_lib.grading", "ctypes", "_ctypes")
-COMPILED_AS = ("<string>", "<unknown>", "<own>", "<needed>")
+COMPILED_AS = ("<string>", "<unknown>", "<own", "<needed")
 
 
 def unwanted(event: str, args: tuple) -> str:
@@ -29,6 +29,6 @@ def unwanted(event: str, args: tuple) -> str:
     if event == "open" and isinstance(first, str | bytes):
         path = os.path.realpath(os.fsdecode(first))
         return f"open {path}" if path.startswith("/proc") else ""
-    if event == "compile" and len(args) > 1 and args[1] not in COMPILED_AS:
+    if event == "compile" and len(args) > 1 and not str(args[1]).startswith(COMPILED_AS):
         return f"compile as {args[1]}"
     return ""

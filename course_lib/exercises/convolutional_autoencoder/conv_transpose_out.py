@@ -1,0 +1,21 @@
+"""`conv_transpose_out(n, k, s, p, op)`: the side of what a transposed convolution puts out."""
+
+import torch
+
+from course_lib.exercises.observers import named_result, seeded
+from course_lib.exercises.spec import Case, Exercise
+
+
+def cases(seed: int) -> list[Case]:
+    """Sizes with and without output padding."""
+    m = int(torch.randint(9, 60, (), generator=seeded(seed)))
+    return [
+        Case("7 pixels doubled", {"n": 7, "k": 3, "s": 2, "p": 1, "op": 1}),
+        Case("no output padding", {"n": m, "k": 4, "s": 2, "p": 1, "op": 0}),
+        Case("one step at a time", {"n": m, "k": 5, "s": 1, "p": 0, "op": 0}),
+        Case("three steps, output padding 2", {"n": m, "k": 5, "s": 3, "p": 2, "op": 2}),
+    ]
+
+
+STAMP = "Lay n stamps of k pixels, each s after the one before: how long is it, cut by p twice?"
+EXERCISE = Exercise("conv_transpose_out", 1, cases, named_result, {"result": STAMP})
