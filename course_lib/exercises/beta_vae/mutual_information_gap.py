@@ -24,9 +24,9 @@ def cases(seed: int) -> list[Case]:
         z = z + noise * torch.randn(z.shape, generator=g)
         z = torch.sigmoid(2 * (z - z.mean(0)) / z.std(0) + 0.5)
         least, most = z.min(0).values, z.max(0).values
-        cell = ((z - low) / (high - low) * n).floor().clamp(max=n - 1)
+        cell = ((z - least) / (most - least) * n).floor().clamp(max=n - 1)
         moved = (cell + 0.2 + 0.6 * torch.rand(z.shape, generator=g)) / n
-        moved = torch.where(z == low, 0.0, torch.where(z == high, 1.0, moved))
+        moved = torch.where(z == least, 0.0, torch.where(z == most, 1.0, moved))
         z = torch.linspace(0.5, 4, z.shape[1]) * moved + torch.linspace(-2, 1, z.shape[1])
         return Case(about, {"z": z, "factors": v} | ({} if n == 20 else {"n_bins": n}))
 
