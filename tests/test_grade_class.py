@@ -15,9 +15,10 @@ from fake_engine import Fake
 from grade_tools import OTHER, STEM, folder_of, notebook, zip_of
 
 from course_lib.errors import CourseError
-from course_lib.grading import assignment, classroom, store
+from course_lib.grading import assignment, classroom
+from course_lib.grading.batch import store
 from course_lib.grading.classroom import Judge, Order
-from course_lib.grading.limits import Limits
+from course_lib.grading.sandbox.limits import Limits
 
 NAMES = list(assignment.find(STEM).points)
 TESTS = Path(__file__).parent

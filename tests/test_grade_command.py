@@ -9,8 +9,9 @@ from grade_tools import OTHER, STEM, folder_of, notebook
 from course_lib.commands import grade
 from course_lib.exercises import EXERCISES
 from course_lib.exercises.references import WORLD
-from course_lib.grading import assignment, classroom, sandbox, selftest
+from course_lib.grading import assignment, classroom, selftest
 from course_lib.grading.classroom import Judge
+from course_lib.grading.sandbox import command as sandbox
 from course_lib.grading.slips import SLIPS
 
 NAMES = list(assignment.find(STEM).points)

@@ -14,8 +14,9 @@ from grade_tools import OTHER, STEM, result_of
 from course_lib.card import card_html
 from course_lib.exercises import Verdict
 from course_lib.exercises.card import Card
-from course_lib.grading import assignment, store
-from course_lib.grading.overrides import Override
+from course_lib.grading import assignment
+from course_lib.grading.batch import store
+from course_lib.grading.batch.overrides import Override
 from course_lib.grading.reports import class_page, sanitise, student_page
 from course_lib.grading.reports.page import POLICY
 

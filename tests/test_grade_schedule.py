@@ -10,12 +10,12 @@ import psutil
 import pytest
 from joblib import cpu_count
 
-from course_lib.grading import schedule
+from course_lib.grading.batch import schedule
 
 ROOT = Path(__file__).resolve().parents[1]
 KILLED = """
 import os, sys, threading, time
-from course_lib.grading import schedule
+from course_lib.grading.batch import schedule
 
 def wait(seconds):
     time.sleep(seconds)

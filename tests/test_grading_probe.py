@@ -9,12 +9,12 @@ import time
 
 import pytest
 
-from course_lib.grading.alone_run import Runner
 from course_lib.grading.inside.probe import content_of, signer
-from course_lib.grading.judge import judge
-from course_lib.grading.limits import Limits
-from course_lib.grading.notebook_run import open_record
-from course_lib.grading.tree import ROOT, furnish
+from course_lib.grading.sandbox.limits import Limits
+from course_lib.grading.sandbox.mounts import ROOT, furnish
+from course_lib.grading.submission.answers_run import Runner
+from course_lib.grading.submission.judge import judge
+from course_lib.grading.submission.notebook_run import open_record
 
 pytestmark = pytest.mark.grading
 KL, SEED, KEY = "kl_std_normal", 77, bytes(32)
@@ -206,12 +206,12 @@ def test_escapes_earn_nothing(alone, name):
 def test_every_reference_passes_the_watch():
     """Catches an exercise whose observations look like an attack, or need what was dropped."""
     script = (
-        "import json; from course_lib.grading.inside import alone, guard, probe\n"
+        "import json; from course_lib.grading.inside import answers, guard, probe\n"
         "from course_lib.exercises import EXERCISES\n"
         "known = {name: exercise.reference for name, exercise in EXERCISES.items()}\n"
         "wanted = {name: EXERCISES[name].records(known[name], 5) for name in known}\n"
         "probe.forget()\n"
-        "guarded = guard.make_guard(alone.TRUSTED)\n"
+        "guarded = guard.make_guard(answers.TRUSTED)\n"
         "for name, reference in known.items():\n"
         "    content, found = guarded(lambda: probe.content_of(name, reference, 5))\n"
         "    assert not found, (name, found)\n"

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     """0 if all were graded, whatever their points; 1 if some could not be, or the test fails."""
     _check(args)
     from course_lib.grading import assignment
-    from course_lib.grading.sandbox import best_level
+    from course_lib.grading.sandbox.command import best_level
 
     wanted = assignment.find(args.notebook) if args.notebook else None
     if args.require_isolation and not args.scheduler:
@@ -118,7 +118,7 @@ def fitting() -> int:
     import joblib
     import psutil
 
-    from course_lib.grading.limits import Limits
+    from course_lib.grading.sandbox.limits import Limits
 
     room = psutil.virtual_memory().total / (Limits().memory_mb * 2**20 / 2)
     return max(1, min(joblib.cpu_count(), int(room)))

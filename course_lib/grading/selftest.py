@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_lib.grading.assignment import NOTEBOOKS, Assignment, find
+from course_lib.grading.batch.results import Result
 from course_lib.grading.classroom import Judge, Order, course_judge, grade_class
-from course_lib.grading.results import Result
 from course_lib.grading.slips import SLIPS
 
 DEFAULT = "01"  # the quickest to run

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from course_lib.grading import store
 from course_lib.grading.assignment import Assignment
+from course_lib.grading.batch import store
+from course_lib.grading.batch.results import Result
+from course_lib.grading.batch.schedule import spread
 from course_lib.grading.gradebooks import gradescope
 from course_lib.grading.reports import student_page
 from course_lib.grading.reports.class_page import report
 from course_lib.grading.reports.page import is_current
 from course_lib.grading.reports.table import table
-from course_lib.grading.results import Result
-from course_lib.grading.schedule import spread
 
 GRADESCOPE, TABLE, REPORT = "results.json", "grades.csv", "report.html"
 

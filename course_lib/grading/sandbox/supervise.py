@@ -7,8 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,18 +14,23 @@ from typing import Any
 
 import psutil
 
-from course_lib.errors import CourseError
-from course_lib.grading.streams import reader
-from course_lib.grading.watch import kill_tree
+from course_lib.grading.sandbox.streams import reader
+from course_lib.grading.sandbox.watch import kill_tree
 
 WORKER_MB = 380  # a worker that grows beyond is ended: it should never hold what students print
-MOST = 64 * 2**20  # bytes that a worker says in all
-PATIENCE = 180  # seconds for one verdict, and for a start on a busy machine
+MAX_WORKER_BYTES = 64 * 2**20  # that it says in all
+# Every process that the grader starts from a module, by what it is called in messages.
+PROCESSES = {
+    "worker": "course_lib.grading.submission.worker",  # supervises one submission; runs none of it
+    "judge": "course_lib.grading.submission.judge",  # compares records; one for the whole class
+    "sandbox": "course_lib.grading.sandbox.boot",  # inside: a kernel, or answers one by one
+    "prepare": "course_lib.grading.batch.prepare",  # puts data into the cache, once per class
+}
 
 
-def module_command(module: str) -> list[str]:
-    """Runs a module of the grader in this Python."""
-    return [sys.executable, "-m", f"course_lib.grading.{module}"]
+def process_command(name: str, *arguments: str) -> list[str]:
+    """Runs one of the grader's processes in this Python."""
+    return [sys.executable, "-m", PROCESSES[name], *arguments]
 
 
 def trusted_environment(root: Path) -> dict[str, str]:
@@ -39,7 +42,7 @@ def trusted_environment(root: Path) -> dict[str, str]:
 def work(job: dict[str, Any], *, root: Path, seconds: float) -> Iterator[dict[str, Any]]:
     """What the worker says about its job, by event; {"lost": why} where it had to be ended."""
     process = subprocess.Popen(
-        module_command("worker"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        process_command("worker"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=None if os.environ.get("COURSE_DEBUG") == "1" else subprocess.DEVNULL,
         env=trusted_environment(root), cwd=root, start_new_session=True,
     )  # fmt: skip
@@ -76,56 +79,9 @@ def _too_much(process: subprocess.Popen, said: int, end: float) -> str:
     """Why a worker has to be ended, or ""."""
     if time.monotonic() > end:
         return "the process of this submission hung"
-    if said > MOST:
+    if said > MAX_WORKER_BYTES:
         return "the process of this submission says too much"
     with contextlib.suppress(psutil.Error):
         if psutil.Process(process.pid).memory_info().rss > WORKER_MB * 2**20:
             return f"more than {WORKER_MB} MB are needed to read it"
     return ""
-
-
-class Judge:
-    """The judge's process: started once, asked by all submissions that this process grades."""
-
-    def __init__(self, root: Path) -> None:
-        self._lock, self._errors = threading.Lock(), tempfile.TemporaryFile()  # noqa: SIM115
-        self.process = subprocess.Popen(
-            module_command("judge"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self._errors, env=trusted_environment(root), cwd=root, start_new_session=True,
-        )  # fmt: skip
-        self._take, self._buffer = reader(self.process.stdout), b""
-        self.catalogue = self._answer()
-
-    def __call__(self, name: str, payload: str, seed: int) -> dict[str, Any]:
-        """The verdict on one payload."""
-        request = json.dumps({"name": name, "payload": payload, "seed": seed}).encode()
-        with self._lock:
-            self.process.stdin.write(request + b"\n")
-            self.process.stdin.flush()
-            return self._answer()
-
-    def _answer(self) -> dict[str, Any]:
-        end = time.monotonic() + PATIENCE
-        while b"\n" not in self._buffer:
-            chunk = self._take(end - time.monotonic())
-            if not chunk:
-                self.process.kill()
-                self._errors.seek(0)
-                said = self._errors.read()[-2000:].decode("utf-8", "replace").strip()
-                raise CourseError(f"the judge ended: {said.splitlines()[-1] if said else 'silent'}")
-            self._buffer += chunk
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return json.loads(line)
-
-
-_judges: dict[tuple[int, Path], Judge] = {}
-_starting = threading.Lock()
-
-
-def the_judge(root: Path) -> Judge:
-    """The judge of this process, started if there is none."""
-    with _starting:
-        judge = _judges.get((os.getpid(), root))
-        if judge is None or judge.process.poll() is not None:
-            judge = _judges[os.getpid(), root] = Judge(root)
-        return judge

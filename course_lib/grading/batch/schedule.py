@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
 
-from course_lib.grading.work import Grade, Job, given_up, grade_here
+from course_lib.grading.batch.job import Grade, Job, given_up, grade_here
 
 T = TypeVar("T")
 DEATHS = 3  # of the process that grades a submission, before it is given up
