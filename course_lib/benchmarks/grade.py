@@ -30,8 +30,7 @@ ROUNDS, CLASS, PRINTED = 3, 4, 200  # of the first; submissions of the second; M
 LIMITS = {"cost": 1.3, "throughput": 1.7, "memory": 400}  # at most, at least, at most (MB)
 # Processes of the grader itself, by a word of their command line; all others run students' code.
 # The judge is counted by itself: it holds torch, and sees nothing that a student prints.
-OWN = {"course_lib grade": "command", "joblib.externals.loky": "process of a submission",
-       PROCESSES["worker"]: "worker", PROCESSES["judge"]: "judge"}  # fmt: skip
+OWN = {"course_lib grade": "command"} | {PROCESSES[name]: name for name in ("worker", "judge")}
 
 
 def bare(scratch: Path) -> None:

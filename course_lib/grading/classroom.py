@@ -84,7 +84,7 @@ def grade_class(order: Order, judge: Judge) -> Outcome:
         for name, filled in _fill_gradebooks(order, results, taken.assignment):
             store.write(order.out / name, filled.content)
             notes.append(f"{name}: {'; '.join([f'{filled.filled} rows filled', *filled.notes])}")
-        write_all(order.out, results, taken.assignment, notes=notes, processes=order.jobs)
+        write_all(order.out, results, taken.assignment, notes=notes)
     return Outcome(results, taken.assignment, graded_now, notes)
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,8 +40,14 @@ def trusted_environment(root: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
 
 
+ENDING = threading.Event()  # once set, every worker is ended and none starts
+
+
 def work(job: dict[str, Any], *, root: Path, seconds: float) -> Iterator[dict[str, Any]]:
-    """What the worker says about its job, by event; {"lost": why} where it had to be ended."""
+    """What the worker says about its job, by event; {"lost": why} where it had to be ended.
+
+    Raises KeyboardInterrupt where the whole run is ending: nothing is recorded then.
+    """
     process = subprocess.Popen(
         process_command("worker"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=None if os.environ.get("COURSE_DEBUG") == "1" else subprocess.DEVNULL,
@@ -68,6 +75,8 @@ def _events(process: subprocess.Popen, *, end: float) -> Iterator[dict[str, Any]
             *lines, data = (data + chunk).split(b"\n")
             for line in lines:
                 yield json.loads(line)
+        if ENDING.is_set():
+            raise KeyboardInterrupt
         if why := _too_much(process, said, end):
             yield {"lost": why}
             return

@@ -1,13 +1,15 @@
-"""The judge's process as the grader sees it: started once, asked by every submission."""
+"""The judge's process as the grader sees it: started once, asked by one submission at a time."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
-import os
 import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ class JudgeClient:
     """The judge's process: started once, asked by all submissions that this process grades."""
 
     def __init__(self, root: Path) -> None:
-        self._lock, self._errors = threading.Lock(), tempfile.TemporaryFile()  # noqa: SIM115
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
             process_command("judge"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=self._errors, env=trusted_environment(root), cwd=root, start_new_session=True,
@@ -33,10 +35,9 @@ class JudgeClient:
     def __call__(self, name: str, payload: str, seed: int) -> dict[str, Any]:
         """The verdict on one payload."""
         request = json.dumps({"name": name, "payload": payload, "seed": seed}).encode()
-        with self._lock:
-            self.process.stdin.write(request + b"\n")
-            self.process.stdin.flush()
-            return self._answer()
+        self.process.stdin.write(request + b"\n")
+        self.process.stdin.flush()
+        return self._answer()
 
     def _answer(self) -> dict[str, Any]:
         end = time.monotonic() + VERDICT_TIMEOUT_S
@@ -52,14 +53,24 @@ class JudgeClient:
         return json.loads(line)
 
 
-_clients: dict[tuple[int, Path], JudgeClient] = {}
-_starting = threading.Lock()
+_free: dict[Path, list[JudgeClient]] = {}
+_taking = threading.Lock()
 
 
-def judge_client(root: Path) -> JudgeClient:
-    """The judge of this process, started if there is none."""
-    with _starting:
-        client = _clients.get((os.getpid(), root))
-        if client is None or client.process.poll() is not None:
-            client = _clients[os.getpid(), root] = JudgeClient(root)
-        return client
+@contextlib.contextmanager
+def judge_client(root: Path) -> Iterator[JudgeClient]:
+    """A judge for one submission: one that nobody uses now, or a new one."""
+    with _taking:
+        living = [client for client in _free.get(root, []) if client.process.poll() is None]
+        client = living.pop() if living else JudgeClient(root)
+        _free[root] = living
+    yield client  # not put back where it raised: its answers may be out of step
+    with _taking:
+        _free[root].append(client)
+
+
+@functools.lru_cache(maxsize=8)
+def catalogue(root: Path) -> dict[str, Any]:
+    """What the judge says of the course: notebooks, points, where the data are."""
+    with judge_client(root) as client:
+        return client.catalogue
