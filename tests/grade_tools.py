@@ -4,7 +4,8 @@ import dataclasses
 import json
 import zipfile
 
-from course_lib.grading import assignment, intake, results
+from course_lib.grading import assignment, intake
+from course_lib.grading.batch import results
 from course_lib.grading.intake import names
 
 STEM = "01_autoencoder_basics"

@@ -7,9 +7,9 @@ import psutil
 import pytest
 from grading_course import NAMES, STEM, Desk, make_course
 
-from course_lib.grading import sandbox
-from course_lib.grading.engine import grade_notebook
-from course_lib.grading.limits import Limits
+from course_lib.grading.sandbox import command as sandbox
+from course_lib.grading.sandbox.limits import Limits
+from course_lib.grading.submission.engine import grade_notebook
 
 LIMITS = Limits(seconds=90, cell_seconds=12, memory_mb=1500, output_mb=5)
 APART = sandbox.works("bwrap") or sandbox.works("namespaces")

@@ -24,12 +24,11 @@ def test_the_class_holds_different_files_with_the_solution(tmp_path):
 def test_processes_are_told_apart():
     """Catches a student's kernel counted as the grader, or the grader's judge left out."""
     assert grade.kind_of("python -m course_lib grade class --out x") == "command"
-    assert grade.kind_of("python -m joblib.externals.loky.backend.popen_loky_posix") is not None
-    assert grade.kind_of("python -m course_lib.grading.judge") == "judge"
-    assert grade.kind_of("python -m course_lib.grading.worker") == "worker"
+    assert grade.kind_of("python -m course_lib.grading.submission.judge") == "judge"
+    assert grade.kind_of("python -m course_lib.grading.submission.worker") == "worker"
     for other in (
         "python -m ipykernel_launcher -f x",
-        "python -I /x/course_lib/grading/jail.py {}",
+        "python -I /x/course_lib/grading/sandbox/namespaces.py {}",
     ):
         assert grade.kind_of(other) is None
 

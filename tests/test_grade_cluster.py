@@ -15,7 +15,8 @@ from fake_engine import Fake
 from grade_tools import STEM, folder_of, notebook
 
 from course_lib.errors import CourseError
-from course_lib.grading import assignment, classroom, cluster
+from course_lib.grading import assignment, classroom
+from course_lib.grading.batch import cluster
 from course_lib.grading.classroom import Judge, Order
 
 distributed = pytest.importorskip("distributed", reason="pip install distributed")

@@ -4,9 +4,11 @@ import pytest
 from fake_engine import Fake, Perfect, spoil_mistake, spoil_points, spoil_status
 from grade_tools import STEM, folder_of, notebook
 
+from course_lib import machine
 from course_lib.commands import grade
-from course_lib.grading import assignment, classroom, sandbox, selftest
+from course_lib.grading import assignment, classroom, selftest
 from course_lib.grading.classroom import Judge
+from course_lib.grading.sandbox import command as sandbox
 
 NAMES = list(assignment.find(STEM).points)
 
@@ -87,13 +89,9 @@ def test_bad_input_needs_no_packages(course, tmp_path):
 
 def test_as_many_as_fit(monkeypatch):
     """Catches a laptop with eight cores and 8 GB that grades eight at a time."""
-    import joblib
-    import psutil
-
     for cores, gigabytes, jobs in ((8, 8, 4), (2, 64, 2), (4, 1, 1)):
-        memory = type("memory", (), {"total": gigabytes * 2**30})
-        monkeypatch.setattr(joblib, "cpu_count", lambda cores=cores: cores)
-        monkeypatch.setattr(psutil, "virtual_memory", lambda memory=memory: memory)
+        monkeypatch.setattr(machine, "cores", lambda cores=cores: cores)
+        monkeypatch.setattr(machine, "memory_bytes", lambda size=gigabytes: size * 2**30)
         assert grade.fitting() == jobs
 
 

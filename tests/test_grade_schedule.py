@@ -1,59 +1,70 @@
-"""Many processes on one machine: each has its share of the cores, none outlives the run."""
+"""Many submissions on one machine: each has its share of the cores, none outlives the run."""
 
 import os
-import subprocess
-import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
-from joblib import cpu_count
 
-from course_lib.grading import schedule
-
-ROOT = Path(__file__).resolve().parents[1]
-KILLED = """
-import os, sys, threading, time
-from course_lib.grading import schedule
-
-def wait(seconds):
-    time.sleep(seconds)
-
-def end():
-    while len(psutil.Process().children()) < 3:
-        time.sleep(0.1)
-    time.sleep(1)
-    print(*[child.pid for child in psutil.Process().children()], flush=True)
-    os.kill(os.getpid(), 9)
-
-import psutil
-threading.Thread(target=end).start()
-list(schedule.spread(wait, [(60,)], processes=1))
-"""
+from course_lib import machine
+from course_lib.grading.batch import schedule
+from course_lib.grading.sandbox import supervise
 
 
-def threads(number):
-    """How many threads the process of this call may have."""
-    return number, os.environ["OMP_NUM_THREADS"]
+@dataclass(frozen=True)
+class Name:
+    """Stands for a job."""
+
+    name: str
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_cores_are_shared_out(processes):
-    """Catches processes that take all cores each, and wait for each other's threads."""
-    found = dict(schedule.spread(threads, [(1,), (2,), (3,)], processes=processes))
-    assert found == dict.fromkeys((1, 2, 3), str(max(1, cpu_count() // processes)))
+def test_cores_are_shared_out(processes, monkeypatch):
+    """Catches submissions that take all cores each, and wait for each other's threads."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.setattr(schedule, "grade_here", lambda job, grade: os.environ["OMP_NUM_THREADS"])
+    found = dict(schedule.run([Name("a"), Name("b")], processes=processes, grade=None))
+    assert found == dict.fromkeys((Name("a"), Name("b")), str(4 // processes))
+    assert os.environ["OMP_NUM_THREADS"] == "7"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="kill -9")
-def test_an_idle_process_ends_with_the_run():
-    """Catches a helper without work that stays for minutes behind a run that was killed."""
-    command = [sys.executable, "-c", KILLED]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    run = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
-    assert run.returncode == -9 and len(run.stdout.split()) >= 3, run.stderr
-    end, left = time.monotonic() + 10, [1]
-    while left and time.monotonic() < end:
-        left = [int(pid) for pid in run.stdout.split() if psutil.pid_exists(int(pid))]
-        time.sleep(0.1)
-    assert left == []
+def test_a_run_that_is_left_starts_and_leaves_nothing(monkeypatch, root):
+    """Catches workers behind Ctrl-C, and a class that goes on although nobody waits for it."""
+    begun, ended = [], []
+
+    def grade_here(job, grade):
+        begun.append(job)
+        if job.name != "first":
+            list(supervise.work({}, root=root, seconds=60))
+            ended.append(job)
+
+    monkeypatch.setattr(supervise, "process_command", lambda name: ["sleep", "60"])
+    monkeypatch.setattr(schedule, "grade_here", grade_here)
+    names = [Name("first"), *(Name(str(i)) for i in range(9))]
+    run, start = schedule.run(names, processes=2, grade=None), time.monotonic()
+    next(run)
+    run.close()
+    assert time.monotonic() - start < 10 and len(begun) < 6 and not ended
+    assert not [p for p in psutil.Process().children() if p.name() == "sleep"]
+
+
+def test_the_container_counts_and_not_the_machine(tmp_path, monkeypatch):
+    """Catches a container of 2 GB that is taken for the 25 GB of its host."""
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    own = tmp_path / "own"
+    own.write_text("0::/box\n4:memory:/\n1:cpu,cpuacct:/\n")
+    monkeypatch.setattr(machine, "OWN_GROUPS", own)
+    bare = machine.memory_bytes(), machine.cores()
+    for name, text in (("box/memory.max", "2147483648"), ("memory.max", "max"),
+                       ("box/cpu.max", "100000 100000"), ("cpu.max", "max 100000")):  # fmt: skip
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{text}\n")
+    assert machine.memory_bytes() == 2**31 != bare[0] and machine.cores() == 1
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory/memory.limit_in_bytes").write_text("1073741824\n")
+    assert machine.memory_bytes() == 2**30
+    monkeypatch.setattr(machine, "OWN_GROUPS", Path("/nowhere"))
+    assert machine.memory_bytes() == bare[0]

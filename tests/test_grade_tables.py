@@ -9,9 +9,10 @@ import pytest
 from grade_tools import OTHER, STEM, result_of
 
 from course_lib.errors import CourseError
-from course_lib.grading import assignment, overrides
+from course_lib.grading import assignment
+from course_lib.grading.batch import overrides
+from course_lib.grading.batch.overrides import Override
 from course_lib.grading.gradebooks import canvas, gradescope, moodle, sheet
-from course_lib.grading.overrides import Override
 from course_lib.grading.reports import table
 
 COURSE = assignment.find(STEM)  # 12 points: 2, 2, 3, 3, 2

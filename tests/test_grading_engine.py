@@ -14,7 +14,8 @@ import pytest
 from grading_course import NAMES, STEM, WRONG_KL, answer, cell_of, code, early
 from grading_pool import LIMITS, pool_for
 
-from course_lib.grading import engine, sandbox
+from course_lib.grading.sandbox import command as sandbox
+from course_lib.grading.submission import engine
 
 pytestmark = pytest.mark.grading
 KL = "kl_std_normal"
@@ -249,7 +250,7 @@ def test_killed_grader_leaves_nothing(pool):
     )
     out = pool.out / "killed"
     script = (
-        "from pathlib import Path; from course_lib.grading.engine import grade_notebook;"
+        "from pathlib import Path; from course_lib.grading.submission.engine import grade_notebook;"
         f"grade_notebook(Path({str(path)!r}), student='k', stem=None, folder=Path({str(out)!r}),"
         f"root=Path({str(pool.root)!r}))"
     )
@@ -281,7 +282,7 @@ def test_grader_itself_stays_small(pool):
     path = pool.desk.hand_in("prints", early("print('x' * 200_000_000)"))
     script = (
         "import sys; from pathlib import Path;"
-        "from course_lib.grading.engine import grade_notebook;"
+        "from course_lib.grading.submission.engine import grade_notebook;"
         f"grade_notebook(Path({str(path)!r}), student='p', stem=None,"
         f"root=Path({str(pool.root)!r}),"
         f"folder=Path({str(pool.out / 'prints')!r}));"

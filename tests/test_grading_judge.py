@@ -6,7 +6,7 @@ import math
 import pytest
 
 from course_lib.exercises import EXERCISES
-from course_lib.grading.judge import judge
+from course_lib.grading.submission.judge import judge
 
 pytestmark = pytest.mark.grading
 KL, SEED = "kl_std_normal", 1234

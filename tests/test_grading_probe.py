@@ -10,13 +10,13 @@ import time
 import pytest
 
 from course_lib.exercises import edits
-from course_lib.grading import bundle
-from course_lib.grading.alone_run import Runner
 from course_lib.grading.inside.probe import content_of, signer
-from course_lib.grading.judge import judge
-from course_lib.grading.limits import Limits
-from course_lib.grading.notebook_run import open_record
-from course_lib.grading.tree import ROOT, furnish
+from course_lib.grading.sandbox import payload
+from course_lib.grading.sandbox.limits import Limits
+from course_lib.grading.sandbox.mounts import ROOT, furnish
+from course_lib.grading.submission.answers_run import Runner
+from course_lib.grading.submission.judge import judge
+from course_lib.grading.submission.notebook_run import open_record
 
 pytestmark = pytest.mark.grading
 KL, SEED, KEY = "kl_std_normal", 77, bytes(32)
@@ -175,7 +175,7 @@ ESCAPES = {
 
 def test_no_answer_goes_into_the_sandbox():
     """Catches a line of a solution in a module that stands beside a student's code."""
-    inside = [p for part in bundle.PARTS for p in (ROOT / "course_lib" / part).rglob("*.py")]
+    inside = [p for part in payload.PARTS for p in (ROOT / "course_lib" / part).rglob("*.py")]
     modules = "\n".join(path.read_text(encoding="utf-8") for path in inside)
     for source in (ROOT / "solutions").glob("[0-9]*.py"):
         for name, cell in edits.exercise_cells(source.read_text(encoding="utf-8")).items():
@@ -205,11 +205,11 @@ def test_escapes_earn_nothing(alone, name):
 def test_every_reference_passes_the_watch():
     """Catches an exercise whose observations look like an attack, or need what was dropped."""
     script = (
-        "import json; from course_lib.grading.inside import alone, guard, probe\n"
+        "import json; from course_lib.grading.inside import answers, guard, probe\n"
         "from course_lib.exercises import EXERCISES\n"
         "known = {name: exercise.reference for name, exercise in EXERCISES.items()}\n"
         "wanted = {name: EXERCISES[name].records(known[name], 5) for name in known}\n"
-        "guarded = guard.make_guard(alone.TRUSTED)\n"
+        "guarded = guard.make_guard(answers.TRUSTED)\n"
         "for name, reference in known.items():\n"
         "    content, found = guarded(lambda: probe.content_of(name, reference, 5))\n"
         "    assert not found, (name, found)\n"

@@ -7,8 +7,10 @@ from fake_engine import Fake
 from grade_tools import STEM, folder_of, notebook
 
 from course_lib import datasets
-from course_lib.grading import classroom, version, warm
+from course_lib.grading import classroom
+from course_lib.grading.batch import prepare as warm
 from course_lib.grading.classroom import Judge, Order
+from course_lib.grading.submission import version
 
 pytestmark = pytest.mark.grading
 
@@ -24,11 +26,11 @@ def copy(tmp_path, root):
 
 CHANGES = {
     "course_lib/grading/reports/class_page.py": False,
-    "course_lib/grading/schedule.py": False,
+    "course_lib/grading/batch/schedule.py": False,
     "course_lib/commands/demo.py": False,
     "solutions/03_variational_autoencoder.py": False,
     f"solutions/{STEM}.py": True,
-    "course_lib/grading/judge.py": True,
+    "course_lib/grading/submission/judge.py": True,
     "course_lib/grading/inside/guard.py": True,
     "course_lib/exercises/spec.py": True,
     "course_lib/losses.py": True,

@@ -11,10 +11,10 @@ import time
 import psutil
 import pytest
 
-from course_lib.grading import sandbox
-from course_lib.grading.limits import Limits
-from course_lib.grading.tree import furnish
-from course_lib.grading.watch import kill_tree, watch
+from course_lib.grading.sandbox import command as sandbox
+from course_lib.grading.sandbox.limits import Limits
+from course_lib.grading.sandbox.mounts import furnish
+from course_lib.grading.sandbox.watch import kill_tree, watch
 
 pytestmark = pytest.mark.grading
 LIMITS = Limits(processes=40, disk_mb=8, memory_mb=300)
@@ -55,13 +55,14 @@ there = [p for p in ("solutions", "tests", ".git", "course_lib") if os.path.exis
     os.path.join({str(root)!r}, p))]
 import course_lib, course_lib.exercises as e
 print(json.dumps([there, sorted(os.listdir("/course")), sorted(os.listdir(e.__path__[0])),
-    sorted(os.listdir(course_lib.__path__[0] + "/grading")), sorted(os.listdir(os.getcwd()))]))
+    sorted(os.listdir(course_lib.__path__[0] + "/grading/sandbox")),
+    sorted(os.listdir(os.getcwd()))]))
 """,
     )
     there, course, exercises, grading, work = seen
     assert there == work == [] and course == ["course_lib", "data"]
     assert exercises == ["__init__.py"]
-    assert grading == ["__init__.py", "boot.py", "jail.py", "linux.py"]
+    assert grading == ["__init__.py", "boot.py", "linux.py", "namespaces.py"]
 
 
 @each_level

@@ -21,7 +21,8 @@ import psutil
 from tqdm import tqdm
 
 from course_lib.benchmarks.machine import busy
-from course_lib.grading.engine import grade_notebook
+from course_lib.grading.sandbox.supervise import PROCESSES
+from course_lib.grading.submission.engine import grade_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
 STEM = "01_autoencoder_basics"
@@ -29,8 +30,7 @@ ROUNDS, CLASS, PRINTED = 3, 4, 200  # of the first; submissions of the second; M
 LIMITS = {"cost": 1.3, "throughput": 1.7, "memory": 400}  # at most, at least, at most (MB)
 # Processes of the grader itself, by a word of their command line; all others run students' code.
 # The judge is counted by itself: it holds torch, and sees nothing that a student prints.
-OWN = {"course_lib grade": "command", "joblib.externals.loky": "process of a submission",
-       "course_lib.grading.worker": "worker", "course_lib.grading.judge": "judge"}  # fmt: skip
+OWN = {"course_lib grade": "command"} | {PROCESSES[name]: name for name in ("worker", "judge")}
 
 
 def bare(scratch: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib.errors import CourseError
-from course_lib.grading.watch import kill_tree
+from course_lib.grading.sandbox.watch import kill_tree
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

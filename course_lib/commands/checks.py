@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from course_lib import machine
 from course_lib.commands import pins
 from course_lib.commands.environment import is_inside
 from course_lib.commands.installer import NEWEST_PYTHON
@@ -93,9 +93,8 @@ def disk(root: Path) -> list[Row]:
 
 def memory() -> list[Row]:
     """Main memory; the course is made for 4 GB and more."""
-    if hasattr(os, "sysconf"):
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    else:
+    total = (machine.memory_bytes() or 0) / 1e9
+    if not total:
         try:
             import psutil  # on Windows; comes with ipykernel
         except ImportError:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from course_lib import machine
 from course_lib.commands.data import existing
 from course_lib.errors import CourseError
 
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """0 if all were graded, whatever their points; 1 if some could not be, or the test fails."""
     _check(args)
     from course_lib.grading import assignment
-    from course_lib.grading.sandbox import best_level
+    from course_lib.grading.sandbox.command import best_level
 
     wanted = assignment.find(args.notebook) if args.notebook else None
     if args.require_isolation and not args.scheduler:
@@ -115,10 +116,9 @@ def count(text: str) -> int:
 
 def fitting() -> int:
     """As many submissions as this machine has cores and, at half their limit each, memory for."""
-    import joblib
     import psutil
 
-    from course_lib.grading.limits import Limits
+    from course_lib.grading.sandbox.limits import Limits
 
-    room = psutil.virtual_memory().total / (Limits().memory_mb * 2**20 / 2)
-    return max(1, min(joblib.cpu_count(), int(room)))
+    total = machine.memory_bytes() or psutil.virtual_memory().total
+    return max(1, min(machine.cores(), int(total / (Limits().memory_mb * 2**20 / 2))))

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from course_lib.grading import cluster, intake, overrides, schedule, store
+from course_lib.grading import intake
 from course_lib.grading.assignment import Assignment
+from course_lib.grading.batch import cluster, overrides, schedule, store
+from course_lib.grading.batch.job import Grade, Job, Prepare, failed, ready
+from course_lib.grading.batch.results import UNGRADED, Result, result
 from course_lib.grading.gradebooks import canvas, fill, moodle
 from course_lib.grading.intake import Intake, Submission
-from course_lib.grading.limits import LEVELS, Limits
 from course_lib.grading.reports.writing import write_all
-from course_lib.grading.results import UNGRADED, Result, result
-from course_lib.grading.work import Grade, Job, Prepare, failed, ready
+from course_lib.grading.sandbox.limits import LEVELS, Limits
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ class Outcome:
 
 def course_judge() -> Judge:
     """The course's own engine."""
-    from course_lib.grading.engine import ROOT, grade_notebook
-    from course_lib.grading.version import grader_hash
-    from course_lib.grading.warm import warm
+    from course_lib.grading.batch.prepare import warm
+    from course_lib.grading.submission.engine import ROOT, grade_notebook
+    from course_lib.grading.submission.version import grader_hash
 
     return Judge(grade_notebook, lambda stem: grader_hash(ROOT, stem), warm)
 
@@ -83,7 +84,7 @@ def grade_class(order: Order, judge: Judge) -> Outcome:
         for name, filled in _fill_gradebooks(order, results, taken.assignment):
             store.write(order.out / name, filled.content)
             notes.append(f"{name}: {'; '.join([f'{filled.filled} rows filled', *filled.notes])}")
-        write_all(order.out, results, taken.assignment, notes=notes, processes=order.jobs)
+        write_all(order.out, results, taken.assignment, notes=notes)
     return Outcome(results, taken.assignment, graded_now, notes)
 
 

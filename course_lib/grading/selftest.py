@@ -12,8 +12,8 @@ from pathlib import Path
 
 from course_lib.exercises import EXERCISES, Mistake
 from course_lib.grading.assignment import NOTEBOOKS, Assignment, find
+from course_lib.grading.batch.results import Result
 from course_lib.grading.classroom import Judge, Order, course_judge, grade_class
-from course_lib.grading.results import Result
 
 DEFAULT = "01"  # the quickest to run
 SOLUTIONS = NOTEBOOKS.parent / "solutions"

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from course_lib.grading.batch.results import Result
 from course_lib.grading.gradebooks.sheet import Sheet
-from course_lib.grading.results import Result
 
 NAMED = 8  # names that a note spells out
 

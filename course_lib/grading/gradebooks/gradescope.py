@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from course_lib.grading.results import Result
+from course_lib.grading.batch.results import Result
 
 WORDS = {
     "right": "Right.",

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from course_lib.errors import CourseError
 from course_lib.grading.assignment import Assignment
+from course_lib.grading.batch.results import Result
 from course_lib.grading.gradebooks import sheet
 from course_lib.grading.gradebooks.fill import Filled, Line, fill, number
 from course_lib.grading.gradebooks.sheet import Sheet
-from course_lib.grading.results import Result
 
 # "Grade" where Moodle speaks English, German, French, Spanish, Italian, Portuguese, Dutch. The
 # other columns are known by their place: the participant first, then who that is, and right of

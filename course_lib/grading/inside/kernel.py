@@ -13,9 +13,9 @@ from course_lib.grading.inside.probe import MISSING, content_of, signer
 PART = 2**19  # characters
 
 
-def start(trunk: dict[str, Any]) -> None:
-    """Serve until shut down. trunk: `key`, `probes` {source of a cell: [name, seed]}, `file`."""
-    sign, probes, mime = signer(trunk.pop("key")), trunk["probes"], trunk["mime"]
+def start(payload: dict[str, Any]) -> None:
+    """Serve until shut down. payload: `key`, `probes` {source of a cell: [name, seed]}, `file`."""
+    sign, probes, mime = signer(payload.pop("key")), payload["probes"], payload["mime"]
 
     class Kernel(IPythonKernel):
         async def do_execute(self, code: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def start(trunk: dict[str, Any]) -> None:
 
     app = IPKernelApp.instance(kernel_class=Kernel)
     app.session = PartSession(parent=app, username="kernel")
-    app.initialize(["-f", trunk["file"], "--HistoryManager.hist_file=:memory:"])
+    app.initialize(["-f", payload["file"], "--HistoryManager.hist_file=:memory:"])
     app.start()
 
 

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from course_lib.grading.assignment import Assignment
+from course_lib.grading.batch.results import Result
 from course_lib.grading.reports.page import page, rows
 from course_lib.grading.reports.pictures import picture, points_histogram, ranked_bars, verdict_bars
-from course_lib.grading.results import Result
 
 SHOWN = 10  # mistakes and slow runs
 LONGEST = 26  # characters of a name beside a bar

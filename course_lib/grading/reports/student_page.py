@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from course_lib.card import LOOKS, card_html
-from course_lib.grading import store
 from course_lib.grading.assignment import NOTEBOOKS, Assignment
+from course_lib.grading.batch import store
+from course_lib.grading.batch.results import Result
 from course_lib.grading.gradebooks.gradescope import WORDS
 from course_lib.grading.reports import sanitise
 from course_lib.grading.reports.cells import Budget, outputs, source_of
 from course_lib.grading.reports.page import page, rows
-from course_lib.grading.results import Result
 
 LINES = (("Hint", "hint"), ("Case", "case"), ("Yours", "obtained"), ("Expected", "expected"))
 SUMMARY = "course-feedback"  # the engine's own cell on top: this page says the same

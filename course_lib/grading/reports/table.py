@@ -7,7 +7,7 @@ import io
 import re
 
 from course_lib.grading.assignment import Assignment
-from course_lib.grading.results import Result
+from course_lib.grading.batch.results import Result
 
 BEFORE = ("student", "notebook", "status", "points", "max_points", "percent")
 AFTER = ("overridden", "flags", "reason", "isolation", "file", "folder")

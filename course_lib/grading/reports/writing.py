@@ -6,21 +6,20 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from course_lib.grading import store
 from course_lib.grading.assignment import Assignment
+from course_lib.grading.batch import store
+from course_lib.grading.batch.results import Result
 from course_lib.grading.gradebooks import gradescope
 from course_lib.grading.reports import student_page
 from course_lib.grading.reports.class_page import report
 from course_lib.grading.reports.page import is_current
 from course_lib.grading.reports.table import table
-from course_lib.grading.results import Result
-from course_lib.grading.schedule import spread
 
 GRADESCOPE, TABLE, REPORT = "results.json", "grades.csv", "report.html"
 
 
 def write_all(
-    out: Path, results: list[Result], assignment: Assignment, *, notes: list[str], processes: int
+    out: Path, results: list[Result], assignment: Assignment, *, notes: list[str]
 ) -> None:
     """Write everything; pages that are current stay. notes: what the report has to say as well."""
     stale = []
@@ -34,6 +33,5 @@ def write_all(
             (folder / GRADESCOPE).unlink(missing_ok=True)
     store.write(out / TABLE, table(results, assignment))
     store.write(out / REPORT, report(results, assignment, notes=notes))
-    pages = spread(student_page.write, stale, processes=processes)
-    for _ in tqdm(pages, total=len(stale), desc="feedback", unit="page", disable=not stale):
-        pass
+    for call in tqdm(stale, desc="feedback", unit="page", disable=not stale):
+        student_page.write(*call)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from course_lib.grading.reading import Cell, Unfit
+from course_lib.grading.submission.reading import Cell, Unfit
 
 MAGIC = re.compile(r"^\s*(%|!|\?)|^.*\?\s*$")
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 # No grade depends on these: after a change to a report nobody is graded again. What is not named
 # here counts, so that a new file does from the start.
-AROUND = {"benchmarks", "commands", "demo", "recipes"} | {f"grading/{name}" for name in (
-    "assignment", "classroom", "cluster", "gradebooks", "intake", "overrides", "reports", "results",
-    "schedule", "selftest", "store", "warm", "work")}  # fmt: skip
+AROUND = {"benchmarks", "commands", "demo", "recipes"} | {
+    f"grading/{name}"
+    for name in ("assignment", "batch", "classroom", "gradebooks", "intake", "reports", "selftest")
+}
 
 
 @functools.lru_cache(maxsize=8)

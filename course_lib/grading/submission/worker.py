@@ -1,4 +1,4 @@
-"""The supervised process of one submission: `python -m course_lib.grading.worker`.
+"""The supervised process of one submission: `python -m course_lib.grading.submission.worker`.
 
 Reads one job as JSON from standard input and writes what happens to standard output, one JSON
 object a line. It runs no code of the student's; that is in the sandboxes that it starts. When its
@@ -15,17 +15,17 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from course_lib.grading.limits import Limits
-from course_lib.grading.reading import Cell, Unfit, read_cells
-from course_lib.grading.skeleton import Course, make_plan, recognise
-from course_lib.grading.tree import furnish
-from course_lib.grading.watch import kill_tree
+from course_lib.grading.sandbox.limits import Limits
+from course_lib.grading.sandbox.mounts import furnish
+from course_lib.grading.sandbox.watch import kill_tree
+from course_lib.grading.submission.reading import Cell, Unfit, read_cells
+from course_lib.grading.submission.restore import Course, make_plan, recognise
 
 
 def main() -> None:
     """Do the job of standard input, stage by stage."""
     if sys.platform == "linux":
-        from course_lib.grading import linux
+        from course_lib.grading.sandbox import linux
 
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     say = _speaker()
@@ -52,9 +52,9 @@ def _work(job: dict[str, Any], say: Any) -> None:
         place = furnish(folder, root=root, hidden=tuple(job["hidden"]), shared=job["shared"],
                         fonts=job["fonts"])  # fmt: skip
         if stage == "run":
-            from course_lib.grading.notebook_run import run
+            from course_lib.grading.submission.notebook_run import run
         else:
-            from course_lib.grading.alone_run import run
+            from course_lib.grading.submission.answers_run import run
         run(plan, place, level=job["level"], limits=limits, seeds=job["seeds"], root=root, say=say)
 
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 import secrets
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from course_lib.grading import sandbox
-from course_lib.grading.bundle import write_trunk
-from course_lib.grading.limits import Limits
-from course_lib.grading.notebook_run import open_record
-from course_lib.grading.skeleton import Plan
-from course_lib.grading.slices import pieces_of, words_beyond
-from course_lib.grading.streams import reader
-from course_lib.grading.tree import Place
-from course_lib.grading.watch import kill_tree, watch
+from course_lib.grading.sandbox import command as sandbox
+from course_lib.grading.sandbox.limits import Limits
+from course_lib.grading.sandbox.mounts import Place
+from course_lib.grading.sandbox.payload import write_payload
+from course_lib.grading.sandbox.streams import reader
+from course_lib.grading.sandbox.supervise import process_command
+from course_lib.grading.sandbox.watch import kill_tree, watch
+from course_lib.grading.submission.notebook_run import open_record
+from course_lib.grading.submission.restore import Plan
+from course_lib.grading.submission.slices import pieces_of, words_beyond
 
 MOST = 8 * 2**20  # bytes of one answer
 START = 120  # seconds to start in
@@ -61,10 +61,10 @@ class Runner:
     """A sandbox that waits for jobs; it has a process and a thread that watches it."""
 
     def __init__(self, place: Place, *, level: str, limits: Limits, root: Path) -> None:
-        trunk = place.scratch / "run" / "trunk"
+        payload = place.scratch / "run" / "payload"
         apart = level in ("namespaces", "bwrap")
-        write_trunk(trunk, "alone", root=root, seconds=limits.cell_seconds, apart=apart)
-        inner = [sys.executable, "-m", "course_lib.grading.boot", str(trunk)]
+        write_payload(payload, "answers", root=root, seconds=limits.cell_seconds, apart=apart)
+        inner = process_command("sandbox", str(payload))
         extra = {"MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
         argv = sandbox.command(level, place, inner, limits=limits, extra=extra)
         self.reason, self._seconds = "", limits.cell_seconds
@@ -73,7 +73,9 @@ class Runner:
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         self._take, self._ended = reader(self._process.stdout), threading.Event()
-        watch(lambda: self._process.pid, limits, self.stop, folder=trunk.parent, ended=self._ended)
+        watch(
+            lambda: self._process.pid, limits, self.stop, folder=payload.parent, ended=self._ended
+        )
 
     def alive(self) -> bool:
         """Whether it takes another job."""

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from course_lib.grading.limits import Limits
+from course_lib.grading.sandbox.limits import Limits
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store",
           "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives",
           "/etc/fonts", "/etc/localtime", "/etc/nsswitch.conf", "/etc/hosts")  # fmt: skip
 SHARED = {"COURSE_DATA": "/data", "COURSE_CACHE": "/cache"}
 # What notebooks do not need: the judges of exercises, and the course's tools.
 LEFT_OUT = {"exercises", "grading", "authoring", "commands", "benchmarks", "recipes"}
-NEEDED_INSIDE = ("jail.py", "linux.py", "boot.py")
+NEEDED_INSIDE = ("__init__.py", "namespaces.py", "linux.py", "boot.py")
 NO_CHECK = '''"""Inside the grader: answers are judged outside; probes stand where checks were."""
 
 
@@ -57,12 +57,12 @@ def furnish(
         return LEFT_OUT & {*names} if Path(folder) == source else set()
 
     shutil.copytree(source, copy, ignore=left_out)
-    for package in ("exercises", "grading"):
-        (copy / package).mkdir()
+    for package in ("exercises", "grading/sandbox"):
+        (copy / package).mkdir(parents=True)
     (copy / "exercises/__init__.py").write_text(NO_CHECK, encoding="utf-8")
     (copy / "grading/__init__.py").touch()
     for name in NEEDED_INSIDE:
-        shutil.copy2(source / "grading" / name, copy / "grading" / name)
+        shutil.copy2(source / "grading/sandbox" / name, copy / "grading/sandbox" / name)
     for path in fonts:
         (scratch / "course/matplotlib").mkdir(exist_ok=True)
         shutil.copy2(path, scratch / "course/matplotlib")

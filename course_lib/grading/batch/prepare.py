@@ -1,6 +1,6 @@
 """Put the data that a notebook loads into the cache, once, before a class is graded.
 
-`python -m course_lib.grading.warm STEM`. In a sandbox the cache is read-only: what is not there
+Run as a process of its own. In a sandbox the cache is read-only: what is not there
 would be drawn again by every submission.
 """
 
@@ -12,8 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from course_lib.grading.supervise import module_command, trusted_environment
-from course_lib.grading.tree import ROOT
+from course_lib.grading.sandbox.mounts import ROOT
+from course_lib.grading.sandbox.supervise import process_command, trusted_environment
 
 
 @functools.lru_cache(maxsize=8)
@@ -23,7 +23,7 @@ def warm(stem: str, *, root: Path = ROOT) -> None:
     Where that fails the notebooks say why themselves.
     """
     if loads(stem, root):
-        command = [*module_command("warm"), stem]
+        command = process_command("prepare", stem)
         subprocess.run(command, cwd=root, env=trusted_environment(root), check=False)
 
 

@@ -10,8 +10,8 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 from course_lib.errors import CourseError
-from course_lib.grading import store
-from course_lib.grading.work import Grade, Job, Prepare, given_up, grade_bytes
+from course_lib.grading.batch import store
+from course_lib.grading.batch.job import Grade, Job, Prepare, given_up, grade_bytes
 
 PATIENCE = 20  # seconds until a scheduler must have answered
 

@@ -1,6 +1,6 @@
-"""Starts trusted code in a sandbox: `python -m course_lib.grading.boot TRUNK`.
+"""Starts trusted code in a sandbox: `python -m course_lib.grading.sandbox.boot PAYLOAD`.
 
-The trunk holds compiled modules and one key. It is read and removed before any code of a student
+The payload holds compiled modules and one key. It is read and removed before any code of a student
 runs; the modules are loaded under the names of the course and then taken out of reach, so that
 `import course_lib.exercises` finds the copy without judges, and no change to that one matters.
 """
@@ -30,31 +30,31 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(
         self, name: str, path: object = None, target: object = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """The specification of a module of the trunk."""
+        """The specification of a module of the payload."""
         if name not in self.modules:
             return None
         package = self.modules[name][0]
         return importlib.machinery.ModuleSpec(name, self, is_package=package)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run the code of a module of the trunk."""
+        """Run the code of a module of the payload."""
         inner = module.__name__.split(".")[1:]
         module.__file__ = str(Path(course_lib.__file__).parent.joinpath(*inner)) + ".py"
         exec(self.modules[module.__name__][1], module.__dict__)
 
 
 def main(path: str) -> None:
-    """Load what the trunk names as `start` and hand over to its function `start`."""
+    """Load what the payload names as `start` and hand over to its function `start`."""
     with open(path, "rb") as file:
-        trunk = marshal.load(file)
+        payload = marshal.load(file)
     os.unlink(path)
     sys.path[:] = [p for p in sys.path if p and os.path.realpath(p) != os.path.realpath(os.curdir)]
-    finder = Finder(trunk.pop("modules"))
+    finder = Finder(payload.pop("modules"))
     sys.meta_path.insert(0, finder)
     fonts = Path(course_lib.__file__).parents[1] / "matplotlib"
     if fonts.is_dir():
         shutil.copytree(fonts, os.environ["MPLCONFIGDIR"], dirs_exist_ok=True)
-    module = importlib.import_module(trunk["start"])
+    module = importlib.import_module(payload["start"])
     sys.meta_path.remove(finder)
     for name in [name for name in sys.modules if name in finder.modules]:
         parent, _, child = name.rpartition(".")
@@ -62,7 +62,7 @@ def main(path: str) -> None:
             delattr(sys.modules[parent], child)
         del sys.modules[name]
     finder.modules = {}
-    module.start(trunk)
+    module.start(payload)
 
 
 if __name__ == "__main__":

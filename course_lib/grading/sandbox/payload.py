@@ -1,4 +1,4 @@
-"""The trunk of compiled code that `boot` opens inside a sandbox."""
+"""The payload of compiled code that `boot` opens inside a sandbox."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from course_lib.grading.tree import ROOT
+from course_lib.grading.sandbox.mounts import ROOT
 
 PARTS = ("exercises", "grading/inside")
 
 
-def write_trunk(path: Path, start: str, *, root: Path = ROOT, **content: Any) -> None:
+def write_payload(path: Path, start: str, *, root: Path = ROOT, **content: Any) -> None:
     """Everything that the module `start` of `inside` needs, with `content`, in one file."""
-    trunk = {"modules": modules(root), "start": f"course_lib.grading.inside.{start}", **content}
-    path.write_bytes(marshal.dumps(trunk))
+    payload = {"modules": modules(root), "start": f"course_lib.grading.inside.{start}", **content}
+    path.write_bytes(marshal.dumps(payload))
 
 
 def modules(root: Path) -> dict[str, tuple[bool, CodeType]]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import ast
 import symtable
 
-from course_lib.grading.reading import Cell
-from course_lib.grading.skeleton import Course, Plan, statements
+from course_lib.grading.submission.reading import Cell
+from course_lib.grading.submission.restore import Course, Plan, statements
 
 Pieces = list[tuple[str, str]]  # (where from, source); "own" is the student's exercise
 

@@ -1,7 +1,8 @@
 """The judge: a trusted process that compares records with what was expected.
 
-`python -m course_lib.grading.judge` first writes one line, the catalogue of the course, then
-answers one request a line. It sees nothing of a submission but JSON text, and unpickles nothing.
+A process of its own (`sandbox.supervise.PROCESSES`): it first writes one line, the catalogue of the
+course, then answers one request a line. It sees nothing of a submission but JSON text, and
+unpickles nothing.
 """
 
 from __future__ import annotations
@@ -156,7 +157,7 @@ def main() -> None:
     torch.set_num_threads(1)
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     print(json.dumps(catalogue(root)), file=out, flush=True)
     for line in sys.stdin:
         request = json.loads(line)

@@ -29,11 +29,11 @@ TRUSTED = [module for name, module in sys.modules.items()
            if name.startswith(("course_lib.exercises", "course_lib.grading.inside"))]  # fmt: skip
 
 
-def start(trunk: dict[str, Any]) -> None:
-    """Answer jobs until the input ends. trunk: `seconds` of a job, `apart` in its own namespace."""
+def start(payload: dict[str, Any]) -> None:
+    """Answer jobs until the input ends. payload: `seconds` of a job; `apart`: in a namespace."""
     torch.set_num_threads(1)
     if sys.platform == "linux":
-        from course_lib.grading import linux
+        from course_lib.grading.sandbox import linux
 
         linux.prctl(linux.PR_SET_DUMPABLE, 0)  # no child can read or write this process
     jobs, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
@@ -42,14 +42,14 @@ def start(trunk: dict[str, Any]) -> None:
         os.dup2(nowhere, number)
     for line in jobs:
         job = json.loads(line)
-        answer = _in_a_child(job, trunk) if hasattr(os, "fork") else _answer(job)
+        answer = _in_a_child(job, payload) if hasattr(os, "fork") else _answer(job)
         answers.write(answer + b"\n")
         answers.flush()
         if not hasattr(os, "fork"):
             return
 
 
-def _in_a_child(job: dict[str, Any], trunk: dict[str, Any]) -> bytes:
+def _in_a_child(job: dict[str, Any], payload: dict[str, Any]) -> bytes:
     """The answer of a child process, or why there is none; nothing of it is left running."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -61,11 +61,11 @@ def _in_a_child(job: dict[str, Any], trunk: dict[str, Any]) -> bytes:
             _write(writing, _answer(job))
         os._exit(0)
     os.close(writing)
-    answer, why = _read(reading, seconds=trunk["seconds"])
+    answer, why = _read(reading, seconds=payload["seconds"])
     os.close(reading)
     with contextlib.suppress(OSError):
         os.killpg(child, signal.SIGKILL)
-    if trunk["apart"]:  # everything in this namespace but this process and its first
+    if payload["apart"]:  # everything in this namespace but this process and its first
         with contextlib.suppress(OSError):
             os.kill(-1, signal.SIGKILL)
     status = os.waitpid(child, 0)[1]

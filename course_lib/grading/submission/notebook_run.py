@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import hmac
 import secrets
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,14 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import remove_error_markers
 
-from course_lib.grading import client, sandbox
-from course_lib.grading.bundle import write_trunk
-from course_lib.grading.limits import Limits
-from course_lib.grading.skeleton import Plan
-from course_lib.grading.tree import Place
-from course_lib.grading.watch import watch
+from course_lib.grading.sandbox import command as sandbox
+from course_lib.grading.sandbox.limits import Limits
+from course_lib.grading.sandbox.mounts import Place
+from course_lib.grading.sandbox.payload import write_payload
+from course_lib.grading.sandbox.supervise import process_command
+from course_lib.grading.sandbox.watch import watch
+from course_lib.grading.submission import kernel_client as client
+from course_lib.grading.submission.restore import Plan
 
 MIME = "application/vnd.course.probe+json"
 MOST = 2 * 2**20  # characters of one record
@@ -41,13 +42,13 @@ def run(
     """Runs the plan; says every cell with its seconds, every valid record, and how it ended."""
     key, folder = secrets.token_bytes(32), place.scratch / "run"
     manager = client.SandboxedKernel()
-    inner = [sys.executable, "-m", "course_lib.grading.boot", str(folder / "trunk")]
+    inner = process_command("sandbox", str(folder / "payload"))
     argv = sandbox.command(level, place, inner, limits=limits, extra={})
     manager.prepare(folder, argv, output_mb=limits.output_mb)
     manager.env = sandbox.environment(level, place)
     probes = {c.source: [c.id.removeprefix("check-"), seeds[c.id.removeprefix("check-")]]
               for c in plan.cells if c.id.startswith("check-")}  # fmt: skip
-    write_trunk(folder / "trunk", "kernel", root=root, key=key, probes=probes, mime=MIME,
+    write_payload(folder / "payload", "kernel", root=root, key=key, probes=probes, mime=MIME,
                 file=manager.connection_file)  # fmt: skip
     slow: list[str] = []
 

@@ -20,10 +20,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from course_lib.grading.limits import Limits
-from course_lib.grading.tree import SHARED, Place, furnish, mounts, python_folders
+from course_lib.grading.sandbox.limits import Limits
+from course_lib.grading.sandbox.mounts import SHARED, Place, furnish, mounts, python_folders
 
-JAIL = Path(__file__).with_name("jail.py")
+NAMESPACES = Path(__file__).with_name("namespaces.py")
 KEPT = ("PATH", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "GOMP_SPINCOUNT", "SYSTEMROOT", "TZ")
 WORDS = {
     "process": "limits on memory, files and processes; file system and network are shared",
@@ -49,9 +49,16 @@ def command(
     if level == "namespaces":
         spec |= {"root": str(place.scratch / "jail"), "mounts": mounts(place, limits)}
     if level == "bwrap":
-        jail = ["/course/course_lib/grading/jail.py", json.dumps(spec)]
-        return [*_bubblewrap(place, limits, uid), "--", sys.executable, "-I", *jail]
-    return [sys.executable, "-I", str(JAIL), json.dumps(spec)]
+        script = "/course/course_lib/grading/sandbox/namespaces.py"
+        return [
+            *_bubblewrap(place, limits, uid),
+            "--",
+            sys.executable,
+            "-I",
+            script,
+            json.dumps(spec),
+        ]
+    return [sys.executable, "-I", str(NAMESPACES), json.dumps(spec)]
 
 
 def _bubblewrap(place: Place, limits: Limits, uid: int | None) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from course_lib.grading import store
+from course_lib.grading.batch import store
 
 Grade = Callable[..., dict]  # the engine's grade_notebook
 Prepare = Callable[[str], None]  # makes a machine ready for a notebook; cheap the second time

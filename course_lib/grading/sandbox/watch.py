@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from course_lib.grading.limits import Limits
+from course_lib.grading.sandbox.limits import Limits
 
 PAUSE = 0.2  # seconds between two looks
 MOST_FILES, MOST_BYTES = 20, 64 * 2**20

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from course_lib.grading.assignment import Assignment
+from course_lib.grading.batch.overrides import TOTAL, Overrides
 from course_lib.grading.intake import Submission
-from course_lib.grading.overrides import TOTAL, Overrides
 
 PAGES = 1  # version of the feedback pages: raise it, and all are made again
 UNGRADED = ("error", "no_isolation")  # the grader's fault, not the student's: no grade at all

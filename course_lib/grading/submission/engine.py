@@ -13,18 +13,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from course_lib.grading.decide import exercise_entry
-from course_lib.grading.feedback import write_results
-from course_lib.grading.limits import LEVELS, Limits
-from course_lib.grading.reading import fingerprint
-from course_lib.grading.sandbox import WORDS, best_level
-from course_lib.grading.supervise import the_judge, work
-from course_lib.grading.tree import ROOT
-from course_lib.grading.version import grader_hash
+from course_lib.grading.sandbox.command import WORDS, best_level
+from course_lib.grading.sandbox.limits import LEVELS, Limits
+from course_lib.grading.sandbox.mounts import ROOT
+from course_lib.grading.sandbox.supervise import work
+from course_lib.grading.submission.decide import exercise_entry
+from course_lib.grading.submission.feedback import write_results
+from course_lib.grading.submission.judge_client import catalogue, judge_client
+from course_lib.grading.submission.reading import fingerprint
+from course_lib.grading.submission.version import grader_hash
 
 __all__ = ["LEVELS", "Limits", "grade_notebook"]
 
-SPARE = 240  # seconds beyond its limits after which a worker counts as hanging
+WORKER_GRACE_S = 240  # beyond its limits, after which a worker counts as hanging
 
 
 def grade_notebook(
@@ -72,12 +73,12 @@ def _grade(
     record: dict[str, Any], job: dict[str, Any], *, limits: Limits, root: Path
 ) -> dict[str, Any] | None:
     """Fill in the record; returns the executed notebook, where it came to that."""
-    judge, level, sha = the_judge(root), job["level"], record["sha256"]
+    level, sha, known = job["level"], record["sha256"], catalogue(root)
     record["isolation"] = {"level": level, "details": WORDS[level]}
-    courses = judge.catalogue["notebooks"]
+    courses = known["notebooks"]
     seeds = {n: seed_of(sha, n) for course in courses.values() for n in course["points"]}
     job |= {"courses": courses, "seeds": seeds, "limits": dataclasses.asdict(limits)}
-    job |= {key: judge.catalogue[key] for key in ("shared", "fonts")} | {"root": str(root)}
+    job |= {key: known[key] for key in ("shared", "fonts")} | {"root": str(root)}
     told = _work(job | {"stages": ["run", "alone"]}, limits=limits, root=root)
     if told["unfit"] or not told["plan"]:
         unfit = told["unfit"] or {"status": "unreadable", "reason": told["lost"]}
@@ -87,11 +88,12 @@ def _grade(
         again = _work(job | {"stages": ["alone"]}, limits=limits, root=root)
         told["alone"] = again["alone"]
     plan, ended = told["plan"], told["ended"] or {"ended": "killed", "reason": told["lost"]}
-    entries = [
-        exercise_entry(name, points, plan=plan, told=told, ended=ended, seed=seeds[name],
-                       judge=judge)
-        for name, points in plan["points"].items()
-    ]  # fmt: skip
+    with judge_client(root) as judge:
+        entries = [
+            exercise_entry(name, points, plan=plan, told=told, ended=ended, seed=seeds[name],
+                           judge=judge)
+            for name, points in plan["points"].items()
+        ]  # fmt: skip
     record |= {
         "notebook": plan["notebook"], "status": ended["ended"], "reason": ended["reason"],
         "flags": plan["flags"] + [line for entry in entries for line in entry.pop("flags")],
@@ -106,7 +108,7 @@ def _work(job: dict[str, Any], *, limits: Limits, root: Path) -> dict[str, Any]:
     """What the worker told, by kind."""
     told: dict[str, Any] = {"unfit": None, "plan": None, "ended": None, "lost": "", "cells": []}
     told |= {"record": {}, "alone": {}}
-    seconds = 2 * limits.seconds + SPARE
+    seconds = 2 * limits.seconds + WORKER_GRACE_S
     for event in work(job, root=root, seconds=seconds):
         kind = next(iter(event))
         if kind in ("record", "alone"):

@@ -1,4 +1,4 @@
-"""Enter a sandbox and become a command: `python -I jail.py SPEC`, standard library only.
+"""Enter a sandbox and become a command: `python -I namespaces.py SPEC`, standard library only.
 
 SPEC is JSON text: `level`, `command`, `env`, `cwd`, `limits`, `uid`, and for namespaces `root`,
 `binds`, `links`, `tmpfs`. The order is: namespaces, a new root, limits, no rights, the command.

@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 
-from course_lib.grading.watch import kill_tree
+from course_lib.grading.sandbox.watch import kill_tree
 
 GRACE = 10  # seconds that an interrupted cell has to end
 MESSAGE_MB = 8  # a longer message is refused by the socket

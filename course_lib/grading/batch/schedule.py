@@ -1,0 +1,41 @@
+"""Many submissions on one machine: threads, each of which waits for the process of one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from course_lib.grading.batch.job import Grade, Job, grade_here
+from course_lib.grading.sandbox import supervise
+
+
+def run(jobs: list[Job], *, processes: int, grade: Grade) -> Iterator[tuple[Job, dict]]:
+    """Grade all jobs, so many at a time, and yield each with its record as it is done.
+
+    Where whoever asks stops asking, or Ctrl-C comes, all that was started is ended first.
+    """
+    with _cores_shared(processes), ThreadPoolExecutor(processes) as pool:
+        waiting = {pool.submit(grade_here, job, grade): job for job in jobs}
+        try:
+            for done in as_completed(waiting):
+                yield waiting[done], done.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            supervise.ENDING.set()
+            pool.shutdown(wait=True)
+            supervise.ENDING.clear()
+
+
+@contextlib.contextmanager
+def _cores_shared(processes: int) -> Iterator[None]:
+    """What runs for each submission uses its share of the cores."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // processes))
+    try:
+        yield
+    finally:
+        os.environ.pop("OMP_NUM_THREADS")
+        if before is not None:
+            os.environ["OMP_NUM_THREADS"] = before

@@ -1,0 +1,1 @@
+"""What a student's code is shut in: file tree, limits, processes."""

@@ -1,0 +1,1 @@
+"""One submission: from the file to its record."""
