@@ -2,7 +2,7 @@
 
 import pytest
 from fake_engine import Fake, Perfect, spoil_mistake, spoil_points, spoil_status
-from grade_tools import STEM, folder_of, notebook
+from grade_tools import OTHER, STEM, folder_of, notebook
 
 from course_lib import machine
 from course_lib.commands import grade
@@ -68,6 +68,8 @@ def test_who_could_not_be_graded_is_named_and_counts(judged, source, tmp_path, c
         (["SOURCE", "--out", "SOURCE/alice.ipynb/x"], "lies among the submissions"),
         (["--self-test", "--out", "OUT"], "leave out --out"),
         (["SOURCE", "--self-test"], "leave out SUBMISSIONS"),
+        (["--self-test", "--column", "HW 1"], "leave out --column"),
+        (["SOURCE", "--out", "OUT", "--column", "HW 1"], "give that too, --canvas FILE"),
     ],
 )
 def test_bad_input_is_one_line(judged, source, tmp_path, capsys, arguments, words):
@@ -79,6 +81,45 @@ def test_bad_input_is_one_line(judged, source, tmp_path, capsys, arguments, word
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and error.startswith("error: ") and words in error
     assert not (tmp_path / "out").exists()
+
+
+def test_results_are_neither_submissions_nor_another_notebook_s(judged, source, tmp_path, capsys):
+    """Catches results graded as a class, and those of one notebook lost under another's."""
+    out, other = tmp_path / "out", tmp_path / "other"
+    assert judged(source, "--out", out) == 0
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    folder_of(other, {"alice.ipynb": notebook(OTHER), "dora.ipynb": notebook(OTHER)})
+    capsys.readouterr()
+    for arguments, words in (
+        ([out, "--out", out], "holds results of the grader, not submissions"),
+        ([out, "--out", tmp_path / "new"], "holds results of the grader, not submissions"),
+        ([out / "students", "--out", out], "holds results of the grader, not submissions"),
+        ([other, "--out", out], "holds results of notebook 01, and this is 03: choose another"),
+        ([source, "--out", out, "--notebook", "3"], "holds results of notebook 01, and this is 03"),
+    ):
+        assert judged(*arguments) == 2
+        said = capsys.readouterr()
+        assert said.out == "" and said.err.count("\n") == 1 and words in said.err
+    assert before == {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    (out / "students/alice/record.json").write_text("{cut off")
+    assert judged(source, "--out", out) == 0
+    assert "graded 1 now, 1 as they were" in capsys.readouterr().out
+
+
+def test_the_column_of_a_gradebook(judged, source, tmp_path, capsys):
+    """Catches a column asked for that does not arrive, and a class graded before that is known."""
+    book, out = tmp_path / "book.csv", tmp_path / "out"
+    text = "Student,ID,SIS Login ID,Section,Autoencoders homework (700),Quiz 1 (701)\n"
+    text += "    Points Possible,,,,12,5\nAlice,1,alice,x,,EX\nBob,2,bob,x,EX,4\n"
+    book.write_text(text)
+    assert judged(source, "--out", out, "--canvas", book) == 2
+    said = capsys.readouterr()
+    assert "--column NAME, one of: Autoencoders homework (700), Quiz 1 (701)" in said.err
+    assert not (out / "grades.csv").exists() and said.out == ""
+    column = ["--column", "Autoencoders homework"]
+    assert judged(source, "--out", out, "--canvas", book, *column) == 0
+    assert "1 rows filled; in the column Autoencoders homework (700)" in capsys.readouterr().out
+    assert (out / "canvas.csv").read_text() == text.replace("alice,x,,EX", "alice,x,12,EX")
 
 
 def test_bad_input_needs_no_packages(course, tmp_path):

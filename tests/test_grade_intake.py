@@ -1,17 +1,23 @@
 """Intake: every student appears once, whatever lies in the folder or the ZIP."""
 
 import io
+import json
 import os
+import shutil
 import stat
+import subprocess
 import sys
 import unicodedata
 import warnings
 import zipfile
+from pathlib import PurePosixPath
 
 import pytest
 from grade_tools import OTHER, STEM, folder_of, notebook, zip_of
 
+from course_lib.authoring.builder import rendered
 from course_lib.errors import CourseError
+from course_lib.exercises import EXERCISES
 from course_lib.grading import assignment, intake
 from course_lib.grading.intake import entries, names
 
@@ -209,7 +215,111 @@ def test_plain_ids_keep_their_name():
         assert names.folder_name(student) == student
 
 
+# --- files beside the notebooks ---------------------------------------------------------------
+
+
+def test_loose_files_of_other_kinds_are_submissions(collect, tmp_path):
+    """Catches a student who is not in the table because the file is a ZIP, a PDF or misnamed."""
+    members = {
+        "anna.ipynb": notebook(text="anna"),
+        "anna.pdf": b"%PDF",  # hers, no second Anna
+        "bob.zip": zipped({"my/x.ipynb": notebook(text="bob"), "my/a.png": b""}),
+        "carla.PDF": b"%PDF",
+        "dora.ipynb.txt": notebook(text="dora"),
+        "emil.ipynb.txt": b"<html>not a notebook</html>",
+        "franz.zip": b"PK cut off",
+        "gül/work.ipynb.json": notebook(text="gül"),
+        "ina.zip": zipped({"work.ipynb.txt": notebook(text="ina")}),
+        "notes.txt": b"the instructor's",
+    }
+    for source in (zip_of(tmp_path / "c.zip", members), folder_of(tmp_path / "class", members)):
+        found = collect(source)
+        assert list(found) == ["anna", "bob", "carla", "dora", "emil", "franz", "gül", "ina"]
+        assert collect.last.ignored == ["notes.txt"]
+        for student in ("anna", "bob", "dora", "gül", "ina"):
+            assert found[student].path.read_bytes() == notebook(text=student)
+        flagged = {student for student, one in found.items() if one.flags == ("renamed",)}
+        assert flagged == {"dora", "gül", "ina"}
+        for student, words in (("carla", "carla.PDF"), ("emil", "emil.ipynb.txt")):
+            assert found[student].status == "no_notebook" and words in found[student].reason
+        assert found["anna"].flags == () and found["franz"].status == "no_notebook"
+
+
+def test_a_folder_with_nothing_but_the_classes_zip(collect, tmp_path):
+    """Catches a whole class graded as one student because its ZIP was put into a folder."""
+    whole = zipped({f"{name}.ipynb": notebook(text=name) for name in "abc"})
+    with pytest.raises(CourseError, match=r"holds only moodle\.zip: .* give it itself"):
+        collect(folder_of(tmp_path / "class", {"moodle.zip": whole}))
+    assert list(collect(folder_of(tmp_path / "other", {"anna/work.zip": zipped(CLASS)}))) == [
+        "anna"
+    ]
+
+
 # --- Canvas and Moodle ------------------------------------------------------------------------
+
+LIKE_A_PLATFORM = [
+    ["WS_2024_25_Mueller", "WS_2024_25_Schmidt"],
+    ["ws_2024_25_müller", "ws_2024_25_schmidt", "ws_2024_26_ólafsdóttir"],
+    ["ws_2024_05_anna", "ss_2025_06_bob"],
+    ["team_3_1_anna", "team_3_2_bob", "team_4_3_carla"],
+    ["red_1_1_anna", "red_1_2_bob", "blue_2_1_carla"],
+    ["red_1_1_anna", "blue_1_2_bob"],
+    ["Red Foxes_1_1_anna", "Red Foxes_1_2_bob", "Blue Hares_2_3_carla"],
+    ["group-a_1_1_anna", "group-a_1_2_bob", "group-b_2_3_carla"],
+    ["anna", "bob", "x_5_assignsubmission_file_y", "carl_17_18_x"],
+    [f"{x}_assignsubmission_file_hw" for x in ("x_5_assignsubmission_file_y_77", "Ann_5", "Bo_6")],
+]
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+@pytest.mark.parametrize("names", LIKE_A_PLATFORM)
+def test_nobody_vanishes_in_names_like_a_platform_s(collect, tmp_path, names, kind):
+    """Catches two students read as two uploads of one, and one graded as a neighbour."""
+    members = {f"{name}.ipynb": notebook(text=name) for name in names}
+    make, place = (folder_of, "class") if kind == "folder" else (zip_of, "class.zip")
+    found = collect(make(tmp_path / place, members))
+    assert {s: one.path.read_bytes() for s, one in found.items()} == {
+        name: notebook(text=name) for name in names
+    }
+    assert {(one.owner.platform, one.flags) for one in found.values()} == {("", ())}
+
+
+def test_a_file_by_mail_beside_a_platform_s(collect, tmp_path):
+    """Catches a class that loses its numbers because one student handed in otherwise."""
+    canvas = {f"{n}_{i}_{i}9_hw.ipynb": notebook(text=n) for i, n in enumerate(["anna", "bo"], 7)}
+    canvas |= {"anna_7_80_more.txt": b"", "carl_LATE_9_99_hw.ipynb": notebook(text="carl")}
+    moodle = {f"{n}_{i}_assignsubmission_file_/x.ipynb": notebook() for i, n in enumerate("abc", 7)}
+    moodle["Default group_assignsubmission_file_/x.ipynb"] = notebook()
+    for name, members, numbers in (
+        ("canvas", canvas, {"anna_7": "7", "bo_8": "8", "carl_9": "9", "by mail": ""}),
+        ("moodle", moodle, {"a_7": "7", "b_8": "8", "c_9": "9", "by mail": "",
+                            "Default group_assignsubmission_file_": ""}),
+    ):  # fmt: skip
+        members |= {"by mail.ipynb": notebook(), "README.md": b"", "points.csv": b"", "a.png": b""}
+        found = collect(folder_of(tmp_path / name, members))
+        assert {student: one.owner.number for student, one in found.items()} == numbers
+
+
+def test_what_a_student_calls_a_file_is_nobody_s_number(collect, tmp_path):
+    """Catches a file graded as the neighbour whose number a student wrote into its name."""
+    ending = "x_5_assignsubmission_file_y.ipynb"
+    flat = {
+        f"{who}_assignsubmission_file_{ending}": notebook(text=who) for who in ("Bo_7", "Ann_5")
+    }
+    flat["Cy_8_assignsubmission_onlinetext_onlinetext.html"] = b"<p>"
+    found = collect(zip_of(tmp_path / "flat.zip", flat))
+    numbers = {student: one.owner.number for student, one in found.items()}
+    assert numbers == {"Bo_7": "7", "Ann_5": "5", "Cy_8": "8"}
+    folders = {f"{who}_assignsubmission_file_/{ending}": notebook() for who in ("Bo_7", "Ann_5")}
+    folders["x_5_assignsubmission_file_y_77_assignsubmission_file_/hw.ipynb"] = notebook()
+    found = collect(zip_of(tmp_path / "folders.zip", folders))
+    assert {one.owner.number for one in found.values()} == {"7", "5", "77"}
+    canvas = {f"{who}_{ending}": notebook(text=who) for who in ("bo_7_70", "ann_5_71")}
+    found = collect(zip_of(tmp_path / "canvas.zip", canvas))
+    assert {student: one.owner.number for student, one in found.items()} == {
+        "bo_7": "7",
+        "ann_5": "5",
+    }
 
 
 def test_canvas(collect, tmp_path):
@@ -358,12 +468,12 @@ def test_a_whole_bomb_is_refused(collect, tmp_path, monkeypatch):
     members = {f"{i}.ipynb": bytes(LIMIT) for i in range(12)}
     with pytest.raises(CourseError, match="a ZIP bomb"):
         collect(zip_of(tmp_path / "class.zip", members))
-    nested = {f"x_{i}_9_a.zip": zipped(members) for i in range(2)}
-    nested |= {"y_3_9_a.ipynb": notebook(), "z_4_9_a.zip": b"PK cut off"}
+    nested = {f"x_{i}_9{i}_a.zip": zipped(members) for i in (1, 2)}
+    nested |= {"y_3_93_a.ipynb": notebook(), "z_4_94_a.zip": b"PK cut off"}
     found = collect(zip_of(tmp_path / "nested.zip", nested))
     assert {s: one.status for s, one in found.items()} == {
-        "x_0": "no_notebook",
         "x_1": "no_notebook",
+        "x_2": "no_notebook",
         "y_3": "",
         "z_4": "no_notebook",
     }
@@ -403,6 +513,33 @@ def test_an_unknown_notebook_is_refused():
     """Catches a KeyError in an instructor's face."""
     with pytest.raises(CourseError, match="no notebook '9'; there are: 01, 02, 03, 04, 05"):
         assignment.find("9")
+
+
+def test_the_sources_say_what_can_be_handed_in(root, tmp_path):
+    """Catches an instructor's copy in notebooks/ taken for an assignment, and points of a copy."""
+    for part in ("solutions", "course_lib/exercises"):
+        shutil.copytree(root / part, tmp_path / part)
+    (tmp_path / "notebooks").mkdir()
+    for path in (f"notebooks/{STEM}.ipynb", f"notebooks/{STEM}-Copy1.ipynb"):
+        (tmp_path / path).write_bytes(notebook(text="worked on"))
+    shutil.copy(tmp_path / f"solutions/{STEM}.py", tmp_path / f"solutions/{STEM}-Copy1.py")
+    found = assignment.assignments(tmp_path)
+    assert found == assignment.assignments() and len(found) == 5
+    for name, text in rendered(root, EXERCISES).items():
+        cells = json.loads(text)["cells"]
+        graded = [c["metadata"]["nbgrader"] for c in cells if c["id"].startswith("check-")]
+        points = {flags["grade_id"].removeprefix("check-"): flags["points"] for flags in graded}
+        one = found[PurePosixPath(name).stem]
+        assert list(one.points.items()) == list(points.items())
+        assert "".join(cells[0]["source"]).startswith(f"# {one.title}\n")
+    with pytest.raises(CourseError, match="no source solutions/NN_name"):
+        assignment.assignments(tmp_path / "notebooks")
+
+
+def test_to_know_the_notebooks_takes_no_torch():
+    """Catches seconds before the command says what is wrong with its arguments."""
+    code = "import sys; from course_lib.grading import assignment as a; a.find('1'); "
+    subprocess.run([sys.executable, "-c", code + "assert 'torch' not in sys.modules"], check=True)
 
 
 def test_notebooks_are_recognised_by_their_exercises(root):

@@ -4,6 +4,7 @@ import codecs
 import csv
 import io
 import json
+import re
 
 import pytest
 from grade_tools import OTHER, STEM, result_of
@@ -104,6 +105,11 @@ def test_overrides_are_read_as_spreadsheets_write_them(tmp_path, mark, sign):
         ("student,exercise,points\nbob,total,many\n", ":2: 'many' is no number of points"),
         ("student,exercise,points\nbob,total,-1\n", ":2: '-1' is no number"),
         ("student,exercise,points\nbob,total,nan\n", ":2: 'nan' is no number"),
+        ("student,exercise,points\nbob,total,12.5\n", ":2: 12.5 points, where total has 12"),
+        (
+            f"student,exercise,points\n\nbob,{NAMES[0]},20\n",
+            f":3: 20 points, where {NAMES[0]} has 2",
+        ),
         ("student,exercise,points\nbob,total,1\nbob,total,2\n", ":3: bob has two lines for total"),
         ("bob,total,1\n", "the first line must name the columns"),
         ("", "the first line must name the columns"),
@@ -113,6 +119,21 @@ def test_an_override_that_fits_nothing_is_an_error(tmp_path, text, words):
     """Catches points that the instructor gave and that silently never arrive."""
     with pytest.raises(CourseError, match=words):
         read_overrides(tmp_path, text)
+
+
+def test_an_id_is_known_as_the_table_writes_it(tmp_path):
+    """Catches points refused because the id was copied with the apostrophe against formulas."""
+    students = ["=1+1", "a, -b", "'c", "bob"]
+    head, *rows = rows_of(table.table([result_of(one) for one in students], COURSE))
+    copied = [row[head.index("student")] for row in rows]
+    assert copied == ["'=1+1", "a,' -b", "'c", "bob"]
+    for spelt in (copied, students):
+        lines = [f'"{one}",total,{points}' for points, one in enumerate(spelt)]
+        text = "\n".join(["student,exercise,points", *lines])
+        found = read_overrides(tmp_path, text, students)
+        assert {who: given.points for (who, _), given in found.items()} == {
+            one: points for points, one in enumerate(students)
+        }
 
 
 def test_overrides_are_visible_and_count():
@@ -131,6 +152,12 @@ def test_overrides_are_visible_and_count():
 # --- Gradescope -------------------------------------------------------------------------------
 
 
+GRADESCOPE = """score execution_time output output_format test_output_format test_name_format
+visibility stdout_visibility extra_data tests leaderboard"""
+GRADESCOPE_TEST = """score max_score status name name_format number output output_format tags
+visibility extra_data"""
+
+
 def test_gradescope():
     """Catches results that Gradescope refuses, or hints that are lost on the way."""
     given = {("alice", NAMES[4]): Override(2, "right up to our typo")}
@@ -146,6 +173,9 @@ def test_gradescope():
     assert f"{NAMES[4]} 0 → 2" in found["output"]
     late = json.loads(gradescope.results_json(result_of("b", status="timeout", reason="slow")))
     assert late["output"] == "timeout: slow"
+    for whole in (found, late):
+        assert {"score", "output", "tests"} <= set(whole) <= set(GRADESCOPE.split())
+        assert all(set(test) <= set(GRADESCOPE_TEST.split()) for test in whole["tests"])
 
 
 # --- Canvas -----------------------------------------------------------------------------------
@@ -216,6 +246,14 @@ def test_canvas_gets_its_column_and_keeps_the_rest(tmp_path):
     assert found.filled == 4
 
 
+def test_an_anonymous_number_is_no_user_s(tmp_path):
+    """Catches the points of somebody unknown in the row of the user whose number is the same."""
+    text = CANVAS.replace(",1001,", ",10011,")
+    anonymous = result_of("x", entry="anon_10011_7_x.ipynb", right=NAMES)
+    found = canvas.filled(in_file(tmp_path, text), [anonymous], COURSE)
+    assert found.filled == 0 and "not in the gradebook: anon_10011" in found.notes
+
+
 @pytest.mark.parametrize(
     ("encoding", "mark"),
     [
@@ -254,8 +292,8 @@ def test_odd_files_come_back_as_they_were(tmp_path, text):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("VAE 01 basics", "Basics"), "no assignment for notebook 01"),
-        (("VAE 10", "VAE 1 again"), "several assignments for notebook 01"),
+        (("VAE 01 basics", "Basics"), r"no column fits notebook 01: .* Basics \(9001\), VAE 10"),
+        (("VAE 10", "Notebook 1"), r"several columns fit notebook 01: .* Notebook 1 \(9010\)"),
         (("Student,ID", "Name,No"), "is no gradebook of Canvas"),
         ((CANVAS, "one column\n"), "is no CSV file"),
     ],
@@ -264,6 +302,39 @@ def test_a_gradebook_that_does_not_say_where_is_refused(tmp_path, change, words)
     """Catches points written over another assignment."""
     with pytest.raises(CourseError, match=words):
         canvas.filled(in_file(tmp_path, CANVAS.replace(*change)), [], COURSE)
+
+
+OTHERS = [
+    "Quiz 1",
+    "Quiz 01",
+    "Test: autoencoder basics",
+    "Homework 1",
+    "Talk 2024-01-15",
+    "Week 1.01",
+]
+OTHERS += ["VAE 011", "Notebook 12", "Exam notebook 1"]
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_points_go_where_the_notebook_is_named_and_nowhere_else(tmp_path, other):
+    """Catches points in a quiz's column because its name has the digit 1 in it."""
+    results = [result_of("ana", right=NAMES), result_of("s104", right=NAMES)]
+    text = CANVAS.replace("VAE 01 basics", "Autoencoders homework").replace("VAE 10", other)
+    path = in_file(tmp_path, text.replace(",EX,", ",N/A,"))
+    words = rf"no column fits notebook 01: give --column NAME, one of: Auto.*, {other} \(9010\)"
+    with pytest.raises(CourseError, match=words):
+        canvas.filled(path, results, COURSE)
+    for column in ("Autoencoders homework", "Autoencoders homework (9001)"):
+        found = canvas.filled(canvas.Export(path, column), results, COURSE)
+        rows = rows_of(found.content)[3:]
+        assert [row[5:7] for row in rows[3:5]] == [["24", ""], ["N/A", ""]]
+        assert found.notes[0] == "in the column Autoencoders homework (9001)"
+    with pytest.raises(CourseError, match="no column fits column 'Section'"):
+        canvas.filled(canvas.Export(path, "Section"), results, COURSE)
+    for named in ("Notebook 1", "HW01", "VAE-01", "Autoencoder basics", "1 · Autoencoder Basics"):
+        text = CANVAS.replace("VAE 01 basics", named).replace("VAE 10", other)
+        found = canvas.filled(in_file(tmp_path, text), results, COURSE)
+        assert found.notes[0] == f"in the column {named} (9001)" and found.filled == 1
 
 
 def test_a_column_may_have_the_title(tmp_path):
@@ -294,31 +365,92 @@ GERMAN = GERMAN.replace("Maximum grade", "Bestwertung").replace("No,\n", "Nein,\
 
 @pytest.mark.parametrize(("text", "whole"), [(MOODLE, "33.33"), (GERMAN, "33,33")])
 def test_moodle_gets_its_grades(tmp_path, text, whole):
-    """Catches a grade for a namesake, points beyond Moodle's maximum, a German decimal point."""
-    given = {("Jin Lee_3102", "total"): Override(13, "")}
+    """Catches a grade for a namesake, and a decimal point that German Moodle does not read."""
     entries = [f"{n}_assignsubmission_file_" for n in ("Ana María de la O_3101", "Edgar Poe_3104")]
     found = [result_of("x", entry=f"{entry}_x.ipynb", right=NAMES[:2]) for entry in entries]
-    jin = result_of("x", entry="Jin Lee_3102_assignsubmission_file_x.ipynb", overrides=given)
+    jin = result_of("x", entry="Jin Lee_3102_assignsubmission_file_x.ipynb", right=NAMES)
     filled = moodle.filled(in_file(tmp_path, text), [*found, jin], COURSE)
     grades = [row[4] for row in rows_of(filled.content)[1:]]
     assert grades == [whole, "100", "", "10.00"]
     notes = "\n".join(filled.notes)
-    assert "12 points count as 100" in notes and "the maximum, which is entered: Jin" in notes
+    assert "12 points count as 100" in notes
     assert "locked in Moodle, left as they are: Edgar Poe_3104" in notes
     assert "well\ndone" in filled.content.decode()
 
 
+# "Grade", "Yes" and "No" of languages, among them ones whose words the code does not have
+LANGUAGES = {
+    "ca": ("Qualificació", "Sí", "No"),
+    "pl": ("Ocena", "Tak", "Nie"),
+    "sv": ("Betyg", "Ja", "Nej"),
+    "ja": ("評点", "はい", "いいえ"),
+    "ru": ("Оценка", "Да", "Нет"),
+    "da": ("Karakter", "Ja", "Nej"),
+    "tr": ("Not", "Evet", "Hayır"),
+    "fi": ("Arvosana", "Kyllä", "Ei"),
+    "cs": ("Známka", "Ano", "Ne"),
+    "en_au": ("Mark", "Yes", "No"),
+    "cy": ("Gradd", "Ie", "Na"),
+}
+
+
+@pytest.mark.parametrize("workflow", [False, True])
+@pytest.mark.parametrize("anonymous", [False, True])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_moodle_s_columns_in_any_language(tmp_path, language, anonymous, workflow):
+    """Catches a sheet refused for its language, a locked row filled, a status taken for a name."""
+    grade, yes, no = LANGUAGES[language]
+    who = ["Status"] if anonymous else ["N", "Nr", "Mail", "S"]
+    state = ["W"] if workflow else []
+    head = ["Id", *who, grade, "Max", *state, "C", "Last modified", "F"]
+    lines = [",".join(head)]
+    for number, name, old, locked in (
+        (7, "Ann", "", no),
+        (8, "Bo", "3,5", yes),
+        (9, "Cy", "", yes),
+    ):
+        own = ["Sent in"] if anonymous else [name, "", f"{name}@x.org", "Sent in"]
+        cells = [f"P{number}", *own, f'"{old}"', '"24,00"', *(["Not marked"] * len(state))]
+        lines.append(",".join([*cells, locked, "-", ""]))
+    entries = [f"{name}_assignsubmission_file_x.ipynb" for name in ("Ann_7", "Bo_8")]
+    results = [result_of("x", entry=entry, right=NAMES[:1]) for entry in entries]
+    found = moodle.filled(in_file(tmp_path, "\n".join(lines)), results, COURSE)
+    at = head.index(grade)
+    notes, known = "\n".join(found.notes), language != "cy"
+    assert [row[at] for row in rows_of(found.content)[1:]] == ["" if known else "4", "4", ""]
+    assert ("locked in Moodle, left as they are: Ann_7" in notes) == known
+    assert ("does not say which grades are locked" in notes) != known
+    assert f"rows without a submission, left as they are: {'9' if anonymous else 'Cy'}" in notes
+
+
+def test_moodle_s_anonymous_teams_are_no_names(tmp_path):
+    """Catches "Submitted for grading" among the people, where a team stands before the grade."""
+    text = "Identifier,Status,Group,Grade,Maximum grade,Grade can be changed\n"
+    text += "".join(f"Participant {n},Submitted for grading,Reds,50,100,Yes\n" for n in (1, 2))
+    found = moodle.filled(in_file(tmp_path, text), [result_of("Reds", right=NAMES)], COURSE)
+    assert "fits several rows: Reds" in found.notes
+    assert "rows without a submission, left as they are: 1, 2" in found.notes
+
+
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("changes", "words"),
     [
-        ((",Grade,", ",Mark,"), "is no grading worksheet of Moodle"),
-        (("100.00", "Pass"), "this assignment has a scale"),
+        ({",Grade,": ",Mark,", "100.00": "Pass"}, "is no grading worksheet of Moodle"),
+        ({f"310{i}": "x" for i in range(9)}, "is no grading worksheet of Moodle"),
+        (
+            {",Grade,": ",Mark,", r'\w+@uni.es,"[^"]*"': "7,1"},
+            "is no grading worksheet of Moodle",
+        ),
+        ({"100.00": "Pass"}, "this assignment has a scale"),
     ],
 )
-def test_another_file_of_moodle_is_refused(tmp_path, change, words):
+def test_another_file_of_moodle_is_refused(tmp_path, changes, words):
     """Catches grades written into a column that only looks like one."""
+    text = MOODLE
+    for old, new in changes.items():
+        text = re.sub(old, new, text)
     with pytest.raises(CourseError, match=words):
-        moodle.filled(in_file(tmp_path, MOODLE.replace(*change)), [], COURSE)
+        moodle.filled(in_file(tmp_path, text), [], COURSE)
 
 
 def test_moodle_by_mail_or_name(tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from course_lib.commands.data import existing
 from course_lib.errors import CourseError
 
 if TYPE_CHECKING:
+    from course_lib.grading.assignment import Assignment
     from course_lib.grading.classroom import Outcome
 
 LEVELS = ("process", "namespaces", "bwrap")  # from the least to the best
@@ -34,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="CSV of points given by hand: student,exercise,points,comment")  # fmt: skip
     for name, what in (("canvas", "a gradebook export"), ("moodle", "a grading worksheet")):
         add(f"--{name}", type=existing, metavar="FILE", help=f"{what} to fill in a copy of")
+    add("--column", metavar="NAME", help="the column of --canvas, if none names the notebook")
     add("--self-test", action="store_true",
         help="grade a small class whose grades are known, and compare")  # fmt: skip
 
@@ -59,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     """Refuse what does not go together. CourseError."""
     if args.self_test:
-        for name in ("submissions", "out", "scheduler", "overrides", "canvas", "moodle"):
+        for name in ("submissions", "out", "scheduler", "overrides", "canvas", "column", "moodle"):
             if getattr(args, name):
                 option = "SUBMISSIONS" if name == "submissions" else f"--{name}"
                 raise CourseError(f"--self-test grades a class of its own: leave out {option}")
@@ -67,21 +71,49 @@ def _check(args: argparse.Namespace) -> None:
     if not args.submissions or not args.out:
         missing = "SUBMISSIONS" if not args.submissions else "--out DIR"
         raise CourseError(f"{missing} is missing: grade SUBMISSIONS --out DIR, or --self-test")
+    if args.column and not args.canvas:
+        raise CourseError("--column is one of a gradebook's: give that too, --canvas FILE")
     source, out = args.submissions.resolve(), args.out.expanduser().resolve()
+    if any(source.glob("*/record.json" if source.name == "students" else "students/*/record.json")):
+        raise CourseError(f"{args.submissions} holds results of the grader, not submissions")
     if source == out or (source.is_dir() and source in out.parents):
         raise CourseError(f"--out {args.out} lies among the submissions: choose another folder")
     args.submissions, args.out = source, out
 
 
-def _grade(args: argparse.Namespace, wanted: object) -> int:
+def _grade(args: argparse.Namespace, wanted: Assignment | None) -> int:
     from course_lib.grading.classroom import Order, course_judge, grade_class
+    from course_lib.grading.gradebooks.canvas import Export
 
-    names = ("scheduler", "require_isolation", "overrides", "canvas", "moodle")
+    wanted = _same_as_earlier(args, wanted)
+    names = ("scheduler", "require_isolation", "overrides", "moodle")
     chosen = {name: getattr(args, name) for name in names}
+    chosen["canvas"] = Export(args.canvas, args.column) if args.canvas else None
     jobs = args.jobs or fitting()
     order = Order(args.submissions, args.out, notebook=wanted, jobs=jobs, **chosen)
     outcome = grade_class(order, course_judge())
     return _say(outcome, args.out)
+
+
+def _same_as_earlier(args: argparse.Namespace, wanted: Assignment | None) -> Assignment | None:
+    """The notebook to grade, None where no earlier run binds. CourseError: results of another."""
+    from course_lib.grading import intake
+    from course_lib.grading.sandbox.limits import Limits
+
+    for path in args.out.glob("students/*/record.json"):
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):  # cut off
+            earlier = json.loads(path.read_text(encoding="utf-8"))["notebook"]
+            break
+    else:
+        return wanted
+    limit = Limits().file_mb * 2**20
+    wanted = wanted or intake.collect(args.submissions, wanted=None, limit=limit).assignment
+    if wanted.stem != earlier:
+        raise CourseError(
+            f"--out {args.out} holds results of notebook {earlier[:2]}, and this is "
+            f"{wanted.number}: choose another folder"
+        )
+    return wanted
 
 
 def _say(outcome: Outcome, out: Path) -> int:

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_lib.authoring.builder import rendered
 from course_lib.exercises import EXERCISES, Mistake
-from course_lib.grading.assignment import NOTEBOOKS, Assignment, find
+from course_lib.grading.assignment import Assignment, find
 from course_lib.grading.batch.results import Result
 from course_lib.grading.classroom import Judge, Order, course_judge, grade_class
+from course_lib.grading.sandbox.mounts import ROOT
 
 DEFAULT = "01"  # the quickest to run
-SOLUTIONS = NOTEBOOKS.parent / "solutions"
 # Tries to earn points without an answer: by another check, made-up records, the end of the run.
 HOSTILE = """
 import os, sys
@@ -102,8 +103,10 @@ def known_mistakes(assignment: Assignment) -> dict[str, Mistake]:
 
 def write_class(folder: Path, assignment: Assignment) -> None:
     """The submissions of these members."""
-    given = (NOTEBOOKS / f"{assignment.stem}.ipynb").read_text(encoding="utf-8")
-    solved = (SOLUTIONS / f"{assignment.stem}.ipynb").read_text(encoding="utf-8")
+    copies = rendered(ROOT, EXERCISES)  # what lies in the folders may be the instructor's own
+    given, solved = (
+        copies[f"{kind}/{assignment.stem}.ipynb"] for kind in ("notebooks", "solutions")
+    )
     mistakes = known_mistakes(assignment)
 
     def mistake(cell: dict) -> None:

@@ -35,8 +35,13 @@ Overrides = dict[tuple[str, str], Override]  # by student and exercise
 
 
 def read(path: Path, *, students: Iterable[str], assignment: Assignment) -> Overrides:
-    """All overrides of a file. CourseError names the line that no student or exercise fits."""
-    known = {"student": list(students), "exercise": [*assignment.points, TOTAL]}
+    """All overrides of a file. CourseError names the line that no student or exercise fits, and
+    the one with more points than there are."""
+    from course_lib.grading.reports.table import harmless  # which needs this module
+
+    most = assignment.points | {TOTAL: assignment.max_points}
+    ids = {spelt: one for one in students for spelt in (harmless(one), one)}
+    known = {"student": ids, "exercise": most}
     found: Overrides = {}
     for line, row in _rows(path):
         for column, names in known.items():
@@ -44,10 +49,15 @@ def read(path: Path, *, students: Iterable[str], assignment: Assignment) -> Over
                 near = difflib.get_close_matches(row[column], names, n=1)
                 hint = f": did you mean {near[0]}?" if near else ""
                 raise CourseError(f"{path}:{line}: unknown {column} {row[column]!r}{hint}")
-        key = (row["student"], row["exercise"])
+        key = (ids[row["student"]], row["exercise"])
         if key in found:
             raise CourseError(f"{path}:{line}: {key[0]} has two lines for {key[1]}")
-        found[key] = Override(_points(row["points"], f"{path}:{line}"), row["comment"])
+        points = _points(row["points"], f"{path}:{line}")
+        if points > most[key[1]]:
+            raise CourseError(
+                f"{path}:{line}: {points:g} points, where {key[1]} has {most[key[1]]}"
+            )
+        found[key] = Override(points, row["comment"])
     return found
 
 

@@ -38,11 +38,10 @@ class Filled:
 
 
 def fill(book: Sheet, column: int, lines: list[Line], results: list[Result], *, platform: str,
-         decimal: str = ".", capped: bool = False) -> Filled:  # fmt: skip
+         decimal: str = ".") -> Filled:  # fmt: skip
     """Write each student's points, scaled to the gradebook's maximum, into the one column.
 
     A row keeps what it has where nobody, or more than one submission, belongs to it.
-    capped: the platform refuses more than its maximum.
     """
     notes: dict[str, list[str]] = {}
     found = {}
@@ -63,9 +62,6 @@ def fill(book: Sheet, column: int, lines: list[Line], results: list[Result], *, 
             notes.setdefault(f"{line.keep}, left as they are", []).append(one.student)
             continue
         points = one.points * line.most / one.max_points
-        if capped and points > line.most:
-            notes.setdefault("more than the maximum, which is entered", []).append(one.student)
-            points = line.most
         book.set(row, column, f"{points:.2f}".rstrip("0").rstrip(".").replace(".", decimal))
         filled += 1
     left = [line.names[0] if line.names else line.number for line in lines if line.row not in found]

@@ -12,37 +12,74 @@ from course_lib.grading.gradebooks import sheet
 from course_lib.grading.gradebooks.fill import Filled, Line, fill, number
 from course_lib.grading.gradebooks.sheet import Sheet
 
-# "Grade" where Moodle speaks English, German, French, Spanish, Italian, Portuguese, Dutch. The
-# other columns are known by their place: the participant first, then who that is, and right of
-# the grade its maximum and whether it can be changed.
-GRADE = {"grade", "bewertung", "note", "calificación", "valutazione", "nota", "cijfer"}
-LOCKED = {"no", "nein", "non", "não", "nee"}
+# Moodle writes the sheet in the language of whoever asks for it. Columns are known by their place:
+# the participant, who that is (not where people are anonymous), the status, perhaps dates, a team,
+# a marker; the grade, its maximum, perhaps a state of marking, whether it can be changed. Words
+# in small letters help where that is not enough.
+GRADE = (
+    "grade|bewertung|note|calificación|valutazione|nota|cijfer|qualificació|ocena|betyg|評点|оценка|"
+    "karakter|not|arvosana|známka"
+)
+STATUS = (
+    "status|statut|estado|stato|estat|situação|tila|durum|stav|статус|состояние|状態|ステータス"
+)
+YES = "yes|ja|oui|sí|si|sì|sim|tak|да|так|はい|evet|kyllä|ano|áno|igen|da|jah|bai|是|예"
+NO = "no|nein|non|não|nee|nie|нет|ні|いいえ|nej|nei|hayır|ei|ne|nem|nu|ez|否|아니오"
 
 
 def filled(path: Path, results: list[Result], assignment: Assignment) -> Filled:
     """Fill the grades, out of Moodle's own maximum. CourseError where this is no worksheet."""
     book = sheet.read(path)
     head = [name.strip().lower() for name in book.values(0)]
-    column = next((i for i, name in enumerate(head) if name in GRADE), None)
     rows = [
         row for row in range(1, len(book.rows)) if re.search(r"\d$", book.value(row, 0).strip())
     ]
-    if not column or not rows:
+    column = _grade(book, head, rows)
+    if column is None:
+        if rows and any(re.fullmatch(GRADE, name) for name in head):
+            raise CourseError(
+                f"{path}: this assignment has a scale; let Moodle grade it with points"
+            )
         raise CourseError(
             f"{path} is no grading worksheet of Moodle: it has no participants, or no column for "
             f"the grade; there are: {', '.join(head)[:200]}"
         )
-    most = {row: number(book.value(row, column + 1)) for row in rows}
-    if not all(most.values()):
-        raise CourseError(f"{path}: this assignment has a scale; let Moodle grade it with points")
-    lines = [_line(book, row, column, most[row]) for row in rows]
+    anonymous = column == 2 or bool(re.fullmatch(STATUS, head[1]))
+    locked = next(
+        (i for i in (column + 2, column + 3) if _says(book, rows, i, f"{YES}|{NO}")), None
+    )
+    lines = [_line(book, row, column, locked, anonymous=anonymous) for row in rows]
     decimal = "," if "," in book.value(rows[0], column + 1) else "."
-    return fill(book, column, lines, results, platform="moodle", decimal=decimal, capped=True)
+    done = fill(book, column, lines, results, platform="moodle", decimal=decimal)
+    if locked is None:
+        done.notes.append("the sheet does not say which grades are locked; Moodle keeps those")
+    return done
 
 
-def _line(book: Sheet, row: int, column: int, most: float) -> Line:
+def _grade(book: Sheet, head: list[str], rows: list[int]) -> int | None:
+    """The column left of the maximum, which is the same number in all rows; None if not clear."""
+
+    def fits(column: int) -> bool:
+        own, most = ([book.value(row, i).strip() for row in rows] for i in (column, column + 1))
+        grades = all(text in ("", "-") or number(text) is not None for text in own)
+        return grades and len(set(most)) == 1 and (number(most[0]) or 0) > 0
+
+    found = [i for i in range(1, len(head)) if fits(i)]
+    named = [i for i in found if re.fullmatch(GRADE, head[i])]
+    # Where all have the same grade and nobody has a marker, the grades look like a maximum.
+    found = named or [i for i in found if i + 1 not in found]
+    return found[0] if len(found) == 1 else None
+
+
+def _says(book: Sheet, rows: list[int], column: int, words: str) -> bool:
+    return all(re.fullmatch(words, book.value(row, column).strip().lower()) for row in rows)
+
+
+def _line(book: Sheet, row: int, column: int, locked: int | None, *, anonymous: bool) -> Line:
     participant, *who = (book.value(row, i).strip() for i in range(column))
     ids = tuple(text for text in who[1:] if text and not re.search(r"\s", text))
-    keep = "locked in Moodle" if book.value(row, column + 2).strip().lower() in LOCKED else ""
-    names = tuple(name for name in who[:1] if name)
-    return Line(row, re.search(r"\d+$", participant)[0], ids, names, most, keep)
+    names = tuple(name for name in who[:1] if name and not anonymous)
+    keep = locked is not None and _says(book, [row], locked, NO)
+    most = number(book.value(row, column + 1)) or 0.0
+    given = re.search(r"\d+$", participant)[0]
+    return Line(row, given, ids, names, most, "locked in Moodle" if keep else "")

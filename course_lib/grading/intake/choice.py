@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from course_lib.grading.assignment import Assignment, recognise
-from course_lib.grading.intake.entries import Entry, nested_entries
+from course_lib.grading.intake.entries import RENAMED, Entry, nested_entries
 from course_lib.grading.intake.names import readable
 
 MOST = 40  # notebooks of one student that are looked into
@@ -31,22 +31,29 @@ class Candidate:
 def candidates(files: list[tuple[Entry, int]], *, limit: int) -> list[Candidate]:
     """The notebooks among the files of one student, each with its upload; without one, in a ZIP.
 
+    Without one there, those to whose name a browser or an e-mail program put another ending.
     limit: bytes of the largest notebook that is read.
     """
-    found = [(entry, upload) for entry, upload in files if entry.is_a(".ipynb")]
+    found = _named(files, ".ipynb", limit=limit)
     if not found:
-        found = [pair for entry, upload in files for pair in _inside(entry, upload, limit=limit)]
-    return [_examined(entry, upload, limit=limit) for entry, upload in found[:MOST]]
+        files = [*files, *(pair for each in files for pair in _inside(*each, limit=limit))]
+        renamed = _named(files, *RENAMED, limit=limit)
+        found = _named(files, ".ipynb", limit=limit) or [one for one in renamed if one.stem]
+    return found
+
+
+def _named(files: list[tuple[Entry, int]], *endings: str, limit: int) -> list[Candidate]:
+    named = [pair for pair in files if pair[0].is_a(endings)][:MOST]
+    return [_examined(*pair, limit=limit) for pair in named]
 
 
 def _inside(entry: Entry, upload: int, *, limit: int) -> list[tuple[Entry, int]]:
     if not entry.is_a(".zip") or entry.problem:
         return []
     try:
-        inner = nested_entries(entry, limit=2 * limit)
+        return [(inner, upload) for inner in nested_entries(entry, limit=2 * limit)]
     except ValueError:
         return []
-    return [(each, upload) for each in inner if each.is_a(".ipynb")]
 
 
 def _examined(entry: Entry, upload: int, *, limit: int) -> Candidate:

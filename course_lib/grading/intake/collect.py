@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -12,7 +11,7 @@ from course_lib.errors import CourseError
 from course_lib.grading.assignment import Assignment, assignments
 from course_lib.grading.intake.choice import Candidate, candidates, choose, nothing
 from course_lib.grading.intake.entries import Entry, read_entries
-from course_lib.grading.intake.names import Owner, folder_name, owner
+from course_lib.grading.intake.names import HANDED_IN, Owner, folder_name, owner, owners
 
 Files = list[tuple[Entry, Owner]]
 
@@ -58,6 +57,10 @@ def collect(source: Path, *, wanted: Assignment | None, limit: int) -> Intake:
             f"no submissions in {source}: give a folder or ZIP with one .ipynb or one sub-folder "
             "per student"
         )
+    (first, who), *others = (pair for files in groups for pair in files)
+    loose = source.is_dir() and len(first.parts) == 1 and not who.platform
+    if loose and first.is_a(".zip") and not others:
+        raise CourseError(f"{source} holds only {first.name}: if that is a class, give it itself")
     found = [candidates(_uploads(files), limit=limit) for files in groups]
     wanted = wanted or most_common(found)
     pairs = zip(groups, found, strict=True)
@@ -85,20 +88,27 @@ def unwrapped(entries: list[Entry], name: str) -> list[Entry]:
     return unwrapped(inner, name)
 
 
-def grouped(entries: Iterable[Entry]) -> tuple[list[Files], list[str]]:
+def grouped(entries: list[Entry]) -> tuple[list[Files], list[str]]:
     """The files of each student, and the names of files that are nobody's."""
+    tops = [(entry.parts[0], entry.is_folder or len(entry.parts) > 1) for entry in entries]
+    whose = owners(set(tops))
     groups: dict[object, Files] = {}
-    ignored = []
-    for entry in entries:
-        top, in_folder = entry.parts[0], entry.is_folder or len(entry.parts) > 1
-        who = owner(top, is_folder=in_folder)
-        key: object = who.key
-        if not who.platform and not in_folder:
-            if not entry.is_a(".ipynb"):
-                ignored.append(entry.name)
-                continue
-            key = (*who.key, len(groups))  # a ZIP may hold two files of the same name
-        groups.setdefault(key, []).append((entry, who))
+    beside, ignored = [], []
+    for entry, top in zip(entries, tops, strict=True):
+        who, key = whose[top], whose[top].key
+        if who.platform or top[1]:
+            groups.setdefault(key, []).append((entry, who))
+        elif entry.is_a(".ipynb"):
+            groups[*key, len(groups)] = [(entry, who)]  # a ZIP may hold two files of one name
+        elif HANDED_IN.search(entry.name):
+            beside.append((entry, who))
+        else:
+            ignored.append(entry.name)
+    of_name = {files[0][1].student: files for files in groups.values()}
+    for entry, who in beside:  # anna.pdf beside anna.ipynb is no second student
+        if who.student not in of_name:
+            of_name[who.student] = groups["beside", who.student] = []
+        of_name[who.student].append((entry, who))
     return list(groups.values()), ignored
 
 
@@ -128,6 +138,10 @@ def _submission(files: Files, found: list[Candidate], *, wanted: Assignment) -> 
         reason = nothing(_uploads(files))
         return Submission(who.student, who, status="no_notebook", reason=reason, flags=flags)
     one, rivals = choose(found, wanted)
+    if rivals:
+        flags += ("several_notebooks",)
+    if not one.entry.is_a(".ipynb"):
+        flags += ("renamed",)
     return Submission(
         who.student,
         who,
@@ -136,7 +150,7 @@ def _submission(files: Files, found: list[Candidate], *, wanted: Assignment) -> 
         one.sha256,
         one.status,
         one.reason,
-        (*flags, "several_notebooks") if rivals else flags,
+        flags,
     )
 
 

@@ -18,6 +18,7 @@ from course_lib.errors import CourseError
 MOST = 100_000  # files in a ZIP; a class of a thousand hands in a few thousand
 DEEPEST, MOST_OF_FOLDER = 12, 5_000  # of one student's folder: a whole course fits
 UNPACKED, RATIO = 2**30, 200  # notebooks that unpack to more than both of these are a bomb
+RENAMED = (".ipynb.txt", ".ipynb.json")  # endings that programs give to notebooks they save
 IGNORED = {"__MACOSX", "__pycache__", "node_modules", "site-packages"}
 DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError)
 DAMAGED += (RuntimeError, NotImplementedError)  # zipfile's, for encryption and odd compression
@@ -42,8 +43,8 @@ class Entry:
     def name(self) -> str:
         return "/".join(self.parts)
 
-    def is_a(self, suffix: str) -> bool:
-        """Whether it is a file of this kind, in small letters or capitals."""
+    def is_a(self, suffix: str | tuple[str, ...]) -> bool:
+        """Whether it is a file of this kind, or one of these, in small letters or capitals."""
         return not self.is_folder and self.parts[-1].lower().endswith(suffix)
 
 
@@ -179,7 +180,7 @@ def _decoded(member: zipfile.ZipInfo) -> str:
 
 
 def _is_notebook(name: str) -> bool:
-    return name.lower().endswith(".ipynb")
+    return name.lower().endswith((".ipynb", *RENAMED))
 
 
 def _is_ignored(parts: Iterable[str]) -> bool:

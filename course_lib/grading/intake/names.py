@@ -5,21 +5,25 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 LONGEST = 80  # characters of an id; bytes of a folder's name; in both a digest may follow
-# sorted name, perhaps LATE, id of the user, id of the attachment, what the student called the file
-CANVAS = re.compile(
-    r"(?P<name>.+?)(?P<late>_LATE)?_(?P<id>\d+)_(?:(?P<upload>\d+)_(?P<file>.+)|(?:text|link)\.html)",
-    re.DOTALL,
-)
-ANONYMOUS = re.compile(
-    r"(?P<late>LATE_)?(?P<name>anon_(?P<id>\w{5}))_(?:(?P<upload>\d+)_(?P<file>.+)|(?:text|link)\.html)",
-    re.DOTALL,
-)
-# full name, id of the participant, plugin, and without folders what the student called the file
-MOODLE = re.compile(
-    r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_(?P<plugin>[a-z]+)(?:_(?P<file>.*))?", re.DOTALL
+# id of the attachment and what the student called the file, or an entry typed into Canvas
+UPLOAD = r"_(?:(?P<upload>[1-9][0-9]*)_.+|(?:text|link)\.html)"
+# sorted name (small letters, no spaces or signs, no number between underscores), id of the user
+CANVAS = re.compile(rf"(?P<name>[^\s.,-]+?)(?P<late>_LATE)?_(?P<id>[1-9][0-9]*){UPLOAD}", re.DOTALL)
+ANONYMOUS = re.compile(rf"(?P<late>LATE_)?(?P<name>anon_(?P<id>\w{{5}})){UPLOAD}", re.DOTALL)
+# full name, id of the participant, plugin; without folders what the student called the file, in
+# which all of that may stand again
+PARTICIPANT = r"(?P<name>.+?)_(?P<id>[0-9]+)_assignsubmission_[a-z]+"
+MOODLE = re.compile(rf"{PARTICIPANT}_.+", re.DOTALL)
+MOODLE_FOLDER = re.compile(rf"{PARTICIPANT}_?", re.DOTALL)
+# Files that a student may hand in; others that lie beside them are the instructor's.
+HANDED_IN = re.compile(
+    r"(?:\.ipynb(?:\.(?:txt|json|zip))?|\.(?:zip|7z|rar|tar\.gz|tgz|pdf|docx?|odt|html?|py))$",
+    re.IGNORECASE,
 )
 RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|COM\d|LPT\d)(?:\..*)?", re.IGNORECASE)
 
@@ -37,21 +41,65 @@ class Owner:
     upload: int = 0
 
 
+Top = tuple[str, bool]  # name of a top-level entry, and whether it is a folder
+
+
+def owners(tops: Iterable[Top]) -> dict[Top, Owner]:
+    """Whose each top-level entry is.
+
+    A platform's naming counts where more than half of what may be a submission has it, so that a
+    file which came by mail may lie beside, and where its numbers can be what they seem.
+    """
+    tops = list(tops)
+    half = sum(is_folder or bool(HANDED_IN.search(name)) for name, is_folder in tops) / 2
+    for read in (_moodle, _canvas):
+        found = {top: one for top in tops if (one := read(*top))}
+        if len(found) > half and _tells_apart(found):
+            break
+    else:
+        found = {}
+    return {top: found.get(top) or _plain(*top) for top in tops}
+
+
 def owner(entry: str, *, is_folder: bool) -> Owner:
-    """Read the name of a top-level file or folder."""
-    moodle = MOODLE.fullmatch(entry)
-    if moodle:
-        name = readable(moodle["name"])
-        return Owner(
-            ("moodle", moodle["id"]), f"{name}_{moodle['id']}", name, "moodle", moodle["id"]
-        )
-    canvas = None if is_folder else ANONYMOUS.fullmatch(entry) or CANVAS.fullmatch(entry)
-    if canvas:
-        name, number = readable(canvas["name"]), canvas["id"]
-        student = name if canvas.re is ANONYMOUS else f"{name}_{number}"
-        late, upload = bool(canvas["late"]), int(canvas["upload"] or 0)
-        return Owner(("canvas", number), student, name, "canvas", number, late, upload)
-    name = readable(entry if is_folder else re.sub(r"\.ipynb$", "", entry, flags=re.IGNORECASE))
+    """Whose a top-level entry is, by its own name alone."""
+    return _moodle(entry, is_folder) or _canvas(entry, is_folder) or _plain(entry, is_folder)
+
+
+def _tells_apart(found: dict[Top, Owner]) -> bool:
+    """Whether each number has one name, and each upload one file; in Canvas names differ as well.
+
+    "ws_2024_25_mueller" and "ws_2024_25_schmidt" are two people, not two files of upload 25.
+    """
+    told = defaultdict(set)  # by student, and by the number of an upload
+    for (entry, _), one in found.items():
+        told[one.key].add(one.name)
+        if one.upload:
+            told[one.upload].add(entry.partition(f"_{one.upload}_")[2])
+    in_canvas = {one.name for one in found.values() if one.platform == "canvas"}
+    return all(len(each) == 1 for each in told.values()) and not len(in_canvas) == 1 < len(found)
+
+
+def _moodle(entry: str, is_folder: bool) -> Owner | None:
+    match = (MOODLE_FOLDER if is_folder else MOODLE).fullmatch(entry)
+    if not match:
+        return None
+    name, number = readable(match["name"]), match["id"]
+    return Owner(("moodle", number), f"{name}_{number}", name, "moodle", number)
+
+
+def _canvas(entry: str, is_folder: bool) -> Owner | None:
+    match = None if is_folder else ANONYMOUS.fullmatch(entry) or CANVAS.fullmatch(entry)
+    if not match or (match.re is CANVAS and any(sign.isupper() for sign in match["name"])):
+        return None
+    name, late, upload = readable(match["name"]), bool(match["late"]), int(match["upload"] or 0)
+    number = "" if match.re is ANONYMOUS else match["id"]  # anonymous: no user's, even if digits
+    student = f"{name}_{number}" if number else name
+    return Owner(("canvas", match["id"]), student, name, "canvas", number, late, upload)
+
+
+def _plain(entry: str, is_folder: bool) -> Owner:
+    name = readable(entry if is_folder else HANDED_IN.sub("", entry))
     return Owner(("folder" if is_folder else "file", entry), name, name)
 
 
