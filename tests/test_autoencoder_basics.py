@@ -49,7 +49,7 @@ class Own(nn.Module):
 
 
 WRONG = [
-    ("pca_reconstruct", pca(lambda X: svd(X, full_matrices=False).Vh), "you take its columns"),
+    ("pca_reconstruct", pca(lambda X: svd(X, full_matrices=False).Vh), "transpose"),
     ("pca_reconstruct", pca(lambda X: svd(X).Vh.T.flip(1)), "least variance"),
     ("LinearAutoencoder", lambda D, k: Own(D, k, torch.tanh), "not affine"),
     ("LinearAutoencoder", lambda D, k: Own(D, k, F.dropout), "random numbers"),

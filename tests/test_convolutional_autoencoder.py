@@ -46,7 +46,7 @@ def mse(x, x_hat):
             2, torch.tensor([3]), x[:, :, 3:4])), "row *and* column"),
         ("denoising_loss", lambda m, c, n: F.mse_loss(m(n), c), "average over the channels, the"),
         ("denoising_loss", lambda m, c, n: ((c - m(n)) ** 2).sum(0), "sum over the images of"),
-        ("denoising_loss", lambda m, n, c: ((c - m(n)) ** 2).flatten(1).sum(1), "your target"),
+        ("denoising_loss", lambda m, n, c: ((c - m(n)) ** 2).flatten(1).sum(1), "changed places"),
         ("denoising_loss", frozen_decoder, "the decoder gets no gradient"),
         ("psnr", lambda x, y, r: 10 * torch.log(r**2 / mse(x, y)), "to base 10"),
         ("psnr", lambda x, y, r: 10 * (r**2 / mse(x, y).clamp(1e-10)).log10(), "an error of 0"),

@@ -1,8 +1,10 @@
 """Exercises: `check(name, candidate)` in notebooks, `EXERCISES[name].check(…)` elsewhere."""
 
+import contextlib
 import importlib
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 
 from IPython import get_ipython
 from IPython.display import HTML, display
@@ -32,11 +34,30 @@ for _package, _modules in NOTEBOOKS.items():
         EXERCISES[_found.name] = _found
 
 
+SLOW_S = 0.4
+
+
 class NotRight(Exception):
     """Raised by `check` under nbgrader alone, which takes points from exceptions."""
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]  # one line in a notebook
+
+
+@contextlib.contextmanager
+def _said_if_slow(name: str) -> Iterator[None]:
+    """Says that a check is running where it takes longer than anybody waits without a word."""
+    shown = []
+    timer = threading.Timer(SLOW_S, lambda: shown.append(
+        display(HTML(f"checking {name} …"), display_id=True)))  # fmt: skip
+    if get_ipython():
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        for handle in filter(None, shown):
+            handle.update(HTML(""))
 
 
 def check(name: str, candidate: Callable) -> Callable:
@@ -48,10 +69,10 @@ def check(name: str, candidate: Callable) -> Callable:
     if name not in EXERCISES:
         raise CourseError(f"no exercise '{name}'; there are {', '.join(EXERCISES)}")
     exercise, shell = EXERCISES[name], get_ipython()
-    waiting = display(HTML(f"checking {name} …"), display_id=True) if shell else None
     twice = is_reference(candidate)  # the check cell was run again, and not the student's own
-    verdict = Verdict(name, "again") if twice else exercise.check(candidate)
-    waiting.update(Card(verdict)) if waiting else display(Card(verdict))
+    with _said_if_slow(name):
+        verdict = Verdict(name, "again") if twice else exercise.check(candidate)
+    display(Card(verdict))
     if verdict.passed:
         return candidate
     if shell and os.environ.get("NBGRADER_EXECUTION") in ("autograde", "validate"):

@@ -335,7 +335,7 @@ def _constants(pairs: list[Pair], close: _Closeness) -> Finding | None:
     wants = np.concatenate([_array(pair.expected["value"]).ravel() for pair in pairs])
     if len(wants) < 2 or not (np.abs(wants) > 1e-6).any():  # one number may be anything
         return None
-    if close.all(pairs, lambda want, _: 0 * want):
+    if not any(any(pair.obtained["value"]["numbers"]) for pair in pairs):
         return Finding("all 0", "Your result is 0 everywhere: does it use its inputs?")
     tables = [[*_named_constants(pair.sizes)] for pair in pairs]
     for named in zip(*tables, strict=False):

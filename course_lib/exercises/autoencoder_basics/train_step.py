@@ -49,7 +49,7 @@ class Descent:
 
 def cases(seed: int) -> list[Case]:
     g, found, names = torch.Generator().manual_seed(seed), [], ("x", "second x", "third x")
-    for B, D in ((4, 6), (7, 5), (2, 9)):
+    for B, D in ((4, 6), (7, 5), (2, 90)):
         batches = dict(zip(names, torch.rand(3, B, D, generator=g), strict=True))
         found.append(Case(f"three calls, {B} images of {D} pixels each", batches))
     return found

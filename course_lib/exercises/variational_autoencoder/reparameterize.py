@@ -14,8 +14,10 @@ ALONE, USED = "the noise is eps alone", "another eps gives another z"
 def cases(seed: int) -> list[Case]:
     g = seeded(seed)
 
-    def draw(about: str, shape: tuple[int, ...], *front: int, dtype: Any = torch.float32) -> Case:
+    def draw(about: str, shape: tuple[int, ...], *front: int, dtype: Any = torch.float32,
+             spread: float = 1.0) -> Case:  # fmt: skip
         mu, log_var = torch.randn(2, *shape, generator=g, dtype=dtype)
+        log_var = spread * log_var
         eps = torch.randn(*front, *shape, generator=g, dtype=dtype)
         return Case(about, {"mu": mu, "log_var": log_var, "eps": eps})
 
@@ -23,6 +25,7 @@ def cases(seed: int) -> list[Case]:
         draw("4 images, 3 latents", (4, 3)),
         draw("5 samples for each of 2 images, float64", (2, 3), 5, dtype=torch.float64),
         draw("6 samples, one image", (4,), 6),
+        draw("very small and very large σ", (5, 4), spread=6.0),
     ]
 
 
