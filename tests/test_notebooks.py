@@ -248,7 +248,7 @@ def run(texts, tmp_path_factory, request):
 def words(outputs):
     """The plain text of displayed things, and what was printed."""
     shown = [str(output.get("data", {}).get("text/plain", "")) for output in outputs]
-    return "\n".join([*shown, *(str(output.get("text", "")) for output in outputs)])
+    return "\n".join([*shown, *(str(output.get("text", "")) for output in outputs)]).lstrip()
 
 
 def is_picture(output):

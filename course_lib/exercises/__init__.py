@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from IPython import get_ipython
-from IPython.display import HTML, display
+from IPython.display import display
 
 from course_lib.errors import CourseError
 from course_lib.exercises.card import Card
@@ -34,9 +34,6 @@ for _package, _modules in NOTEBOOKS.items():
         EXERCISES[_found.name] = _found
 
 
-SLOW_S = 0.4
-
-
 class NotRight(Exception):
     """Raised by `check` under nbgrader alone, which takes points from exceptions."""
 
@@ -47,17 +44,18 @@ class NotRight(Exception):
 @contextlib.contextmanager
 def _said_if_slow(name: str) -> Iterator[None]:
     """Says that a check is running where it takes longer than anybody waits without a word."""
-    shown = []
-    timer = threading.Timer(SLOW_S, lambda: shown.append(
-        display(HTML(f"checking {name} …"), display_id=True)))  # fmt: skip
+    shown, said = [], {"text/html": f"checking {name} …", "text/plain": ""}
+    say = threading.Timer(0.4, lambda: shown.append(display(said, raw=True, display_id=True)))
     if get_ipython():
-        timer.start()
+        say.start()
     try:
         yield
     finally:
-        timer.cancel()
-        for handle in filter(None, shown):
-            handle.update(HTML(""))
+        say.cancel()
+    if get_ipython():
+        say.join()
+    for handle in shown:
+        handle.update({"text/html": "", "text/plain": ""}, raw=True)
 
 
 def check(name: str, candidate: Callable) -> Callable:
