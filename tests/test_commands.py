@@ -141,7 +141,7 @@ def test_closed_pipe_is_no_error(root):
     assert "Traceback" not in done.stderr and "internal" not in done.stderr
 
 
-@pytest.mark.parametrize("version", [(2, 7, 18), (3, 9, 1)])
+@pytest.mark.parametrize("version", [(2, 7, 18), (3, 10, 1)])
 def test_old_python_is_told_in_one_line(root, monkeypatch, version):
     """Catches a SyntaxError or ImportError instead of the version that is needed."""
     source = (root / "course_lib/__main__.py").read_text(encoding="utf-8")
@@ -149,7 +149,7 @@ def test_old_python_is_told_in_one_line(root, monkeypatch, version):
     ast.parse(source, feature_version=(3, 4))
     assert not re.search(r"\bf\"|annotations|->", source)
     monkeypatch.setattr(sys, "version_info", version)
-    with pytest.raises(SystemExit, match=r"needs Python 3\.10 or newer, this is") as end:
+    with pytest.raises(SystemExit, match=r"needs Python 3\.11 or newer, this is") as end:
         runpy.run_path(str(root / "course_lib/__main__.py"), run_name="__main__")
     assert "\n" not in str(end.value)
 

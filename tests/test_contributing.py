@@ -76,7 +76,7 @@ def test_a_mistake_in_the_table_alone_reaches_check_report_and_self_test(guided)
         "import json; from course_lib.exercises import EXERCISES\n"
         "from course_lib.grading import selftest, version\n"
         "from course_lib.grading.assignment import Assignment\n"
-        "from course_lib.grading.judge import judge\n"
+        "from course_lib.grading.submission.judge import judge\n"
         "e, half = EXERCISES['double'], lambda x: x / 2\n"
         "one = judge('double', json.dumps({'records': e.records(half, 7)}), 7)\n"
         "points = {'double': 1}\n"
