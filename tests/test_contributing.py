@@ -74,7 +74,7 @@ def test_a_mistake_in_the_table_alone_reaches_check_report_and_self_test(guided)
     table.write_text(table.read_text(encoding="utf-8") + own, encoding="utf-8")
     script = (
         "import json; from course_lib.exercises import EXERCISES\n"
-        "from course_lib.grading import selftest, version\n"
+        "from course_lib.grading import selftest\n"
         "from course_lib.grading.assignment import Assignment\n"
         "from course_lib.grading.submission.judge import judge\n"
         "e, half = EXERCISES['double'], lambda x: x / 2\n"
