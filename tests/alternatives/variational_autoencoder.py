@@ -54,7 +54,7 @@ def kl_samples_one_by_one(mu, log_var, n_samples, generator):
 
 
 def kl_samples_by_columns(mu, log_var, n_samples, generator):
-    eps = torch.randn(*mu.T.shape, n_samples, generator=generator).T.to(mu.dtype)  # (S, B, d)
+    eps = torch.randn(*mu.T.shape, n_samples, generator=generator).to(mu.dtype).permute(2, 1, 0)
     z = mu + eps * log_var.exp().sqrt()
     return vmap(lambda z, e: 0.5 * (z**2 - e**2 - log_var).sum(1))(z, eps).mean(0)
 
