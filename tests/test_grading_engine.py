@@ -126,11 +126,11 @@ def test_mistake_is_named(pool, case):
     """Catches a wrong answer without the hint of its mistake, in the record and on the card."""
     result = pool.result(case)
     entry = result.exercises[KL]
-    assert entry["mistake"] == "mean over latents" and "average over" in entry["hint"]
+    assert entry["mistake"] == "mean over the latents" and "average over" in entry["hint"]
     assert entry["case"] and entry["obtained"] and entry["expected"]
     card = cell_of(result.feedback, "check-kl_std_normal")["outputs"][0]["data"]
     text, page = ("".join(card[kind]) for kind in ("text/plain", "text/html"))
-    assert "not yet right" in text and "course-wrong" in page
+    assert "not yet right" in text and "course-near" in page
 
 
 @pytest.mark.parametrize("case", ["open first"])
