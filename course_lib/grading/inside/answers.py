@@ -6,7 +6,6 @@ Reads one job in JSON a line from standard input, writes one answer a line. Wher
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import json
 import linecache
@@ -14,19 +13,14 @@ import os
 import select
 import signal
 import sys
-import threading
 import time
 from typing import Any
 
 import torch
 
-from course_lib.exercises import EXERCISES
-from course_lib.grading.inside.guard import make_guard
-from course_lib.grading.inside.probe import MISSING, content_of, encoder, signer
+from course_lib.grading.inside.probe import MISSING, payload_of
 
-MOST = 4 * 2**20  # bytes of an answer
-TRUSTED = [module for name, module in sys.modules.items()
-           if name.startswith(("course_lib.exercises", "course_lib.grading.inside"))]  # fmt: skip
+MAX_ANSWER_BYTES = 4 * 2**20
 
 
 def start(payload: dict[str, Any]) -> None:
@@ -43,7 +37,7 @@ def start(payload: dict[str, Any]) -> None:
     for line in jobs:
         job = json.loads(line)
         answer = _in_a_child(job, payload) if hasattr(os, "fork") else _answer(job)
-        answers.write(answer + b"\n")
+        answers.write(answer.replace(b"\n", b" ") + b"\n")
         answers.flush()
         if not hasattr(os, "fork"):
             return
@@ -79,35 +73,20 @@ def _in_a_child(job: dict[str, Any], payload: dict[str, Any]) -> bytes:
 
 
 def _answer(job: dict[str, Any]) -> bytes:
-    """A signed record of one exercise, as JSON in one line."""
-    encode, sign = encoder(), signer(bytes.fromhex(job.pop("key")))
-    name, seed = job["name"], job["seed"]
-    threading._start_new_thread = _thread.start_new_thread = _no_thread
-    del sys.getprofile  # it would give away the watch
+    """The payload of one exercise, as JSON in one line."""
     world: dict[str, Any] = {"__name__": "__main__"}
     errors: list[str] = []
-
-    def action() -> dict[str, Any]:
-        for i, (where, source) in enumerate(job["pieces"]):
-            file, lines = f"<{where} {i}>", source.splitlines(keepends=True)
-            linecache.cache[file] = (len(source), None, lines, file)  # a record shows the line
-            try:
-                exec(compile(source, file, "exec"), world)
-            except Exception as error:
-                if where == "own":
-                    errors.append(f"{type(error).__name__}: {error}"[:200])
-        return content_of(name, world.get(name, MISSING), seed)
-
-    if "optim" in EXERCISES[name].observe.__code__.co_names:
-        torch.optim.Adam([torch.zeros(1)])  # the first optimizer changes parts of torch itself
-    content, found = make_guard(TRUSTED)(action)
-    content = {**(content or {}), "tampered": found, "errors": errors[:1]}
-    return encode(sign(name, content)).encode()
-
-
-def _no_thread(*_: Any, **__: Any) -> None:
-    """Stands where Python starts threads: one could act while trusted code works."""
-    raise RuntimeError("can't start new thread")
+    for i, (where, source) in enumerate(job["pieces"]):
+        file, lines = f"<{where} {i}>", source.splitlines(keepends=True)
+        linecache.cache[file] = (len(source), None, lines, file)  # a record shows the line
+        try:
+            exec(compile(source, file, "exec"), world)
+        except Exception as error:
+            if where == "own":
+                errors.append(f"{type(error).__name__}: {error}"[:200])
+    name = job["name"]
+    payload = payload_of(name, world.get(name, MISSING), job["seed"], errors)
+    return json.dumps({"payload": payload}).encode()
 
 
 def _write(number: int, data: bytes) -> None:
@@ -123,7 +102,7 @@ def _read(number: int, *, seconds: float) -> tuple[bytes, str]:
         if not chunk:
             return data, ""
         data += chunk
-        if len(data) > MOST:
+        if len(data) > MAX_ANSWER_BYTES:
             return b"", "its answer is too long"
         if data.count(b"}") and _is_whole(data):
             return data, ""

@@ -8,22 +8,23 @@ from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from jupyter_client.session import Session
 
-from course_lib.grading.inside.probe import MISSING, content_of, signer
+from course_lib.grading.inside.probe import MISSING, payload_of
 
 PART = 2**19  # characters
 
 
 def start(payload: dict[str, Any]) -> None:
-    """Serve until shut down. payload: `key`, `probes` {source of a cell: [name, seed]}, `file`."""
-    sign, probes, mime = signer(payload.pop("key")), payload["probes"], payload["mime"]
+    """Serve until shut down. payload: `probes` {source of a cell: [name, seed]}, `file`."""
+    probes, mime = payload["probes"], payload["mime"]
 
     class Kernel(IPythonKernel):
         async def do_execute(self, code: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
             """Runs a cell; a probe reports and runs nothing."""
             if code in probes:
                 name, seed = probes[code]
-                record = sign(name, content_of(name, self.shell.user_ns.get(name, MISSING), seed))
-                content = {"data": {mime: record}, "metadata": {}, "transient": {}}
+                payload = payload_of(name, self.shell.user_ns.get(name, MISSING), seed)
+                shown = {mime: {"name": name, "payload": payload}}
+                content = {"data": shown, "metadata": {}, "transient": {}}
                 self.send_response(self.iopub_socket, "display_data", content)
                 code = ""
             return await super().do_execute(code, *args, **kwargs)

@@ -1,9 +1,8 @@
-"""From the two runs of an exercise to its points.
+"""From what an exercise did to its points.
 
-Right is what is right alone, and in the notebook too where its run came to the check. What is right
-in the notebook and not alone gets no points: something else than the student's function may have
-made that record. What is right alone and not in the notebook (an earlier cell or exercise broke it)
-gets its points.
+Right is what is right by itself: the student's own code on secret cases, with nothing else of the
+notebook, or with all that the student wrote. What the notebook's run showed costs and earns
+nothing; where it differs, the instructor is told.
 """
 
 from __future__ import annotations
@@ -11,88 +10,82 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-LOST = {"missing", "failed", "malformed", "lost", ""}
+STATUSES = ("right", "wrong", "open", "missing")  # others are no verdict on the student's work
 TAKEN = ("mistake", "hint", "case", "obtained", "expected")
+Judge = Callable[[str, str, int], dict[str, Any]]
 
 
 def exercise_entry(
-    name: str,
-    points: int,
-    *,
-    plan: dict[str, Any],
-    told: dict[str, Any],
-    ended: dict[str, str],
-    seed: int,
-    judge: Callable[[str, str, int], dict[str, Any]],
+    name: str, points: int, *, plan: dict[str, Any], ran: dict[str, Any], seed: int, judge: Judge
 ) -> dict[str, Any]:
-    """One entry of a record's `exercises`, with `flags` and the `card` for the feedback."""
-    alone = told["alone"].get(name, {})
+    """One entry of a record's `exercises`, with `flags` and the `card` for the feedback.
+
+    ran: what came of the submission's runs; judge(name, payload, seed) compares one payload.
+    """
     entry: dict[str, Any] = {"name": name, "points": 0, "max_points": points, "flags": []}
-    entry |= {"status": "no_record", "reason": "", "from": "notebook", "card": None}
+    entry |= {"status": "no_record", "reason": "", "from": "alone", "card": None}
+    alone = ran["alone"].get(name, {"runs": [], "words": []})
     entry |= dict.fromkeys(TAKEN) | {"seconds": alone.get("seconds")}
     if name in plan["missing"]:
         reason = f"no function or class {name} was found"
         return entry | {"status": "missing", "reason": reason}
     if name not in plan["attempted"]:
         return entry | {"status": "open", "reason": "its cell is as it came"}
-    inside = _verdict(name, told["record"].get(name), seed, judge)
-    apart = _verdict(name, alone, seed, judge)
-    if inside["status"] == "":
-        inside["hint"] = _why_no_record(told["record"].get(name), ended)
-    return entry | _decided(name, points, inside, apart)
+    apart = _alone(alone["runs"], lambda payload: judge(name, payload, seed), ran["lost"])
+    entry |= _decided(name, points, apart, _in_notebook(name, ran, seed, judge))
+    if alone["words"]:
+        said = f"{name}: its code reaches beyond the exercise: {', '.join(alone['words'])}"
+        entry["flags"].append(said)
+    return entry
+
+
+def _alone(runs: list[dict[str, Any]], judge: Callable[[str], dict], lost: str) -> dict[str, Any]:
+    """The verdict on the first run that is right, or on the first one."""
+    verdicts: list[dict[str, Any]] = []
+    for run in runs:
+        verdicts.append(judge(run["payload"]) if run["payload"] else _lost(run["lost"]))
+        if verdicts[-1]["status"] == "right":
+            return verdicts[-1]
+    return verdicts[0] if verdicts else _lost(lost)
+
+
+def _lost(why: str) -> dict[str, Any]:
+    return {"status": "lost", "hint": why}
+
+
+def _in_notebook(name: str, ran: dict[str, Any], seed: int, judge: Judge) -> dict[str, Any] | None:
+    """The verdict on the notebook's own run, or why it has none; None where it did not run."""
+    ended, event = ran.get("ended"), ran.get("records", {}).get(name)
+    if not ended:
+        return None
+    if event and event["payload"]:
+        return judge(name, event["payload"], seed)
+    if event is None and ended["ended"] != "ok":
+        return _lost(f"the run did not get there: {ended['reason']}")
+    return _lost("its check took too long" if event and event["slow"] else "no valid record")
 
 
 def _decided(
-    name: str, points: int, inside: dict[str, Any], apart: dict[str, Any]
+    name: str, points: int, apart: dict[str, Any], inside: dict[str, Any] | None
 ) -> dict[str, Any]:
-    both = inside["status"] == apart["status"]
-    flags = []
-    if apart.get("tampered"):
-        reason = f"its code reaches beyond the exercise: {apart['tampered']}"
-        flags.append(f"{name}: {reason}")
-        return _entry(apart, "wrong", "alone") | {"reason": reason, "flags": flags}
-    if apart["status"] == "right":
-        reason = ""
-        if not both:
-            reason = f"right alone; in the notebook: {_in_words(inside)}"
-            flags.append(f"{name}: {reason}")
-        chosen = _entry(apart, "right", "notebook" if both else "alone")
-        return chosen | {"points": points, "reason": reason, "flags": flags}
-    if inside["status"] == "right":
-        reason = f"right in the notebook, but not when only its own code runs: {_in_words(apart)}"
-        status = "wrong" if apart["status"] in ("wrong", "open") else "no_record"
-        return _entry(apart, status, "alone") | {
-            "reason": reason, "flags": [f"{name}: {reason}"]}  # fmt: skip
-    for verdict, origin in ((inside, "notebook"), (apart, "alone")):
-        if verdict["status"] == "wrong":
-            return _entry(verdict, "wrong", origin) | {"flags": flags}
-    status = apart["status"] if apart["status"] in ("open", "missing") else "no_record"
-    return _entry(apart, status, "alone") | {"reason": _in_words(apart), "flags": flags}
-
-
-def _entry(verdict: dict[str, Any], status: str, origin: str) -> dict[str, Any]:
-    taken = {key: verdict.get(key) for key in TAKEN}
-    card = (verdict.get("html"), verdict.get("text")) if verdict.get("html") else None
-    return {**taken, "status": status, "from": origin, "card": card}
-
-
-def _verdict(name: str, event: dict[str, Any] | None, seed: int, judge: Callable) -> dict[str, Any]:
-    """What the judge says about a record; status "" where there is none."""
-    if event and event.get("payload"):
-        return judge(name, event["payload"], seed)
-    if event and event.get("tampered"):
-        return {"status": "tampered", "hint": "", "tampered": event["tampered"]}
-    if event and event.get("lost"):
-        return {"status": "lost", "hint": event["lost"]}
-    return {"status": "", "hint": ""}
-
-
-def _why_no_record(event: dict[str, Any] | None, ended: dict[str, str]) -> str:
-    if event is None and ended["ended"] != "ok":
-        return f"the run did not get there: {ended['reason']}"
-    if event and event.get("slow"):
-        return "its check took too long"
-    return "no valid record"
+    """Points, status and reason; `from`: whether the notebook's run agreed."""
+    agree = inside is not None and inside["status"] == apart["status"]
+    status = apart["status"] if apart["status"] in STATUSES else "no_record"
+    card = (apart.get("html"), apart.get("text")) if apart.get("html") else None
+    entry = {key: apart.get(key) for key in TAKEN} | {"status": status, "card": card, "flags": []}
+    entry |= {"from": "notebook" if agree else "alone", "reason": ""}
+    if status == "right":
+        entry["points"] = points
+        if inside is not None and not agree:
+            entry["reason"] = f"right alone; in the notebook: {_in_words(inside)}"
+    elif inside is not None and inside["status"] == "right":
+        why = _in_words(apart)
+        entry["reason"] = f"right in the notebook, but not when only its own code runs: {why}"
+    elif status != "wrong":
+        entry["reason"] = _in_words(apart)
+    if inside is not None and "right" in (status, inside["status"]) and not agree:
+        entry["flags"] = [f"{name}: {entry['reason']}"]
+    return entry
 
 
 def _in_words(verdict: dict[str, Any]) -> str:
@@ -101,4 +94,6 @@ def _in_words(verdict: dict[str, Any]) -> str:
     words = {"open": "it raises NotImplementedError", "missing": "its cell does not define it",
              "wrong": "its result is not right"}  # fmt: skip
     said = words.get(verdict["status"]) or verdict.get("hint") or "no record"
+    if verdict["status"] == "wrong" and not verdict.get("expected"):
+        said = f"it raises {verdict['obtained']}"
     return f"{said} ({errors[0]})" if errors else said

@@ -22,7 +22,7 @@ from course_lib.datasets.catalog import cache_folder, data_folder
 from course_lib.exercises import EXERCISES, Verdict
 from course_lib.exercises.card import Card
 
-MOST_NUMBERS, MOST_TEXT, MOST_KEYS, MOST_DEPTH = 200_000, 2_000, 200, 8
+MAX_NUMBERS, MAX_TEXT, MAX_KEYS, MAX_DEPTH = 200_000, 2_000, 200, 8
 ADDRESS = re.compile("0x[0-9a-f]{6,}")  # differs from run to run
 OUTCOMES = {
     "value": {"outcome", "value"}, "error": {"outcome", "type", "message", "at", "line"},
@@ -60,15 +60,13 @@ def _fonts() -> list[str]:
 
 def judge(name: str, payload: str, seed: int) -> dict[str, Any]:
     """The verdict on a payload that `inside.probe` made, as plain text; `status` is one of
-    right, wrong, open, missing, failed, tampered, malformed."""
+    right, wrong, open, missing, failed, malformed."""
     try:
         content = json.loads(payload)
         if not isinstance(content, dict):
             raise Malformed("no content")
         errors = [_text(line) for line in _list(content.get("errors", []), 1)]
-        more = {"tampered": _text(content.get("tampered", "")), "errors": errors}
-        if more["tampered"]:
-            return {"status": "tampered", "hint": more["tampered"], **more}
+        more = {"errors": errors}
         if content.get("missing"):
             return {"status": "missing", **more}
         if "failed" in content:
@@ -105,7 +103,7 @@ def _record(record: Any) -> dict[str, Any]:
     if not isinstance(record, dict) or set(record) != OUTCOMES.get(record.get("outcome")):
         raise Malformed("a record of unknown form")
     if record["outcome"] == "changed":
-        record["names"] = [_text(name) for name in _list(record["names"], MOST_KEYS)]
+        record["names"] = [_text(name) for name in _list(record["names"], MAX_KEYS)]
     if record["outcome"] == "error":
         record |= {key: _text(record[key]) for key in ("type", "message", "at", "line")}
     if "value" in record:
@@ -119,10 +117,10 @@ def _value(value: Any, depth: int = 0) -> Any:
         return value
     if isinstance(value, str):
         return _text(value)
-    if not isinstance(value, dict) or depth > MOST_DEPTH or len(value) > MOST_KEYS:
+    if not isinstance(value, dict) or depth > MAX_DEPTH or len(value) > MAX_KEYS:
         raise Malformed("a value of unknown form")
     if set(value) == {"shape", "numbers", "kind"}:
-        numbers = [_number(number) for number in _list(value["numbers"], MOST_NUMBERS)]
+        numbers = [_number(number) for number in _list(value["numbers"], MAX_NUMBERS)]
         shape = list(_list(value["shape"], 10))
         if not all(type(size) is int and size >= 0 for size in shape):
             raise Malformed("a shape of unknown form")
@@ -141,7 +139,7 @@ def _number(number: Any) -> float:
 def _text(text: Any) -> str:
     if not isinstance(text, str):
         raise Malformed("no text")
-    return ADDRESS.sub("0x…", text[:MOST_TEXT])
+    return ADDRESS.sub("0x…", text[:MAX_TEXT])
 
 
 def _list(value: Any, most: int) -> list[Any]:
