@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,12 @@ from grade_tools import OTHER, STEM, folder_of, notebook, zip_of
 from course_lib.errors import CourseError
 from course_lib.grading import assignment, classroom
 from course_lib.grading.batch import store
-from course_lib.grading.classroom import Judge, Order
+from course_lib.grading.classroom import GradingConfig
 from course_lib.grading.sandbox.limits import Limits
 
 NAMES = list(assignment.find(STEM).points)
 TESTS = Path(__file__).parent
+PAGES = ("feedback.ipynb", "feedback.html", "results.json")
 
 
 @pytest.fixture
@@ -30,21 +32,22 @@ def counted(tmp_path):
     folder = tmp_path / "counted"
     folder.mkdir()
 
-    def names():
+    def names(stage=""):
         calls = sorted(folder.iterdir())
         for path in calls:
             path.unlink()
-        return [path.name.rsplit(" ", 1)[0] for path in calls]
+        return sorted({path.name.split()[0] for path in calls if stage in path.name})
 
     return names
 
 
-def grade(source, out, *, version="1", **options):
+def grade(source, out, *, fake=None, version="1", **options):
     """Grade with the fake engine, two at a time."""
     folder = out.parent / "counted"
-    fake = Fake(str(folder) if folder.exists() else None, version)
-    order = Order(source, out, **{"jobs": 2, **options})
-    return classroom.grade_class(order, Judge(fake.grade, fake.digest))
+    fake = fake or Fake(version=version)
+    fake = replace(fake, counted=str(folder) if folder.exists() else None)
+    config = GradingConfig(source, out, **{"jobs": 2, **options})
+    return classroom.grade_class(config, fake.engine())
 
 
 def table_of(out):
@@ -83,11 +86,17 @@ def test_a_class_is_graded_once(tmp_path, counted, capsys):
     assert "notebook 01, Autoencoder basics: 4 students" in capsys.readouterr().out
     for student in ("alice", "bob", "carla"):
         names = {path.name for path in (out / "students" / student).iterdir()}
-        assert names == {"record.json", "feedback.ipynb", "feedback.html", "results.json"}
+        assert names == {"record.json", "run.json", *PAGES}
     record = json.loads((out / "students/alice/record.json").read_text())
     assert record["file"] == "alice.ipynb" and record["points"] == 12
     assert "no notebook" in json.loads((out / "students/dora/record.json").read_text())["reason"]
-    assert {p.name for p in out.iterdir()} <= {"students", "grades.csv", "report.html", ".lock"}
+    assert {p.name for p in out.iterdir()} <= {
+        "students",
+        "grades.csv",
+        "report.html",
+        ".lock",
+        ".secret",
+    }
     before = snapshot(out)
     assert grade(source, out).graded_now == 0
     assert counted() == [] and snapshot(out) == before
@@ -98,13 +107,13 @@ def test_only_what_changed_is_graded_again(tmp_path, counted):
     source, out = small_class(tmp_path), tmp_path / "out"
     grade(source, out)
     counted()
-    (source / "bob.ipynb").write_bytes(notebook(right=NAMES))
-    (source / "eve.ipynb").write_bytes(notebook())
+    (source / "bob.ipynb").write_bytes(notebook(right=NAMES, text="bob"))
+    (source / "eve.ipynb").write_bytes(notebook(text="eve"))
     (source / "alice.ipynb").touch()
     grade(source, out)
     assert counted() == ["bob", "eve"] and points_of(out)["bob"] == "12"
     (out / "students/carla/feedback.ipynb").unlink()
-    (out / "students/eve/record.json").write_text("{cut off")
+    (out / "students/eve/run.json").write_text("{cut off")
     (out / "students/bob/feedback.html").unlink()
     grade(source, out)
     assert counted() == ["carla", "eve"]
@@ -144,7 +153,7 @@ def test_isolation_below_what_is_required_is_graded_again(tmp_path, counted):
 
 def test_one_bad_file_never_stops_the_class(tmp_path, counted):
     """Catches a class of three hundred lost to one of them, or points lost to a neighbour."""
-    members = {f"s{i}.ipynb": notebook(right=NAMES[:1], text="sleep 0.1") for i in range(6)}
+    members = {f"s{i}.ipynb": notebook(right=NAMES[:1], text=f"sleep 0.{i}") for i in range(6)}
     members |= {
         "bug.ipynb": notebook(text="raise"),
         "broken.ipynb": b"{",
@@ -174,9 +183,9 @@ RUN = """
 import sys
 from pathlib import Path
 from fake_engine import Fake
-from course_lib.grading.classroom import Judge, Order, grade_class
-order, fake = Order(Path(sys.argv[1]), Path(sys.argv[2]), jobs=2), Fake()
-grade_class(order, Judge(fake.grade, fake.digest))
+from course_lib.grading.classroom import GradingConfig, grade_class
+order, fake = GradingConfig(Path(sys.argv[1]), Path(sys.argv[2]), jobs=2), Fake()
+grade_class(order, fake.engine())
 """
 
 
@@ -184,7 +193,9 @@ grade_class(order, Judge(fake.grade, fake.digest))
 @pytest.mark.parametrize("after", [1, 4, 7])
 def test_killed_at_any_moment_a_rerun_gives_the_same_table(tmp_path, counted, after):
     """Catches half-written results after kill -9, work done twice, and processes left running."""
-    members = {f"s{i}.ipynb": notebook(right=NAMES[: i % 6], text="sleep 0.3") for i in range(10)}
+    members = {
+        f"s{i}.ipynb": notebook(right=NAMES[: i % 6], text=f"sleep 0.{300 + i}") for i in range(10)
+    }
     source, out = folder_of(tmp_path / "class", members), tmp_path / "out"
     grade(source, tmp_path / "undisturbed")
     counted()
@@ -192,18 +203,18 @@ def test_killed_at_any_moment_a_rerun_gives_the_same_table(tmp_path, counted, af
     command = [sys.executable, "-c", RUN, source, out]
     run = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL)
     end = time.monotonic() + 60
-    while len([*out.glob("students/*/record.json")]) < after and time.monotonic() < end:
+    while len([*out.glob("students/*/run.json")]) < after and time.monotonic() < end:
         time.sleep(0.01)
     children = [p.pid for p in psutil_children(run.pid)]
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
     assert not (out / "grades.csv").exists()
     wait_until_gone(children)
-    done = len([*out.glob("students/*/record.json")])
+    done = len([*out.glob("students/*/run.json")])
     assert after <= done < 10
     counted()
     grade(source, out)
-    assert len(counted()) == 10 - done
+    assert len(counted("answers")) == 10 - done
     assert (out / "grades.csv").read_bytes() == (tmp_path / "undisturbed/grades.csv").read_bytes()
     ours, theirs = snapshot(out / "students"), snapshot(tmp_path / "undisturbed/students")
     assert ours.keys() == theirs.keys()
@@ -320,3 +331,57 @@ def test_gradebooks_are_filled_beside_the_table(tmp_path):
     assert "1 rows filled" in note and "not in the gradebook: bob, carla, dora" in note
     assert "rows without a submission, left as they are: Edgar" in note
     assert "not in the gradebook" in (out / "report.html").read_text(encoding="utf-8")
+
+
+# --- what runs, and what judges ---------------------------------------------------------------
+
+
+def test_a_changed_hint_judges_again_and_runs_nothing(tmp_path, counted):
+    """Catches a class that waits for hours because a word of a hint was mended, or keeps it."""
+    source, out = small_class(tmp_path), tmp_path / "out"
+    grade(source, out)
+    counted()
+    outcome = grade(source, out, fake=Fake(judge="2", hint="Mind the sign."))
+    assert counted() == [] and outcome.graded_now == 3
+    for name in ("record.json", "feedback.html"):
+        text = (out / "students/bob" / name).read_text(encoding="utf-8")
+        assert "Mind the sign." in text and "Turn the sign round." not in text
+    notebook_of_bob = (out / "students/bob/feedback.ipynb").read_text(encoding="utf-8")
+    assert notebook_of_bob.count("course-feedback") == 1
+
+
+def test_answers_come_first_and_may_come_alone(tmp_path, counted):
+    """Catches a table that waits for the notebooks, points that these change, work done twice."""
+    source, out = small_class(tmp_path), tmp_path / "out"
+    grade(source, out, answers_only=True)
+    assert {path.name for path in out.iterdir()} >= {"grades.csv", "report.html"}
+    assert counted("answers") == ["alice", "bob", "carla"]
+    points = points_of(out)
+    (source / "eve.ipynb").write_bytes(notebook(text="eve"))
+    grade(source, out)
+    assert counted("answers") == ["eve"]
+    assert {**points_of(out), "eve": None} == {**points, "eve": None}
+    grade(source, out, answers_only=True)
+    assert counted() == []
+    page = (out / "students/alice/feedback.ipynb").read_text(encoding="utf-8")
+    assert "check-" in page  # of the notebook's own run, which is kept
+
+
+def test_only_the_answers_run_where_only_they_are_asked_for(tmp_path, counted):
+    """Catches `--answers-only` that runs whole notebooks."""
+    grade(small_class(tmp_path), tmp_path / "out", answers_only=True)
+    assert counted("notebook") == []
+
+
+def test_identical_files_are_run_once(tmp_path):
+    """Catches a class of copies that waits for each, or a copy without results of its own."""
+    members = {f"{name}.ipynb": notebook(right=NAMES[:1]) for name in ("ann", "ben", "cid")}
+    source, out = folder_of(tmp_path / "class", members), tmp_path / "out"
+    (tmp_path / "counted").mkdir()
+    assert grade(source, out).graded_now == 3
+    assert len([*(tmp_path / "counted").iterdir()]) == 2  # a file, two stages
+    assert points_of(out) == {"ann": "2", "ben": "2", "cid": "2"}
+    for name in ("ann", "ben", "cid"):
+        record = json.loads((out / "students" / name / "record.json").read_text())
+        assert record["student"] == name and record["file"] == f"{name}.ipynb"
+        assert (out / "students" / name / "feedback.html").is_file()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from grade_tools import STEM, folder_of, notebook
 from course_lib.errors import CourseError
 from course_lib.grading import assignment, classroom
 from course_lib.grading.batch import cluster
-from course_lib.grading.classroom import Judge, Order
+from course_lib.grading.classroom import GradingConfig
 
 distributed = pytest.importorskip("distributed", reason="pip install distributed")
 NAMES = list(assignment.find(STEM).points)
@@ -61,7 +62,9 @@ def order_of(tmp_path, members, address=None):
     source = tmp_path / "class"
     if not source.exists():
         folder_of(source, members)
-    return Order(source, tmp_path / ("cluster" if address else "here"), jobs=2, scheduler=address)
+    return GradingConfig(
+        source, tmp_path / ("cluster" if address else "here"), jobs=2, scheduler=address
+    )
 
 
 def points_of(out):
@@ -74,23 +77,23 @@ def points_of(out):
 
 def test_a_cluster_gives_the_same_table_though_a_worker_is_killed(tmp_path, local):
     """Catches submissions lost with their worker, and grades that depend on the machine."""
-    members = {f"s{i}.ipynb": notebook(right=NAMES[: i % 6], text="sleep 0.5") for i in range(12)}
+    members = {
+        f"s{i}.ipynb": notebook(right=NAMES[: i % 6], text=f"sleep 0.{50 + i}") for i in range(12)
+    }
     members["broken.ipynb"] = b"{"
     fake = Fake()
-    classroom.grade_class(order_of(tmp_path, members), Judge(fake.grade, fake.digest))
+    classroom.grade_class(order_of(tmp_path, members), fake.engine())
     address, workers = local(2)
     out = tmp_path / "cluster"
 
     def kill_one():
-        while len([*out.glob("students/*/record.json")]) < 3:
+        while len([*out.glob("students/*/run.json")]) < 3:
             time.sleep(0.02)
         workers[0].send_signal(signal.SIGKILL)
 
     killer = threading.Thread(target=kill_one, daemon=True)
     killer.start()
-    outcome = classroom.grade_class(
-        order_of(tmp_path, members, address), Judge(fake.grade, fake.digest)
-    )
+    outcome = classroom.grade_class(order_of(tmp_path, members, address), fake.engine())
     killer.join(timeout=10)
     assert workers[0].wait(timeout=10) == -signal.SIGKILL and workers[1].poll() is None
     assert outcome.graded_now == 13
@@ -99,32 +102,35 @@ def test_a_cluster_gives_the_same_table_though_a_worker_is_killed(tmp_path, loca
     page = tmp_path / "cluster/students/s3/feedback.html"
     assert page.read_bytes() == (tmp_path / "here/students/s3/feedback.html").read_bytes()
     assert not (out / ".work").exists()
-    again = classroom.grade_class(
-        order_of(tmp_path, members, address), Judge(fake.grade, fake.digest)
-    )
+    again = classroom.grade_class(order_of(tmp_path, members, address), fake.engine())
     assert again.graded_now == 0
 
 
 def test_a_submission_that_kills_its_workers_is_given_up(tmp_path, local, monkeypatch):
     """Catches a class that waits for ever for the one submission that no worker survives."""
     monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "1")
-    members = {f"s{i}.ipynb": notebook(right=NAMES, text="sleep 0.1") for i in range(4)}
+    members = {f"s{i}.ipynb": notebook(right=NAMES, text=f"sleep 0.{10 + i}") for i in range(4)}
     members["killer.ipynb"] = notebook(text="die", right=NAMES)
     address, _ = local(4)
     fake = Fake()
-    classroom.grade_class(order_of(tmp_path, members, address), Judge(fake.grade, fake.digest))
+    classroom.grade_class(order_of(tmp_path, members, address), fake.engine())
     found = points_of(tmp_path / "cluster")
     assert found.pop("killer") == ("killed", "0")
     assert set(found.values()) == {("ok", "12")}
 
 
+def own_version(stem):
+    """What runs on this machine: its processes differ as much as versions of the course do."""
+    return str(os.getpid())
+
+
 def test_a_worker_with_another_course_is_refused(tmp_path, local):
     """Catches grades of two versions in one table."""
     address, _ = local(1)
-    here, there = Fake(), Fake(version="2")
+    here = Fake()
     order = order_of(tmp_path, {"a.ipynb": notebook()}, address)
     with pytest.raises(CourseError, match="another version of the course"):
-        classroom.grade_class(order, Judge(there.grade, here.digest))
+        classroom.grade_class(order, here.engine(run_digest=own_version))
 
 
 def test_a_worker_without_the_course_is_refused(tmp_path, local):
@@ -134,35 +140,36 @@ def test_a_worker_without_the_course_is_refused(tmp_path, local):
     fake = Fake()
     order = order_of(tmp_path, {"a.ipynb": notebook()}, address)
     with pytest.raises(CourseError, match="start them in the course's folder"):
-        classroom.grade_class(order, Judge(fake.grade, fake.digest))
+        classroom.grade_class(order, fake.engine())
 
 
 def test_a_scheduler_that_goes_away_is_one_line(tmp_path, local):
     """Catches a run that hangs for ever, or loses what it had graded."""
-    members = {f"s{i}.ipynb": notebook(text="sleep 0.3") for i in range(9)}
+    members = {f"s{i}.ipynb": notebook(text=f"sleep 0.{30 + i}") for i in range(9)}
     address, _ = local(1)
     fake, out = Fake(), tmp_path / "cluster"
 
     def kill_scheduler():
-        while len([*out.glob("students/*/record.json")]) < 2:
+        while len([*out.glob("students/*/run.json")]) < 2:
             time.sleep(0.02)
         local.scheduler.kill()
 
     threading.Thread(target=kill_scheduler, daemon=True).start()
+    order = replace(order_of(tmp_path, members, address), answers_only=True)
     with pytest.raises(CourseError, match="the scheduler went away: run the same command again"):
-        classroom.grade_class(order_of(tmp_path, members, address), Judge(fake.grade, fake.digest))
-    order = Order(tmp_path / "class", out, jobs=2)
-    assert classroom.grade_class(order, Judge(fake.grade, fake.digest)).graded_now <= 7
+        classroom.grade_class(order, fake.engine())
+    order = replace(order, scheduler=None)
+    assert classroom.grade_class(order, fake.engine()).graded_now <= 7
 
 
 def test_no_scheduler_is_one_line(tmp_path, monkeypatch):
     """Catches a traceback, and minutes of waiting for nobody."""
-    monkeypatch.setattr(cluster, "PATIENCE", 1)
+    monkeypatch.setattr(cluster, "CONNECT_TIMEOUT_S", 1)
     fake = Fake()
     for address in ("tcp://127.0.0.1:9", "nonsense://x"):
         order = order_of(tmp_path, {"a.ipynb": notebook()}, address)
         with pytest.raises(CourseError, match="no scheduler answers at"):
-            classroom.grade_class(order, Judge(fake.grade, fake.digest))
+            classroom.grade_class(order, fake.engine())
 
 
 def test_without_dask_there_is_one_line(tmp_path, monkeypatch):
@@ -171,4 +178,4 @@ def test_without_dask_there_is_one_line(tmp_path, monkeypatch):
     fake = Fake()
     order = order_of(tmp_path, {"a.ipynb": notebook()}, "tcp://127.0.0.1:9")
     with pytest.raises(CourseError, match=r"python -m pip install distributed"):
-        classroom.grade_class(order, Judge(fake.grade, fake.digest))
+        classroom.grade_class(order, fake.engine())

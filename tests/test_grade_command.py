@@ -7,7 +7,6 @@ from grade_tools import OTHER, STEM, folder_of, notebook
 from course_lib import machine
 from course_lib.commands import grade
 from course_lib.grading import assignment, classroom, selftest
-from course_lib.grading.classroom import Judge
 from course_lib.grading.sandbox import command as sandbox
 
 NAMES = list(assignment.find(STEM).points)
@@ -17,7 +16,7 @@ NAMES = list(assignment.find(STEM).points)
 def judged(here, monkeypatch):
     """Runs the command with the fake engine."""
     fake = Fake()
-    monkeypatch.setattr(classroom, "course_judge", lambda: Judge(fake.grade, fake.digest))
+    monkeypatch.setattr(classroom, "course_engine", fake.engine)
     monkeypatch.setattr(sandbox, "best_level", lambda: "namespaces")
     return lambda *arguments: here(["grade", *map(str, arguments)])
 
@@ -142,8 +141,8 @@ def test_as_many_as_fit(monkeypatch):
 @pytest.mark.parametrize("stem", list(assignment.assignments()))
 def test_the_self_test_is_content_with_a_right_grader(stem, capsys):
     """Catches expectations that no grader can meet."""
-    judge = Judge(Perfect().grade, lambda stem: "perfect")
-    assert selftest.run(assignment.find(stem), jobs=2, require=None, judge=judge) == 0
+    engine = Perfect().engine()
+    assert selftest.run(assignment.find(stem), jobs=2, require=None, engine=engine) == 0
     said = capsys.readouterr().out
     assert said.count("✓") == 6 and "✗" not in said and "all as expected" in said
 
@@ -159,8 +158,8 @@ def test_the_self_test_is_content_with_a_right_grader(stem, capsys):
 )
 def test_the_self_test_finds_a_wrong_grader(student, spoil, words, capsys):
     """Catches a self-test that says yes to everything."""
-    judge = Judge(Perfect({student: spoil}).grade, lambda stem: "spoiled")
-    assert selftest.run(None, jobs=2, require=None, judge=judge) == 1
+    engine = Perfect({student: spoil}).engine()
+    assert selftest.run(None, jobs=2, require=None, engine=engine) == 1
     said = capsys.readouterr().out
     assert f"NOT as expected: {student};" in said and words in said
     assert said.count("✗") == 1

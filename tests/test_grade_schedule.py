@@ -25,8 +25,9 @@ def test_cores_are_shared_out(processes, monkeypatch):
     """Catches submissions that take all cores each, and wait for each other's threads."""
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    monkeypatch.setattr(schedule, "grade_here", lambda job, grade: os.environ["OMP_NUM_THREADS"])
-    found = dict(schedule.run([Name("a"), Name("b")], processes=processes, grade=None))
+    jobs = [Name("a"), Name("b")]
+    grade = lambda job: os.environ["OMP_NUM_THREADS"]  # noqa: E731
+    found = dict(schedule.run(jobs, grade, processes=processes))
     assert found == dict.fromkeys((Name("a"), Name("b")), str(4 // processes))
     assert os.environ["OMP_NUM_THREADS"] == "7"
 
@@ -35,16 +36,15 @@ def test_a_run_that_is_left_starts_and_leaves_nothing(monkeypatch, root):
     """Catches workers behind Ctrl-C, and a class that goes on although nobody waits for it."""
     begun, ended = [], []
 
-    def grade_here(job, grade):
+    def grade(job):
         begun.append(job)
         if job.name != "first":
             list(supervise.work({}, root=root, seconds=60))
             ended.append(job)
 
     monkeypatch.setattr(supervise, "process_command", lambda name: ["sleep", "60"])
-    monkeypatch.setattr(schedule, "grade_here", grade_here)
     names = [Name("first"), *(Name(str(i)) for i in range(9))]
-    run, start = schedule.run(names, processes=2, grade=None), time.monotonic()
+    run, start = schedule.run(names, grade, processes=2), time.monotonic()
     next(run)
     run.close()
     assert time.monotonic() - start < 10 and len(begun) < 6 and not ended

@@ -8,8 +8,8 @@ from grade_tools import STEM, folder_of, notebook
 
 from course_lib import datasets
 from course_lib.grading import classroom
-from course_lib.grading.batch import prepare as warm
-from course_lib.grading.classroom import Judge, Order
+from course_lib.grading.batch import prepare
+from course_lib.grading.classroom import GradingConfig
 from course_lib.grading.submission import version
 
 pytestmark = pytest.mark.grading
@@ -24,45 +24,60 @@ def copy(tmp_path, root):
     return tmp_path / "course"
 
 
-CHANGES = {
-    "course_lib/grading/reports/class_page.py": False,
-    "course_lib/grading/batch/schedule.py": False,
-    "course_lib/commands/demo.py": False,
-    "solutions/03_variational_autoencoder.py": False,
-    f"solutions/{STEM}.py": True,
-    "course_lib/grading/submission/judge.py": True,
-    "course_lib/grading/inside/guard.py": True,
-    "course_lib/exercises/spec.py": True,
-    "course_lib/losses.py": True,
-    "course_lib/a_new_file.py": True,
-}
+NOTHING, JUDGED, RUN = (False, False), (True, False), (True, True)
+EXERCISES = "course_lib/exercises/autoencoder_basics"
+# A file, what is written below it, and what is done again.
+CHANGES = [
+    ("course_lib/grading/reports/class_page.py", "x = 1", NOTHING),
+    ("course_lib/grading/batch/schedule.py", "x = 1", NOTHING),
+    ("course_lib/commands/demo.py", "x = 1", NOTHING),
+    ("solutions/03_variational_autoencoder.py", "x = 1", NOTHING),
+    (f"solutions/{STEM}.py", "# A word of the text is mended.", JUDGED),
+    (f"solutions/{STEM}.py", "x = 1", RUN),
+    ("course_lib/grading/submission/judge.py", "x = 1", JUDGED),
+    ("course_lib/exercises/errors.toml", "# another hint", JUDGED),
+    ("course_lib/exercises/diagnosis.py", "x = 1", JUDGED),
+    (f"{EXERCISES}/train_step.toml", "# another hint", JUDGED),
+    (f"{EXERCISES}/train_step.py", "MORE_HINTS = {}", JUDGED),
+    (f"{EXERCISES}/train_step.py", "def cases(): pass", RUN),
+    ("course_lib/grading/inside/answers.py", "x = 1", RUN),
+    ("course_lib/exercises/spec.py", "x = 1", RUN),
+    ("course_lib/losses.py", "x = 1", RUN),
+    ("course_lib/a_new_file.py", "x = 1", RUN),
+]
 
 
-@pytest.mark.parametrize("changed", CHANGES)
-def test_only_what_judges_counts(copy, changed):
-    """Catches a class graded again for a new report, and one that is not for a new judge."""
-    before = version.grader_hash(copy, STEM)
+@pytest.mark.parametrize(("changed", "text", "again"), CHANGES)
+def test_only_what_counts_is_done_again(copy, changed, text, again):
+    """Catches a class run again for a new hint or report, and one that is not for a new judge."""
+
+    def hashes():
+        return version.judge_hash(copy, STEM), version.run_hash(copy, STEM)
+
+    before = hashes()
     with open(copy / changed, "a", encoding="utf-8") as file:
-        file.write("# another version\n")
-    version.grader_hash.cache_clear()
-    assert (version.grader_hash(copy, STEM) != before) == CHANGES[changed]
+        file.write(f"{text}\n")
+    version.judge_hash.cache_clear()
+    version.run_hash.cache_clear()
+    assert tuple(a != b for a, b in zip(before, hashes(), strict=True)) == again
 
 
 def test_what_does_not_judge_is_there(root):
     """Catches the name of a module that was moved: its new place would count again."""
-    for name in version.AROUND:
+    for name in version.AROUND | version.JUDGES:
         place = root / "course_lib" / name
-        assert place.is_dir() or place.with_suffix(".py").is_file(), name
+        found = [place.with_suffix(ending) for ending in (".py", ".toml")]
+        assert place.is_dir() or any(path.is_file() for path in found), name
 
 
 def test_every_data_set_is_found(root):
     """Catches a notebook whose data nobody puts into the cache."""
     known = dict(datasets.at_hand())
     for path in (root / "solutions").glob("[0-9]*.py"):
-        found = [name for name, _ in warm.loads(path.stem, root)]
+        found = [name for name, _ in prepare.loads(path.stem, root)]
         assert found and {*found} <= known.keys(), path.stem
-    assert warm.loads("05_generation_celeba_cifar", root) == [("celeba", 64), ("cifar10", None)]
-    names = {name for name, _ in warm.loads("02_convolutional_autoencoder", root)}
+    assert prepare.loads("05_generation_celeba_cifar", root) == [("celeba", 64), ("cifar10", None)]
+    names = {name for name, _ in prepare.loads("02_convolutional_autoencoder", root)}
     assert names == {"mnist", "cifar10", "faces"}  # two of which are a choice
 
 
@@ -71,19 +86,19 @@ def test_data_are_drawn_once(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COURSE_OFFLINE", "1")
     monkeypatch.delenv("COURSE_DATA", raising=False)
-    warm.warm.cache_clear()
-    warm.warm(STEM)
+    prepare.fill_cache.cache_clear()
+    prepare.fill_cache(STEM)
     (kept,) = [path for path in (tmp_path / "cache").rglob("*") if path.stat().st_size > 2**20]
     kept.unlink()
-    warm.warm(STEM)
+    prepare.fill_cache(STEM)
     assert not kept.exists()
 
 
 def test_a_class_is_prepared_once(tmp_path):
     """Catches a class that nobody prepares, and one prepared where nothing is left to grade."""
     source = folder_of(tmp_path / "class", {f"{n}.ipynb": notebook(text=n) for n in "abc"})
-    asked, fake = [], Fake()
-    judge = Judge(fake.grade, fake.digest, asked.append)
+    asked: list[str] = []
+    engine = Fake().engine(prepare=asked.append)
     for _ in range(2):
-        classroom.grade_class(Order(source, tmp_path / "out", jobs=2), judge)
+        classroom.grade_class(GradingConfig(source, tmp_path / "out", jobs=2), engine)
     assert asked == [STEM]

@@ -82,7 +82,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _grade(args: argparse.Namespace, wanted: Assignment | None) -> int:
-    from course_lib.grading.classroom import Order, course_judge, grade_class
+    from course_lib.grading.classroom import GradingConfig, course_engine, grade_class
     from course_lib.grading.gradebooks.canvas import Export
 
     wanted = _same_as_earlier(args, wanted)
@@ -90,8 +90,8 @@ def _grade(args: argparse.Namespace, wanted: Assignment | None) -> int:
     chosen = {name: getattr(args, name) for name in names}
     chosen["canvas"] = Export(args.canvas, args.column) if args.canvas else None
     jobs = args.jobs or fitting()
-    order = Order(args.submissions, args.out, notebook=wanted, jobs=jobs, **chosen)
-    outcome = grade_class(order, course_judge())
+    config = GradingConfig(args.submissions, args.out, notebook=wanted, jobs=jobs, **chosen)
+    outcome = grade_class(config, course_engine())
     return _say(outcome, args.out)
 
 

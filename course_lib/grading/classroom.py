@@ -1,9 +1,9 @@
-"""A whole class: what is new or changed is graded, then the table and all that follows from it."""
+"""A whole class: answers first, so that the table stands after minutes, then the notebooks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+import contextlib
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -11,38 +11,33 @@ from tqdm import tqdm
 from course_lib.grading import intake
 from course_lib.grading.assignment import Assignment
 from course_lib.grading.batch import cluster, overrides, schedule, store
-from course_lib.grading.batch.job import Grade, Job, Prepare, failed, ready
-from course_lib.grading.batch.results import UNGRADED, Result, result
+from course_lib.grading.batch.job import Engine, Job, record_of
+from course_lib.grading.batch.results import Result, result
 from course_lib.grading.gradebooks import canvas, fill, moodle
 from course_lib.grading.intake import Intake, Submission
 from course_lib.grading.reports.writing import write_all
-from course_lib.grading.sandbox.limits import LEVELS, Limits
+from course_lib.grading.sandbox.limits import Limits
+from course_lib.grading.submission.engine import STAGES, sweep
+from course_lib.grading.submission.feedback import write_results
+
+BARS = dict(zip(STAGES, ("answers", "notebooks"), strict=True))
 
 
 @dataclass(frozen=True)
-class Order:
+class GradingConfig:
     """What the instructor asked for."""
 
     source: Path
     out: Path
     notebook: Assignment | None = None
     jobs: int = 1
+    answers_only: bool = False
     scheduler: str | None = None
     require_isolation: str | None = None
     overrides: Path | None = None
     canvas: Path | None = None
     moodle: Path | None = None
     limits: Limits = field(default_factory=Limits)
-
-
-@dataclass(frozen=True)
-class Judge:
-    """The engine: what grades one submission, the digest of all that judges a notebook, and what
-    makes a machine ready for it."""
-
-    grade: Grade
-    digest: Callable[[str], str]
-    prepare: Prepare = ready
 
 
 @dataclass(frozen=True)
@@ -55,108 +50,127 @@ class Outcome:
     notes: list[str]
 
 
-def course_judge() -> Judge:
+def course_engine() -> Engine:
     """The course's own engine."""
-    from course_lib.grading.batch.prepare import warm
-    from course_lib.grading.submission.engine import ROOT, grade_notebook
-    from course_lib.grading.submission.version import grader_hash
+    from course_lib.grading.batch.prepare import fill_cache
+    from course_lib.grading.submission import engine
 
-    return Judge(grade_notebook, lambda stem: grader_hash(ROOT, stem), warm)
-
-
-def grade_class(order: Order, judge: Judge) -> Outcome:
-    """Grade every submission that is new or changed, and write all files. Raises CourseError."""
-    with store.opened(order.out) as work:
-        limit = order.limits.file_mb * 2**20
-        taken = intake.collect(order.source, wanted=order.notebook, limit=limit)
-        given = {}
-        if order.overrides:
-            students = [one.student for one in taken.submissions]
-            given = overrides.read(order.overrides, students=students, assignment=taken.assignment)
-        _fill_gradebooks(order, [], taken.assignment)  # says now what would be wrong with them
-        print(_announcement(taken), flush=True)
-        records, graded_now = _records(order, taken, judge, work)
-        results = [
-            result(replace(one, entry=None), records[one.student], taken.assignment, given)
-            for one in taken.submissions
-        ]
-        notes = _ignored(taken)
-        for name, filled in _fill_gradebooks(order, results, taken.assignment):
-            store.write(order.out / name, filled.content)
-            notes.append(f"{name}: {'; '.join([f'{filled.filled} rows filled', *filled.notes])}")
-        write_all(order.out, results, taken.assignment, notes=notes)
-    return Outcome(results, taken.assignment, graded_now, notes)
-
-
-def _records(order: Order, taken: Intake, judge: Judge, work: Path) -> tuple[dict[str, dict], int]:
-    """The record of every student, and how many of them are new."""
-    digest = judge.digest(taken.assignment.stem)
-    jobs = [_job(one, order, taken.assignment.stem, digest, work) for one in taken.submissions]
-    records, waiting = {}, []
-    for one, job in zip(taken.submissions, jobs, strict=True):
-        if one.status:
-            records[job.student] = failed(job, one.status, one.reason)
-            store.install(records[job.student], None, job.folder)
-        elif (record := store.load(job.folder, job.key)) and _serves(record, order):
-            records[job.student] = record
-        else:
-            path = intake.staged(one, work, limit=order.limits.file_mb * 2**20).path
-            waiting.append(replace(job, path=path))
-    for job, record in _progress(_run(order, waiting, judge, digest), len(jobs), len(waiting)):
-        records[job.student] = record
-    return records, len(waiting)
-
-
-def _run(order: Order, jobs: list[Job], judge: Judge, digest: str) -> Iterator[tuple[Job, dict]]:
-    if not jobs:
-        return iter(())
-    if order.scheduler:
-        own = {"grade": judge.grade, "prepare": judge.prepare, "grader": digest}
-        return cluster.run(jobs, address=order.scheduler, **own)
-    judge.prepare(jobs[0].stem)
-    return schedule.run(jobs, processes=order.jobs, grade=judge.grade)
-
-
-def _progress(
-    done: Iterator[tuple[Job, dict]], total: int, waiting: int
-) -> Iterator[tuple[Job, dict]]:
-    """The same with a bar that counts what an earlier run has done."""
-    other = 0
-    with tqdm(total=total, initial=total - waiting, desc="grading", unit="student") as bar:
-        for job, record in done:
-            other += record["status"] != "ok"
-            bar.set_postfix_str(f"{other} not ok" if other else "", refresh=False)
-            bar.update()
-            yield job, record
-
-
-def _job(one: Submission, order: Order, stem: str, digest: str, work: Path) -> Job:
-    return Job(
-        student=one.student,
-        file=one.file,
-        path=None,
-        sha256=one.sha256,
-        stem=stem,
-        key=store.key_of(one.sha256, grader=digest, stem=stem, limits=order.limits),
-        folder=order.out / store.STUDENTS / one.folder,
-        work=work / one.folder,
-        limits=order.limits,
-        require_isolation=order.require_isolation,
+    return Engine(
+        engine.run, engine.assess, engine.run_digest, engine.judge_digest, prepare=fill_cache
     )
 
 
-def _serves(record: dict, order: Order) -> bool:
-    """Whether an earlier record stands: a failure of the grader's own is tried again."""
-    level = record["isolation"]["level"]
-    least = order.require_isolation or LEVELS[0]
-    apart = LEVELS.index(level) >= LEVELS.index(least) or not record["exercises"]  # was not run
-    return record["status"] not in UNGRADED and apart
+def grade_class(config: GradingConfig, engine: Engine) -> Outcome:
+    """Grade every submission that is new or changed, and write all files. Raises CourseError."""
+    with store.opened(config.out) as work:
+        sweep()
+        limit = config.limits.file_mb * 2**20
+        taken = intake.collect(config.source, wanted=config.notebook, limit=limit)
+        given = {}
+        if config.overrides:
+            students = [one.student for one in taken.submissions]
+            given = overrides.read(config.overrides, students=students, assignment=taken.assignment)
+        _fill_gradebooks(config, [], taken.assignment)  # says now what would be wrong with them
+        print(_announcement(taken), flush=True)
+        records = _unread(config, taken)
+        jobs, graded = _jobs(config, taken, engine), set()
+        for stage in STAGES[:1] if config.answers_only else STAGES:
+            waiting = [job for job in jobs if not job.done(stage)]
+            made = _stage(stage, waiting, len(jobs), config, engine, work)
+            graded |= {record["student"] for record in made}
+            found = [record for job in jobs for record in job.done(stage)]
+            records |= {record["student"]: record for record in [*found, *made]}
+            results = [
+                result(replace(one, entry=None), records[one.student], taken.assignment, given)
+                for one in taken.submissions
+            ]
+            notes = _write(config, results, taken)
+    return Outcome(results, taken.assignment, len(graded), notes)
+
+
+def _unread(config: GradingConfig, taken: Intake) -> dict[str, dict]:
+    """The records of those who handed in nothing that can be run."""
+    records = {}
+    for one in taken.submissions:
+        if one.status:
+            known = {"status": one.status, "reason": one.reason, "key": ""}
+            record = record_of(one, taken.assignment.stem, **known)
+            write_results(config.out / store.STUDENTS / one.folder, record, None)
+            records[one.student] = record
+    return records
+
+
+def _jobs(config: GradingConfig, taken: Intake, engine: Engine) -> list[Job]:
+    """What is to be run: identical files once."""
+    stem, secret = taken.assignment.stem, store.secret(config.out)
+    common = [engine.run_digest(stem), stem, asdict(config.limits), secret]
+    same: dict[str, list[Submission]] = {}
+    for one in taken.submissions:
+        if not one.status:
+            same.setdefault(one.sha256, []).append(one)
+    return [
+        Job(
+            submissions=tuple(group),
+            out=config.out,
+            stem=stem,
+            secret=secret,
+            limits=config.limits,
+            require_isolation=config.require_isolation,
+            run_key=store.key_of(sha256, *common),
+            judge_digest=engine.judge_digest(stem),
+        )
+        for sha256, group in same.items()
+    ]
+
+
+def _stage(
+    stage: str, jobs: list[Job], total: int, config: GradingConfig, engine: Engine, work: Path
+) -> list[dict]:
+    """Do a stage of these jobs, with a bar that counts what was done before; their records."""
+    if not jobs:
+        return []
+
+    def grade(job: Job) -> list[dict]:
+        one = intake.staged(job.one, work, limit=config.limits.file_mb * 2**20)
+        try:
+            return job.grade(stage, engine, one.path)
+        finally:
+            if one.path.parent == work:
+                one.path.unlink()
+
+    made: list[dict] = []
+    with contextlib.ExitStack() as stack:
+        processes = config.jobs
+        if config.scheduler:
+            remote = cluster.workers_of(config.scheduler, engine)
+            engine, processes = stack.enter_context(remote)
+        elif stage == "notebook":
+            engine.prepare(jobs[0].stem)
+        bar = stack.enter_context(
+            tqdm(total=total, initial=total - len(jobs), desc=BARS[stage], unit="file")
+        )
+        for _, records in schedule.run(jobs, grade, processes=processes):
+            made += records
+            other = sum(record["status"] != "ok" for record in made)
+            bar.set_postfix_str(f"{other} not ok" if other else "", refresh=False)
+            bar.update()
+    return made
+
+
+def _write(config: GradingConfig, results: list[Result], taken: Intake) -> list[str]:
+    """Write table, pages and gradebooks; what there is to say about them."""
+    notes = _ignored(taken)
+    for name, filled in _fill_gradebooks(config, results, taken.assignment):
+        store.write(config.out / name, filled.content)
+        notes.append(f"{name}: {'; '.join([f'{filled.filled} rows filled', *filled.notes])}")
+    write_all(config.out, results, taken.assignment, notes=notes)
+    return notes
 
 
 def _fill_gradebooks(
-    order: Order, results: list[Result], assignment: Assignment
+    config: GradingConfig, results: list[Result], assignment: Assignment
 ) -> list[tuple[str, fill.Filled]]:
-    pairs = [("canvas.csv", order.canvas, canvas), ("moodle.csv", order.moodle, moodle)]
+    pairs = [("canvas.csv", config.canvas, canvas), ("moodle.csv", config.moodle, moodle)]
     return [
         (name, module.filled(path, results, assignment)) for name, path, module in pairs if path
     ]

@@ -14,7 +14,7 @@ from course_lib.authoring.builder import rendered
 from course_lib.exercises import EXERCISES, Mistake
 from course_lib.grading.assignment import Assignment, find
 from course_lib.grading.batch.results import Result
-from course_lib.grading.classroom import Judge, Order, course_judge, grade_class
+from course_lib.grading.classroom import Engine, GradingConfig, course_engine, grade_class
 from course_lib.grading.sandbox.mounts import ROOT
 
 DEFAULT = "01"  # the quickest to run
@@ -46,7 +46,7 @@ class Expected:
 
 
 def run(
-    wanted: Assignment | None, *, jobs: int, require: str | None, judge: Judge | None = None
+    wanted: Assignment | None, *, jobs: int, require: str | None, engine: Engine | None = None
 ) -> int:
     """Grade the class, print expected beside obtained; 0 if all is as it must be, else 1."""
     assignment, start = wanted or find(DEFAULT), time.monotonic()
@@ -54,8 +54,10 @@ def run(
     with tempfile.TemporaryDirectory(prefix="course-self-test-") as folder:
         source, out = Path(folder) / "class", Path(folder) / "results"
         write_class(source, assignment)
-        order = Order(source, out, notebook=assignment, jobs=jobs, require_isolation=require)
-        outcome = grade_class(order, judge or course_judge())
+        config = GradingConfig(
+            source, out, notebook=assignment, jobs=jobs, require_isolation=require
+        )
+        outcome = grade_class(config, engine or course_engine())
     found = {one.student: one for one in outcome.results}
     wrong = [name for name, want in expected.items() if not _print(name, want, found[name])]
     levels = {one.record["isolation"]["level"] for one in outcome.results if one.status == "ok"}

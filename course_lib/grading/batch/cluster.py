@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
+import tempfile
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from course_lib.errors import CourseError
-from course_lib.grading.batch import store
-from course_lib.grading.batch.job import Grade, Job, Prepare, given_up, grade_bytes
+from course_lib.grading.batch.job import Engine, Ran
+from course_lib.grading.sandbox import supervise
 
-PATIENCE = 20  # seconds until a scheduler must have answered
+CONNECT_TIMEOUT_S = 20
+LOOK_S = 0.5  # between two looks whether the run is ending
 
 
-def run(
-    jobs: list[Job],
-    *,
-    address: str,
-    grade: Grade,
-    prepare: Prepare,
-    grader: str | None = None,
-) -> Iterator[tuple[Job, dict]]:
-    """Send each submission to the cluster, put the results in place here, yield each record.
+@contextlib.contextmanager
+def workers_of(address: str, engine: Engine) -> Iterator[tuple[Engine, int]]:
+    """The engine that runs on the workers of this scheduler, and how many submissions at a time.
 
-    A submission whose worker dies goes to another one; one that costs several their life gets a
-    record that says so. grader: the digest of what judges here, which a worker's must equal.
-    Raises CourseError where no scheduler answers or where workers have another course.
+    What came back is judged here. A submission whose worker dies goes to another one; one that
+    costs several their life is given up. Raises CourseError where no scheduler answers.
     """
     distributed = _library()
     with _client(distributed, address) as client, warnings.catch_warnings():
@@ -36,25 +34,60 @@ def run(
         threads = sum(client.nthreads().values())
         if not threads:
             print(f"no workers at {address} yet: waiting for the first one", flush=True)
-        waiting = iter(jobs)
-        done = distributed.as_completed(loop=client.loop)
-        begun: dict[Any, Job] = {}
+        remote = functools.partial(_run, distributed, client, engine)
+        yield (
+            replace(engine, run=remote),
+            max(threads, 2),
+        )  # no more: who waits on a worker dies with it
 
-        def submit() -> None:
-            job = next(waiting, None)
-            if job is not None:
-                data = job.path.read_bytes()
-                future = client.submit(grade_bytes, job, data, grade, prepare, pure=False)
-                begun[future] = job
-                done.add(future)
 
-        for _ in range(2 * max(threads, 2)):  # few at a time: each holds a whole notebook
-            submit()
-        for future in done:
-            job = begun.pop(future)
-            record = _result(distributed, future, job, grader)
-            submit()
-            yield job, record
+def _run(distributed: Any, client: Any, engine: Engine, path: Path, **options: Any) -> Ran:
+    """One stage of a submission on some worker. CourseError where the cluster is at fault."""
+    options["hidden"] = ()  # folders of this machine
+    future = client.submit(run_bytes, engine, path.read_bytes(), pure=False, **options)
+    try:
+        digest, ran = _result(future)
+    except distributed.KilledWorker:
+        return {"failed": {"status": "killed", "reason": "every worker that graded it died"}}
+    except (CancelledError, OSError) as error:
+        raise CourseError(
+            "the scheduler went away: run the same command again, what is graded is kept"
+        ) from error
+    except (ImportError, AttributeError, RuntimeError) as error:
+        raise CourseError(
+            f"the scheduler or a worker has not this course ({type(error).__name__}): start them "
+            "in the course's folder, see GRADING.md"
+        ) from error
+    finally:
+        future.release()
+    if digest != engine.run_digest(options["stem"]):
+        raise CourseError(
+            "a worker has another version of the course, or other data: bring all to the same one"
+        )
+    return ran
+
+
+def _result(future: Any) -> tuple[str, Ran]:
+    """What a worker made. Raises KeyboardInterrupt where the whole run is ending."""
+    while not supervise.ENDING.is_set():
+        with contextlib.suppress(TimeoutError):
+            return future.result(timeout=LOOK_S)
+    raise KeyboardInterrupt
+
+
+def run_bytes(engine: Engine, data: bytes, **options: Any) -> tuple[str, Ran]:
+    """On a worker: the digest of what runs there, and what came of one stage."""
+    engine.prepare(options["stem"])
+    digest = engine.run_digest(options["stem"])
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "submission.ipynb"
+        path.write_bytes(data)
+        try:
+            return digest, engine.run(path, **options)
+        except Exception as error:
+            what = f"the grader failed: {type(error).__name__}: {error}"
+            failed = {"status": "error", "reason": " ".join(what.split())[:300]}
+            return digest, {"failed": failed}
 
 
 def _library() -> Any:
@@ -72,36 +105,10 @@ def _library() -> Any:
 def _client(distributed: Any, address: str) -> Iterator[Any]:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # one line of ours says it
     try:
-        client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
+        client = distributed.Client(address, timeout=CONNECT_TIMEOUT_S, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise CourseError(f"no scheduler answers at {address} ({error})") from error
     try:
         yield client
     finally:
         client.close(timeout=5)
-
-
-def _result(distributed: Any, future: Any, job: Job, grader: str | None) -> dict:
-    """The record of a job that has come back, its files put in place."""
-    try:
-        record, feedback = future.result()
-    except distributed.KilledWorker:
-        return given_up(job, "every worker that graded it died")
-    except (CancelledError, OSError) as error:
-        raise CourseError(
-            "the scheduler went away: run the same command again, what is graded is kept"
-        ) from error
-    except (ImportError, AttributeError, RuntimeError) as error:
-        raise CourseError(
-            f"the scheduler or a worker has not this course ({type(error).__name__}): start them "
-            "in the course's folder, see GRADING.md"
-        ) from error
-    finally:
-        future.release()
-    if grader is not None and record.get("grader", grader) != grader:
-        raise CourseError("a worker has another version of the course: bring all to the same one")
-    notebook = job.work.with_suffix(".feedback")
-    if feedback:
-        store.write(notebook, feedback)
-    store.install(record, notebook if feedback else None, job.folder)
-    return record

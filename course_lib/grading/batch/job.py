@@ -1,98 +1,146 @@
-"""One submission graded in a process of its own, here or on another machine."""
+"""One file, which one or several students handed in: run once, judged once, told to each."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from course_lib.errors import CourseError
 from course_lib.grading.batch import store
+from course_lib.grading.intake import Submission
+from course_lib.grading.sandbox.limits import LEVELS, Limits
+from course_lib.grading.submission.engine import new_record
+from course_lib.grading.submission.feedback import write_results
 
-Grade = Callable[..., dict]  # the engine's grade_notebook
-Prepare = Callable[[str], None]  # makes a machine ready for a notebook; cheap the second time
+Ran = dict[str, Any]  # what came of a stage, as JSON
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What grades one submission, and the digests of all that it depends on.
+
+    run(path, stage=…, stem=…, secret=…, …) gives what came of a stage, assess(ran, sha256=…,
+    secret=…) the verdicts; prepare(stem) makes a machine ready.
+    """
+
+    run: Callable[..., Ran]
+    assess: Callable[..., dict]
+    run_digest: Callable[[str], str]
+    judge_digest: Callable[[str], str]
+    prepare: Callable[[str], None] = lambda stem: None
 
 
 @dataclass(frozen=True)
 class Job:
-    """A submission to grade: where it lies, where the results go, and the key they are kept by."""
+    """One file: who handed it in, with the folder of each, and what its results are kept by."""
 
-    student: str
-    file: str
-    path: Path | None
-    sha256: str
+    submissions: tuple[Submission, ...]
+    out: Path
     stem: str
-    key: str
-    folder: Path
-    work: Path
-    limits: Any
-    require_isolation: str | None = None
+    secret: str
+    limits: Limits
+    require_isolation: str | None
+    run_key: str
+    judge_digest: str
 
+    @property
+    def one(self) -> Submission:
+        return self.submissions[0]
 
-def grade_here(job: Job, grade: Grade) -> dict:
-    """Grade on this machine and put the results in place; the record."""
-    shutil.rmtree(job.work, ignore_errors=True)
-    job.work.mkdir(parents=True)
-    record = graded(job, grade, path=job.path, folder=job.work)
-    store.install(record, job.work / store.FEEDBACK, job.folder)
-    shutil.rmtree(job.work, ignore_errors=True)
-    return record
+    @property
+    def folders(self) -> list[Path]:
+        return [self.out / store.STUDENTS / one.folder for one in self.submissions]
 
+    def kept(self) -> dict[str, Ran]:
+        """By stage what came of earlier runs, where they were of just this and apart enough."""
+        for folder in self.folders:
+            ran = store.load(folder / store.RUN, self.run_key).get("ran", {})
+            if ran and self._apart(ran):
+                there = (folder / store.FEEDBACK).is_file()
+                return {k: v for k, v in ran.items() if k != "notebook" or there}
+        return {}
 
-def ready(stem: str) -> None:
-    """Nothing has to be prepared."""
-
-
-def grade_bytes(job: Job, data: bytes, grade: Grade, prepare: Prepare) -> tuple[dict, bytes]:
-    """Grade on a machine that shares no disk with the first one; record and feedback notebook."""
-    prepare(job.stem)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "results"
-        folder.mkdir()
-        path = Path(scratch) / "submission.ipynb"
-        path.write_bytes(data)
-        record = graded(job, grade, path=path, folder=folder)
-        feedback = folder / store.FEEDBACK
-        return record, feedback.read_bytes() if feedback.is_file() else b""
-
-
-def graded(job: Job, grade: Grade, *, path: Path, folder: Path) -> dict:
-    """The engine's record, or one that says how the engine itself failed."""
-    try:
-        record = grade(
-            path,
-            student=job.student,
-            stem=job.stem,
-            folder=folder,
-            limits=job.limits,
-            require_isolation=job.require_isolation,
+    def _apart(self, ran: dict[str, Ran]) -> bool:
+        least = LEVELS.index(self.require_isolation or LEVELS[0])
+        return all(
+            LEVELS.index(stage["level"]) >= least or stage["unfit"] for stage in ran.values()
         )
-    except Exception as error:
-        return failed(job, "error", f"the grader failed: {type(error).__name__}: {error}")
-    return {**record, "student": job.student, "file": job.file, "key": job.key}
+
+    def judge_key(self, ran: dict[str, Ran]) -> str:
+        """What a record of these runs is kept by."""
+        return store.key_of(self.run_key, self.judge_digest, [*ran])
+
+    def done(self, stage: str) -> list[dict]:
+        """The records of all who handed it in, if this stage has run and today's judge made them;
+        a notebook whose answers could not be run has to wait for these."""
+        ran = self.kept()
+        key = self.judge_key(ran)
+        found = [store.load(folder / store.RECORD, key) for folder in self.folders]
+        if stage != "answers" and not ran:
+            return [
+                json.loads((f / store.RECORD).read_text(encoding="utf-8")) for f in self.folders
+            ]
+        return found if _has(ran, stage) and all(found) else []
+
+    def grade(self, stage: str, engine: Engine, path: Path) -> list[dict]:
+        """The records of all who handed it in, put in place; only what is missing is made."""
+        ran, executed = self.kept(), None
+        if not _has(ran, stage):
+            new = self._run(stage, engine, path)
+            if "failed" in new:  # not kept: tried again by the next run
+                return [self._install({**new["failed"], "key": ""}, None, {}, one)
+                        for one in self.submissions]  # fmt: skip
+            executed = new.pop("executed", None)
+            ran = {**ran, stage: new}
+        known = engine.assess(ran, sha256=self.one.sha256, secret=self.secret)
+        known |= {"key": self.judge_key(ran), "grader": self.judge_digest}
+        executed = executed or self._executed(ran)
+        return [self._install(known, executed, ran, one) for one in self.submissions]
+
+    def _run(self, stage: str, engine: Engine, path: Path) -> Ran:
+        try:
+            return engine.run(
+                path,
+                stage=stage,
+                stem=self.stem,
+                secret=self.secret,
+                limits=self.limits,
+                require_isolation=self.require_isolation,
+                hidden=(self.out,),
+            )
+        except CourseError:
+            raise
+        except Exception as error:
+            what = f"the grader failed: {type(error).__name__}: {error}"
+            return {"failed": {"status": "error", "reason": " ".join(what.split())[:300]}}
+
+    def _executed(self, ran: dict[str, Ran]) -> str | None:
+        """The notebook as an earlier run left it."""
+        places = [folder / store.FEEDBACK for folder in self.folders]
+        there = [place for place in places if place.is_file()] if "notebook" in ran else []
+        return there[0].read_text(encoding="utf-8") if there else None
+
+    def _install(
+        self, known: dict, executed: str | None, ran: dict[str, Ran], one: Submission
+    ) -> dict:
+        """Write what is known of one student, the record last."""
+        folder = self.out / store.STUDENTS / one.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        if ran:
+            store.write(folder / store.RUN, json.dumps({"key": self.run_key, "ran": ran}))
+        record = record_of(one, self.stem, **known)
+        write_results(folder, record, executed)
+        return record
 
 
-def failed(job: Job, status: str, reason: str) -> dict:
-    """The record of a submission that could not be judged."""
-    return {
-        "student": job.student,
-        "file": job.file,
-        "sha256": job.sha256,
-        "notebook": job.stem,
-        "status": status,
-        "reason": " ".join(reason.split())[:300],
-        "isolation": {"level": "none"},
-        "flags": [],
-        "points": 0,
-        "exercises": [],
-        "key": job.key,
-    }
+def record_of(one: Submission, stem: str, **known: Any) -> dict:
+    """The record of a submission, of which this is known."""
+    return new_record(student=one.student, file=one.file, sha256=one.sha256, stem=stem) | known
 
 
-def given_up(job: Job, reason: str) -> dict:
-    """The record, put in place, of what ends whoever grades it; the next run tries again."""
-    record = {**failed(job, "killed", reason), "key": ""}
-    store.install(record, None, job.folder)
-    return record
+def _has(ran: dict[str, Ran], stage: str) -> bool:
+    """Whether a stage has run, or cannot: there is nothing to run in a file that is no notebook."""
+    return stage in ran or bool(ran and ran["answers"]["unfit"])

@@ -17,7 +17,7 @@ from course_lib.grading.sandbox.supervise import process_command, trusted_enviro
 
 
 @functools.lru_cache(maxsize=8)
-def warm(stem: str, *, root: Path = ROOT) -> None:
+def fill_cache(stem: str, *, root: Path = ROOT) -> None:
     """Load the notebook's data sets in a process of its own; its progress is shown.
 
     Where that fails the notebooks say why themselves.

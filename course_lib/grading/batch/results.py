@@ -50,7 +50,8 @@ class Result:
     @property
     def page_key(self) -> str:
         """Digest of all that a student's page shows: with another one it is made again."""
-        what = [PAGES, self.record, self.changes, self.points]
+        record = {name: value for name, value in self.record.items() if name != "key"}
+        what = [PAGES, record, self.changes, self.points]
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
     @property

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TypeVar
 
-from course_lib.grading.batch.job import Grade, Job, grade_here
 from course_lib.grading.sandbox import supervise
 
+Job, Made = TypeVar("Job"), TypeVar("Made")
 
-def run(jobs: list[Job], *, processes: int, grade: Grade) -> Iterator[tuple[Job, dict]]:
-    """Grade all jobs, so many at a time, and yield each with its record as it is done.
+
+def run(
+    jobs: Iterable[Job], grade: Callable[[Job], Made], *, processes: int
+) -> Iterator[tuple[Job, Made]]:
+    """Grade all jobs, so many at a time, and yield each with what it made as it is done.
 
     Where whoever asks stops asking, or Ctrl-C comes, all that was started is ended first.
     """
     with _cores_shared(processes), ThreadPoolExecutor(processes) as pool:
-        waiting = {pool.submit(grade_here, job, grade): job for job in jobs}
+        waiting = {pool.submit(grade, job): job for job in jobs}
         try:
             for done in as_completed(waiting):
                 yield waiting[done], done.result()

@@ -10,9 +10,9 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,13 @@ from filelock import FileLock, Timeout
 
 from course_lib.errors import CourseError
 
-RECORD, FEEDBACK, PAGE = "record.json", "feedback.ipynb", "feedback.html"
-STUDENTS, WORK = "students", ".work"
+RUN, RECORD, FEEDBACK, PAGE = "run.json", "record.json", "feedback.ipynb", "feedback.html"
+STUDENTS, WORK, SECRET = "students", ".work", ".secret"
 
 
-def key_of(sha256: str, *, grader: str, stem: str, limits: Any) -> str:
-    """What a grade depends on, as one digest: the bytes handed in, and all that judges them."""
-    what = json.dumps([sha256, grader, stem, asdict(limits)], sort_keys=True)
-    return hashlib.sha256(what.encode()).hexdigest()
+def key_of(*what: Any) -> str:
+    """One digest of all that something was made from."""
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
 @contextlib.contextmanager
@@ -52,26 +51,24 @@ def opened(out: Path) -> Iterator[Path]:
         raise CourseError(f"{where} cannot be written: {error.strerror or error}") from error
 
 
-def load(folder: Path, key: str) -> dict | None:
-    """The record of a student if it was made from just this; None where it has to be made."""
+def load(path: Path, key: str) -> dict[str, Any]:
+    """What a JSON file holds, if it was made from just this; else nothing."""
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    if not isinstance(record, dict) or record.get("key") != key:
-        return None
-    return record if (folder / FEEDBACK).is_file() or not record.get("has_feedback") else None
+        return {}
+    return found if isinstance(found, dict) and found.get("key") == key else {}
 
 
-def install(record: dict, feedback: Path | None, folder: Path) -> None:
-    """Put the results of one student in place, the record last."""
-    folder.mkdir(parents=True, exist_ok=True)
-    record["has_feedback"] = feedback is not None and feedback.is_file()
-    if record["has_feedback"]:
-        os.replace(feedback, folder / FEEDBACK)
-    else:
-        (folder / FEEDBACK).unlink(missing_ok=True)
-    write(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+def secret(out: Path) -> str:
+    """The instructor's secret in the seeds of this class, made by its first run.
+
+    It lies beside the results, which no sandbox shows: whoever writes a submission cannot know it.
+    """
+    path = out / SECRET
+    if not path.is_file():
+        write(path, secrets.token_hex(16))
+    return path.read_text(encoding="utf-8")
 
 
 def write(path: Path, content: str | bytes) -> None:

@@ -33,10 +33,8 @@ def run(
     root: Path,
     say: Any,
 ) -> None:
-    """Says of each attempted exercise what it did, in `runs`, each with a payload or why it was lost.
-
-    `words`: what its own code names that no answer needs.
-    """
+    """Says what each attempted exercise did: `runs`, each with a payload or why it was lost, and
+    `words` of its own code that no answer needs."""
     runner: Runner | None = None
     for name in plan.attempted:
         runs, start = [], time.monotonic()

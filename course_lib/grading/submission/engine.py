@@ -1,4 +1,13 @@
-"""One submission in, one record out: `grade_notebook`. It raises nothing, whatever the file."""
+"""The path of one submission: what is done before it runs, what runs, what is done afterwards.
+
+    before    read_cells → recognise → make_plan          in the worker's process (`prepare`)
+    answers   each exercise by itself, on secret cases     in a sandbox (`answers_run`)
+    notebook  all cells, for the feedback's figures        in a sandbox (`notebook_run`)
+    after     judge → exercise_entry → write_results       here (`assess`): no code of a student's
+
+Points come from the answers alone. `run` does one of the two stages and gives what came of it as
+JSON, which is kept: `assess` makes a record of it, again and again where only hints have changed.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +15,16 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from course_lib.grading.sandbox.command import WORDS, best_level
 from course_lib.grading.sandbox.limits import LEVELS, Limits
@@ -20,132 +33,181 @@ from course_lib.grading.sandbox.supervise import work
 from course_lib.grading.submission.decide import exercise_entry
 from course_lib.grading.submission.feedback import write_results
 from course_lib.grading.submission.judge_client import catalogue, judge_client
-from course_lib.grading.submission.reading import fingerprint
-from course_lib.grading.submission.version import grader_hash
+from course_lib.grading.submission.reading import fingerprint, read_cells
+from course_lib.grading.submission.restore import Course, Plan, make_plan, recognise
+from course_lib.grading.submission.version import judge_hash, run_hash
 
-__all__ = ["LEVELS", "Limits", "grade_notebook"]
+__all__ = ["LEVELS", "STAGES", "Limits", "assess", "grade_notebook", "prepare", "run"]
 
+STAGES = ("answers", "notebook")
 WORKER_GRACE_S = 240  # beyond its limits, after which a worker counts as hanging
+SCRATCH = "course-grade-"  # then the process that made the folder
+Ran = dict[str, Any]  # what came of a stage
 
 
-def grade_notebook(
+def prepare(path: Path, courses: dict[str, Course], *, stem: str | None, limits: Limits) -> Plan:
+    """What is done to a notebook before it runs. Raises Unfit where there is nothing to run."""
+    cells, flags = read_cells(path, file_mb=limits.file_mb)
+    course = recognise(courses, cells, stem)
+    return make_plan(course, cells, flags)
+
+
+def run(
     path: Path,
     *,
-    student: str,
+    stage: str,
     stem: str | None,
-    folder: Path,
+    secret: str = "",
     limits: Limits = Limits(),  # noqa: B008  # frozen
     require_isolation: str | None = None,
+    hidden: tuple[Path, ...] = (),
     root: Path = ROOT,
-) -> dict[str, Any]:
-    """The record of one submission, also written to `folder` with feedback.ipynb.
+) -> Ran:
+    """What came of one stage, as JSON: `unfit`, or the `plan` with what its exercises did.
 
-    stem: the notebook that it must be, such as "03_variational_autoencoder"; None: recognised.
-    Two runs of the same file differ in nothing but seconds.
+    secret: the instructor's, which nobody knows who writes an answer. hidden: folders that the
+    sandbox must not show. `failed` says why the grader itself could not run it.
     """
-    start = time.monotonic()
-    record: dict[str, Any] = {
-        "student": student, "file": path.name, "sha256": fingerprint(path), "notebook": stem,
+    start, level = time.monotonic(), best_level()
+    if require_isolation and LEVELS.index(level) < LEVELS.index(require_isolation):
+        reason = f"this system offers '{level}', not '{require_isolation}'"
+        return {"failed": {"status": "no_isolation", "reason": reason}, "level": "none"}
+    known = catalogue(root)
+    courses, sha = known["notebooks"], fingerprint(path)
+    seeds = {name: seed_of(secret, sha, name) for c in courses.values() for name in c["points"]}
+    with _scratch() as scratch:
+        job = {"path": str(path), "stem": stem, "stage": stage, "level": level, "seeds": seeds}
+        job |= {"courses": courses, "limits": dataclasses.asdict(limits), "root": str(root)}
+        job |= {"hidden": [str(path.resolve().parent), *map(str, hidden)], "scratch": str(scratch)}
+        job |= {key: known[key] for key in ("shared", "fonts")}
+        ran = _listen(job, root=root, seconds=limits.seconds + WORKER_GRACE_S)
+        executed = scratch / "executed.ipynb"
+        if executed.exists():
+            ran["executed"] = executed.read_text(encoding="utf-8")
+    if not ran["unfit"] and not ran["plan"]:
+        ran["unfit"] = {"status": "unreadable", "reason": ran["lost"]}
+    return ran | {"level": level, "seconds": round(time.monotonic() - start, 2)}
+
+
+def _listen(job: dict[str, Any], *, root: Path, seconds: float) -> Ran:
+    """What the worker says, by kind."""
+    ran: Ran = {"unfit": None, "plan": None, "alone": {}, "records": {}, "cells": [], "lost": ""}
+    for event in work(job, root=root, seconds=seconds):
+        kind = next(iter(event))
+        if kind in ("alone", "record"):
+            ran["records" if kind == "record" else kind][event.pop(kind)] = event
+        elif kind == "cell":
+            ran["cells"].append({"id": event["cell"], "seconds": event["seconds"]})
+        else:
+            ran[kind] = event if kind == "ended" else event[kind]
+    if job["stage"] == "notebook":
+        ran.setdefault("ended", {"ended": "killed", "reason": ran["lost"]})
+    return ran
+
+
+def assess(ran: dict[str, Ran], *, sha256: str, secret: str = "", root: Path = ROOT) -> Ran:
+    """What is done with what came out, by stage: the record's verdicts, points and flags."""
+    answers, notebook = ran["answers"], ran.get("notebook", {})
+    seconds = round(sum(stage["seconds"] for stage in ran.values()), 2)
+    if answers["unfit"]:
+        nothing = {"level": "none", "details": "not run"}
+        return {**answers["unfit"], "isolation": nothing, "seconds": seconds}
+    plan, ended = answers["plan"], notebook.get("ended") or {"ended": "ok", "reason": ""}
+    both = answers | {key: notebook[key] for key in ("records", "ended") if key in notebook}
+    with judge_client(root) as judge:
+        entries = [
+            exercise_entry(
+                name, points, plan=plan, ran=both, seed=seed_of(secret, sha256, name), judge=judge
+            )
+            for name, points in plan["points"].items()
+        ]
+    return {
+        "notebook": plan["notebook"], "status": ended["ended"], "reason": ended["reason"],
+        "isolation": {"level": answers["level"], "details": WORDS[answers["level"]]},
+        "flags": plan["flags"] + [line for entry in entries for line in entry.pop("flags")],
+        "points": sum(entry["points"] for entry in entries),
+        "max_points": sum(plan["points"].values()),
+        "exercises": entries, "cells": notebook.get("cells", []), "seconds": seconds,
+    }  # fmt: skip
+
+
+def run_digest(stem: str, root: Path = ROOT) -> str:
+    """What a run depends on, besides the file: code, and which data are at hand."""
+    data = json.dumps(catalogue(root)["data"])
+    return hashlib.sha256(f"{run_hash(root, stem)} {data}".encode()).hexdigest()[:16]
+
+
+def judge_digest(stem: str, root: Path = ROOT) -> str:
+    """What a verdict depends on, besides the run."""
+    return judge_hash(root, stem)
+
+
+def new_record(*, student: str, file: str, sha256: str, stem: str | None, **known: Any) -> Ran:
+    """A record with all its fields, of a submission of which no more than this is known."""
+    return {
+        "student": student, "file": file, "sha256": sha256, "notebook": stem,
         "status": "error", "reason": "", "isolation": {"level": "none", "details": "not run"},
         "flags": [], "points": 0, "max_points": 0, "exercises": [], "seconds": 0.0, "cells": [],
         "grader": "",
-    }  # fmt: skip
-    executed = None
+    } | known  # fmt: skip
+
+
+def grade_notebook(
+    path: Path, *, student: str, stem: str | None, folder: Path, stages: tuple[str, ...] = STAGES,
+    secret: str = "", root: Path = ROOT, **options: Any,
+) -> Ran:  # fmt: skip
+    """The record of one submission, also written to `folder` with feedback.ipynb.
+
+    stem: the notebook that it must be, such as "03_variational_autoencoder"; None: recognised.
+    options: those of `run`. It raises nothing, whatever the file; two runs differ in seconds alone.
+    """
+    sha, executed = fingerprint(path), None
+    record = new_record(student=student, file=path.name, sha256=sha, stem=stem)
     try:
-        level = best_level()
-        record["grader"] = grader_hash(root, stem)
-        if require_isolation and LEVELS.index(level) < LEVELS.index(require_isolation):
-            reason = f"this system offers '{level}', not '{require_isolation}'"
-            record |= {"status": "no_isolation", "reason": reason}
+        ran: dict[str, Ran] = {}
+        for stage in stages:
+            ran[stage] = run(path, stage=stage, stem=stem, secret=secret, root=root,
+                             hidden=(folder.resolve(),), **options)  # fmt: skip
+            executed = ran[stage].pop("executed", None)
+            if ran[stage].get("failed") or ran[stage]["unfit"]:
+                break
+        if failed := ran[stage].get("failed"):
+            record |= failed
         else:
-            with _scratch() as scratch:
-                job = {"path": str(path), "stem": stem, "scratch": str(scratch), "level": level}
-                hidden = [str(path.resolve().parent), str(folder.resolve())]
-                executed = _grade(record, job | {"hidden": hidden}, limits=limits, root=root)
+            record |= assess(ran, sha256=sha, secret=secret, root=root)
+            record["grader"] = judge_hash(root, stem)
     except Exception as error:
         record |= {"status": "error", "reason": f"{type(error).__name__}: {error}"[:300]}
-    record["seconds"] = round(time.monotonic() - start, 2)
     write_results(folder, record, executed)
-    return _public(record)
+    return record
 
 
-def _grade(
-    record: dict[str, Any], job: dict[str, Any], *, limits: Limits, root: Path
-) -> dict[str, Any] | None:
-    """Fill in the record; returns the executed notebook, where it came to that."""
-    level, sha, known = job["level"], record["sha256"], catalogue(root)
-    record["isolation"] = {"level": level, "details": WORDS[level]}
-    courses = known["notebooks"]
-    seeds = {n: seed_of(sha, n) for course in courses.values() for n in course["points"]}
-    job |= {"courses": courses, "seeds": seeds, "limits": dataclasses.asdict(limits)}
-    job |= {key: known[key] for key in ("shared", "fonts")} | {"root": str(root)}
-    told = _work(job | {"stages": ["run", "alone"]}, limits=limits, root=root)
-    if told["unfit"] or not told["plan"]:
-        unfit = told["unfit"] or {"status": "unreadable", "reason": told["lost"]}
-        record |= {**unfit, "isolation": {"level": "none", "details": "not run"}}
-        return None
-    if told["lost"]:  # the notebook ended the worker: its exercises still count, each by itself
-        again = _work(job | {"stages": ["alone"]}, limits=limits, root=root)
-        told["alone"] = again["alone"]
-    plan, ended = told["plan"], told["ended"] or {"ended": "killed", "reason": told["lost"]}
-    with judge_client(root) as judge:
-        entries = [
-            exercise_entry(name, points, plan=plan, told=told, ended=ended, seed=seeds[name],
-                           judge=judge)
-            for name, points in plan["points"].items()
-        ]  # fmt: skip
-    record |= {
-        "notebook": plan["notebook"], "status": ended["ended"], "reason": ended["reason"],
-        "flags": plan["flags"] + [line for entry in entries for line in entry.pop("flags")],
-        "exercises": entries, "cells": told["cells"],
-        "points": sum(entry["points"] for entry in entries),
-        "max_points": sum(plan["points"].values()),
-    }  # fmt: skip
-    return _executed(Path(job["scratch"]))
-
-
-def _work(job: dict[str, Any], *, limits: Limits, root: Path) -> dict[str, Any]:
-    """What the worker told, by kind."""
-    told: dict[str, Any] = {"unfit": None, "plan": None, "ended": None, "lost": "", "cells": []}
-    told |= {"record": {}, "alone": {}}
-    seconds = 2 * limits.seconds + WORKER_GRACE_S
-    for event in work(job, root=root, seconds=seconds):
-        kind = next(iter(event))
-        if kind in ("record", "alone"):
-            told[kind][event[kind]] = event
-        elif kind == "cell":
-            told["cells"].append({"id": event["cell"], "seconds": event["seconds"]})
-        else:
-            told[kind] = event if kind == "ended" else event[kind]
-    return told
-
-
-def seed_of(sha256: str, name: str) -> int:
-    """The seed of an exercise's secret cases: nobody knows it before the file is finished."""
-    return int(hashlib.sha256(f"{sha256} {name}".encode()).hexdigest()[:8], 16)
+def seed_of(secret: str, sha256: str, name: str) -> int:
+    """The seed of an exercise's secret cases: nobody knows it who can change the file."""
+    return int(hashlib.sha256(f"{secret} {sha256} {name}".encode()).hexdigest()[:8], 16)
 
 
 @contextlib.contextmanager
-def _scratch() -> Any:
+def _scratch() -> Iterator[Path]:
     """A temporary folder that is gone afterwards, whatever was made in it."""
-    folder = tempfile.mkdtemp(prefix="course-grade-")
+    folder = tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-")
     try:
         yield Path(folder)
     finally:
-        try:
-            shutil.rmtree(folder)
-        except (OSError, RecursionError):  # closed or very deep folders
-            if shutil.which("rm"):
-                subprocess.run(["rm", "-rf", folder], check=False, capture_output=True)
+        _remove(folder)
 
 
-def _executed(scratch: Path) -> dict[str, Any] | None:
-    path = scratch / "run" / "executed.ipynb"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+def sweep() -> None:
+    """Remove the temporary folders of runs that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*-*"):
+        maker = folder.name.removeprefix(SCRATCH).partition("-")[0]
+        if maker.isdecimal() and not psutil.pid_exists(int(maker)):
+            _remove(str(folder))
 
 
-def _public(record: dict[str, Any]) -> dict[str, Any]:
-    """The record without what only the feedback needs."""
-    for entry in record["exercises"]:
-        entry.pop("card", None)
-    return record
+def _remove(folder: str) -> None:
+    try:
+        shutil.rmtree(folder)
+    except (OSError, RecursionError):  # closed or very deep folders
+        if shutil.which("rm"):
+            subprocess.run(["rm", "-rf", folder], check=False, capture_output=True)

@@ -10,25 +10,36 @@ from typing import Any
 import nbformat
 from nbformat.v4 import new_markdown_cell, new_notebook, new_output
 
+CARD, SUMMARY = "course_card", "course-feedback"  # what marks the grader's own in a notebook
 SIGNS = {"right": "✓", "wrong": "✗", "open": "○"}
 
 
-def write_results(folder: Path, record: dict[str, Any], executed: dict[str, Any] | None) -> None:
+def write_results(folder: Path, record: dict[str, Any], executed: str | None) -> None:
     """Write feedback.ipynb, then record.json, each in one step; the record comes last."""
     folder.mkdir(parents=True, exist_ok=True)
-    notebook = nbformat.from_dict(executed) if executed else new_notebook()
+    notebook = nbformat.reads(executed, as_version=4) if executed else new_notebook()
+    _forget(notebook)
     cards = {f"check-{e['name']}": e["card"] for e in record["exercises"] if e.get("card")}
     for cell in notebook.cells:
         cell.metadata = {}
         if cell.id in cards:
             html, text = cards[cell.id]
             shown = {"text/html": html, "text/plain": text}
-            cell.outputs = [new_output("display_data", data=shown), *cell.outputs]
-    notebook.cells.insert(0, new_markdown_cell(_summary(record), id="course-feedback"))
+            card = new_output("display_data", data=shown, metadata={CARD: True})
+            cell.outputs = [card, *cell.outputs]
+    notebook.cells.insert(0, new_markdown_cell(_summary(record), id=SUMMARY))
     _replace(folder / "feedback.ipynb", nbformat.writes(notebook))
     entries = [{k: v for k, v in e.items() if k != "card"} for e in record["exercises"]]
     text = json.dumps(record | {"exercises": entries}, indent=1, ensure_ascii=False)
     _replace(folder / "record.json", text)
+
+
+def _forget(notebook: nbformat.NotebookNode) -> None:
+    """Take out what an earlier verdict put into a notebook that is judged again."""
+    notebook.cells = [cell for cell in notebook.cells if cell.id != SUMMARY]
+    for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = [out for out in cell.outputs if not out.get("metadata", {}).get(CARD)]
 
 
 def _summary(record: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 import nbformat
 
 from course_lib.authoring.builder import rendered
+from course_lib.datasets import at_hand
 from course_lib.datasets.catalog import cache_folder, data_folder
 from course_lib.exercises import EXERCISES, Verdict
 from course_lib.exercises.card import Card
@@ -48,7 +49,8 @@ def catalogue(root: Path) -> dict[str, Any]:
         names = [c.id.removeprefix("check-") for c in cells if c.id.startswith("check-")]
         entry["points"] = {name: EXERCISES[name].points for name in names}
     shared = {"COURSE_CACHE": str(cache_folder()), "COURSE_DATA": str(data_folder() or "")}
-    return {"notebooks": found, "shared": shared, "fonts": _fonts()}
+    data = [[name, bool(place)] for name, place in at_hand()]
+    return {"notebooks": found, "shared": shared, "fonts": _fonts(), "data": data}
 
 
 def _fonts() -> list[str]:

@@ -1,34 +1,79 @@
-"""Which grader judged: a digest of all code that a grade can depend on."""
+"""What a run and what a verdict depend on, each as a digest: a changed hint runs nothing again."""
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import importlib.metadata
 import platform
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
-# No grade depends on these: after a change to a report nobody is graded again. What is not named
+# Neither depends on these: after a change to a report nobody is graded again. What is not named
 # here counts, so that a new file does from the start.
 AROUND = {"benchmarks", "commands", "demo", "recipes"} | {
     f"grading/{name}"
     for name in ("assignment", "batch", "classroom", "gradebooks", "intake", "reports", "selftest")
 }
+# On these a verdict depends, and nothing that runs.
+JUDGES = {"card", "exercises/card", "exercises/diagnosis", "exercises/edits", "exercises/errors"}
+JUDGES |= {f"grading/submission/{name}" for name in ("decide", "feedback", "judge", "judge_client")}
+PROSE = re.compile(r"(?m)^#(?! %%).*\n")  # of a notebook's source
 
 
 @functools.lru_cache(maxsize=8)
-def grader_hash(root: Path, stem: str | None = None) -> str:
-    """Fingerprint of what judges a notebook, or any: code and solutions, torch, Python."""
+def judge_hash(root: Path, stem: str | None = None) -> str:
+    """Fingerprint of all that a grade depends on: code, hints, solutions, torch, Python."""
+    return _digest(root, [*_code(root, AROUND), *_solutions(root, stem)], Path.read_bytes)
+
+
+@functools.lru_cache(maxsize=8)
+def run_hash(root: Path, stem: str | None = None) -> str:
+    """Fingerprint of what runs: the same without judges, hints and the notebooks' prose."""
+    code = [path for path in _code(root, AROUND | JUDGES) if path.suffix == ".py"]
+    return _digest(root, [*code, *_solutions(root, stem)], _what_runs)
+
+
+def _digest(root: Path, paths: Iterable[Path], read: object) -> str:
     digest = hashlib.sha256(platform.python_version().encode())
     for package in ("torch", "numpy"):
         digest.update(importlib.metadata.version(package).encode())
-    course = root / "course_lib"
-    code = [p for kind in ("*.py", "*.toml") for p in course.rglob(kind) if _judges(p, course)]
-    for path in sorted([*code, *(root / "solutions").glob(f"{stem or '*'}.py")]):
-        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    for path in sorted(paths):
+        digest.update(path.relative_to(root).as_posix().encode() + read(path))
     return digest.hexdigest()[:16]
 
 
-def _judges(path: Path, course: Path) -> bool:
-    inside = path.relative_to(course).with_suffix("")
-    return not AROUND & {inside.as_posix(), *(folder.as_posix() for folder in inside.parents)}
+def _code(root: Path, left_out: set[str]) -> list[Path]:
+    course = root / "course_lib"
+    found = [path for kind in ("*.py", "*.toml") for path in course.rglob(kind)]
+
+    def counts(path: Path) -> bool:
+        inside = path.relative_to(course).with_suffix("")
+        return not left_out & {inside.as_posix(), *(folder.as_posix() for folder in inside.parents)}
+
+    return [path for path in found if counts(path)]
+
+
+def _solutions(root: Path, stem: str | None) -> Iterable[Path]:
+    return (root / "solutions").glob(f"{stem or '*'}.py")
+
+
+def _what_runs(path: Path) -> bytes:
+    """A file's code: of an exercise without its hints, of a notebook without its prose."""
+    text = path.read_text(encoding="utf-8")
+    if path.parent.name == "solutions":
+        return PROSE.sub("", text).encode()
+    if "exercises" not in path.parts:
+        return text.encode()
+    tree = ast.parse(text)
+    kept = [node for node in tree.body if not _is_hints(node)]
+    return ast.dump(ast.Module(kept, [])).encode()
+
+
+def _is_hints(node: ast.stmt) -> bool:
+    """Whether a statement makes hints: a constant called …HINTS, a function called …_hints."""
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    names = [getattr(target, "id", "") for target in targets] + [getattr(node, "name", "")]
+    return any(name.endswith(("HINTS", "_hints")) for name in names)

@@ -1,7 +1,7 @@
-"""The supervised process of one submission: `python -m course_lib.grading.submission.worker`.
+"""The supervised process of one stage of a submission.
 
 Reads one job as JSON from standard input and writes what happens to standard output, one JSON
-object a line. It runs no code of the student's; that is in the sandboxes that it starts. When its
+object a line. It runs no code of the student's; that is in the sandbox that it starts. When its
 input ends before it does, whoever started it is gone, and it ends everything.
 """
 
@@ -18,12 +18,13 @@ from typing import Any
 from course_lib.grading.sandbox.limits import Limits
 from course_lib.grading.sandbox.mounts import furnish
 from course_lib.grading.sandbox.watch import kill_tree
-from course_lib.grading.submission.reading import Cell, Unfit, read_cells
-from course_lib.grading.submission.restore import Course, make_plan, recognise
+from course_lib.grading.submission.engine import prepare
+from course_lib.grading.submission.reading import Cell, Unfit
+from course_lib.grading.submission.restore import Course
 
 
 def main() -> None:
-    """Do the job of standard input, stage by stage."""
+    """Do the job of standard input."""
     if sys.platform == "linux":
         from course_lib.grading.sandbox import linux
 
@@ -40,22 +41,21 @@ def main() -> None:
 
 
 def _work(job: dict[str, Any], say: Any) -> None:
-    limits = Limits(**job["limits"])
-    cells, flags = read_cells(Path(job["path"]), file_mb=limits.file_mb)
+    limits, scratch = Limits(**job["limits"]), Path(job["scratch"])
     courses = {stem: _course(stem, entry) for stem, entry in job["courses"].items()}
-    plan = make_plan(recognise(courses, cells, job["stem"]), cells, flags)
+    plan = prepare(Path(job["path"]), courses, stem=job["stem"], limits=limits)
     say(plan={"notebook": plan.course.stem, "points": plan.course.points, "flags": plan.flags,
               "attempted": plan.attempted, "missing": plan.missing})  # fmt: skip
-    scratch, root = Path(job["scratch"]), Path(job["root"])
-    for stage in job["stages"]:
-        folder = scratch / stage
-        place = furnish(folder, root=root, hidden=tuple(job["hidden"]), shared=job["shared"],
-                        fonts=job["fonts"])  # fmt: skip
-        if stage == "run":
-            from course_lib.grading.submission.notebook_run import run
-        else:
-            from course_lib.grading.submission.answers_run import run
-        run(plan, place, level=job["level"], limits=limits, seeds=job["seeds"], root=root, say=say)
+    if job["stage"] == "notebook":
+        from course_lib.grading.submission.notebook_run import run
+    else:
+        from course_lib.grading.submission.answers_run import run
+    if job["stage"] == "answers" and not plan.attempted:
+        return
+    root = Path(job["root"])
+    place = furnish(scratch, root=root, hidden=tuple(job["hidden"]), shared=job["shared"],
+                    fonts=job["fonts"])  # fmt: skip
+    run(plan, place, level=job["level"], limits=limits, seeds=job["seeds"], root=root, say=say)
 
 
 def _course(stem: str, entry: dict[str, Any]) -> Course:
