@@ -22,7 +22,7 @@ IPython.display.display = shown.display = lambda *args, **kwargs: print("right")
 get_ipython().showtraceback = lambda *args, **kwargs: None
 torch.allclose = torch.equal = lambda *args, **kwargs: True
 """
-# Climbs from the student's function to the code that called it, and signs a record of its own.
+# Climbs from the student's function to the code that called it, and sends a record of its own.
 CLIMB = """\
 def kl_std_normal(mu, log_var):
     import os, sys, time
@@ -30,11 +30,11 @@ def kl_std_normal(mu, log_var):
     frame, content = sys._getframe(), None
     while frame is not None:
         seen = frame.f_locals
-        if "candidate" in seen and "seed" in seen and "content_of" in frame.f_globals:
-            content = frame.f_globals["content_of"]("kl_std_normal", right, seen["seed"])
-        if content and "sign" in seen and "self" in seen:
-            record = {"application/vnd.course.probe+json": seen["sign"]("kl_std_normal", content)}
-            shown = {"data": record, "metadata": {}, "transient": {}}
+        if "candidate" in seen and "seed" in seen and "payload_of" in frame.f_globals:
+            content = frame.f_globals["payload_of"]("kl_std_normal", right, seen["seed"])
+        if content and "probes" in seen and "self" in seen:
+            record = {"name": "kl_std_normal", "payload": content}
+            shown = {"data": {seen["mime"]: record}, "metadata": {}, "transient": {}}
             seen["self"].send_response(seen["self"].iopub_socket, "display_data", shown)
             time.sleep(1)
             os._exit(0)

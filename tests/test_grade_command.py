@@ -68,6 +68,7 @@ def test_who_could_not_be_graded_is_named_and_counts(judged, source, tmp_path, c
         (["--self-test", "--out", "OUT"], "leave out --out"),
         (["SOURCE", "--self-test"], "leave out SUBMISSIONS"),
         (["--self-test", "--column", "HW 1"], "leave out --column"),
+        (["--self-test", "--answers-only"], "leave out --answers-only"),
         (["SOURCE", "--out", "OUT", "--column", "HW 1"], "give that too, --canvas FILE"),
     ],
 )

@@ -30,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--jobs", type=count, metavar="N", help="submissions at a time; as many as fit, if left out"
     )
+    add("--answers-only", action="store_true",
+        help="points and cards, in seconds each; no notebook runs for its figures")  # fmt: skip
     add("--scheduler", metavar="ADDRESS", help="a dask.distributed cluster to grade on")
     add("--require-isolation", choices=LEVELS, metavar="LEVEL",
         help=f"grade nothing below this level: {', '.join(LEVELS)}")  # fmt: skip
@@ -63,9 +65,11 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     """Refuse what does not go together. CourseError."""
     if args.self_test:
-        for name in ("submissions", "out", "scheduler", "overrides", "canvas", "column", "moodle"):
+        others = ("out", "answers_only", "scheduler", "overrides", "canvas", "column", "moodle")
+        for name in ("submissions", *others):
             if getattr(args, name):
-                option = "SUBMISSIONS" if name == "submissions" else f"--{name}"
+                dashed = name.replace("_", "-")
+                option = "SUBMISSIONS" if name == "submissions" else f"--{dashed}"
                 raise CourseError(f"--self-test grades a class of its own: leave out {option}")
         return
     if not args.submissions or not args.out:
@@ -74,7 +78,8 @@ def _check(args: argparse.Namespace) -> None:
     if args.column and not args.canvas:
         raise CourseError("--column is one of a gradebook's: give that too, --canvas FILE")
     source, out = args.submissions.resolve(), args.out.expanduser().resolve()
-    if any(source.glob("*/record.json" if source.name == "students" else "students/*/record.json")):
+    results = "*/record.json" if source.name == "students" else "students/*/record.json"
+    if any(source.glob(results)):
         raise CourseError(f"{args.submissions} holds results of the grader, not submissions")
     if source == out or (source.is_dir() and source in out.parents):
         raise CourseError(f"--out {args.out} lies among the submissions: choose another folder")
@@ -86,7 +91,7 @@ def _grade(args: argparse.Namespace, wanted: Assignment | None) -> int:
     from course_lib.grading.gradebooks.canvas import Export
 
     wanted = _same_as_earlier(args, wanted)
-    names = ("scheduler", "require_isolation", "overrides", "moodle")
+    names = ("answers_only", "scheduler", "require_isolation", "overrides", "moodle")
     chosen = {name: getattr(args, name) for name in names}
     chosen["canvas"] = Export(args.canvas, args.column) if args.canvas else None
     jobs = args.jobs or fitting()
