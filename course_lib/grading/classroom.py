@@ -95,8 +95,8 @@ def _unread(config: GradingConfig, taken: Intake) -> dict[str, dict]:
         if one.status:
             known = {"status": one.status, "reason": one.reason, "key": ""}
             record = record_of(one, taken.assignment.stem, **known)
-            write_results(config.out / store.STUDENTS / one.folder, record, None)
-            records[one.student] = record
+            folder = config.out / store.STUDENTS / one.folder
+            records[one.student] = write_results(folder, record, None)
     return records
 
 

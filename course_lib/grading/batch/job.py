@@ -131,9 +131,7 @@ class Job:
         folder.mkdir(parents=True, exist_ok=True)
         if ran:
             store.write(folder / store.RUN, json.dumps({"key": self.run_key, "ran": ran}))
-        record = record_of(one, self.stem, **known)
-        write_results(folder, record, executed)
-        return record
+        return write_results(folder, record_of(one, self.stem, **known), executed)
 
 
 def record_of(one: Submission, stem: str, **known: Any) -> dict:

@@ -178,8 +178,7 @@ def grade_notebook(
             record["grader"] = judge_hash(root, stem)
     except Exception as error:
         record |= {"status": "error", "reason": f"{type(error).__name__}: {error}"[:300]}
-    write_results(folder, record, executed)
-    return record
+    return write_results(folder, record, executed)
 
 
 def seed_of(secret: str, sha256: str, name: str) -> int:

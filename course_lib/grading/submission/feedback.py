@@ -14,8 +14,8 @@ CARD, SUMMARY = "course_card", "course-feedback"  # what marks the grader's own 
 SIGNS = {"right": "✓", "wrong": "✗", "open": "○"}
 
 
-def write_results(folder: Path, record: dict[str, Any], executed: str | None) -> None:
-    """Write feedback.ipynb, then record.json, each in one step; the record comes last."""
+def write_results(folder: Path, record: dict[str, Any], executed: str | None) -> dict:
+    """Write feedback.ipynb, then record.json, each in one step; the record as it was written."""
     folder.mkdir(parents=True, exist_ok=True)
     notebook = nbformat.reads(executed, as_version=4) if executed else new_notebook()
     _forget(notebook)
@@ -30,8 +30,9 @@ def write_results(folder: Path, record: dict[str, Any], executed: str | None) ->
     notebook.cells.insert(0, new_markdown_cell(_summary(record), id=SUMMARY))
     _replace(folder / "feedback.ipynb", nbformat.writes(notebook))
     entries = [{k: v for k, v in e.items() if k != "card"} for e in record["exercises"]]
-    text = json.dumps(record | {"exercises": entries}, indent=1, ensure_ascii=False)
-    _replace(folder / "record.json", text)
+    record = record | {"exercises": entries}
+    _replace(folder / "record.json", json.dumps(record, indent=1, ensure_ascii=False))
+    return record
 
 
 def _forget(notebook: nbformat.NotebookNode) -> None:
