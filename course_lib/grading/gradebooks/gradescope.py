@@ -5,14 +5,7 @@ from __future__ import annotations
 import json
 
 from course_lib.grading.batch.results import Result
-
-WORDS = {
-    "right": "Right.",
-    "wrong": "Not yet right.",
-    "open": "Not attempted.",
-    "missing": "The exercise is not in the notebook.",
-    "no_record": "The exercise could not be judged.",
-}
+from course_lib.grading.reports.words import lines_of, verdict_of
 
 
 def results_json(result: Result) -> str:
@@ -49,14 +42,7 @@ def head(result: Result) -> str:
 
 def output(one: dict, *, comment: str | None = None) -> str:
     """An exercise in words; comment: of the instructor who gave points by hand."""
-    lines = [WORDS.get(one["status"], one["status"])]
-    for label, key in (("Hint", "hint"), ("Case", "case"), ("Yours", "obtained")):
-        if one["status"] in ("right", "wrong") and one.get(key):
-            lines.append(f"{label}: {one[key]}")
-    if one["status"] == "wrong" and one.get("expected"):
-        lines.append(f"Expected: {one['expected']}")
-    if one["status"] != "open" and one.get("reason"):
-        lines.append(one["reason"])
+    lines = [verdict_of(one), *(f"{label}: {text}" for label, text in lines_of(one))]
     if comment is not None:
         lines.append(f"Points given by hand. {comment}".strip())
     return "\n".join(lines)

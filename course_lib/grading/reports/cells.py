@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from markupsafe import Markup
+
 from course_lib.grading.reports import sanitise
 
-PICTURES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
+RASTER = ("image/png", "image/jpeg", "image/gif")
 WIDGET = "application/vnd.jupyter.widget-view+json"
-MOST = 40  # outputs of one cell
+MAX_OUTPUTS = 40  # of one cell
 
 
 class Budget:
     """Characters that a page may still take, and tags of HTML that are still looked through."""
 
     def __init__(self, size: int = 12 * 2**20, tags: int = 50_000) -> None:
-        self.left, self.tags = size, tags
+        self.size, self.tags = size, tags
 
     def takes(self, content: str) -> bool:
         """Whether there is room for this; if so, it is used."""
-        fits = len(content) <= self.left
-        self.left -= len(content) if fits else 0
+        fits = len(content) <= self.size
+        self.size -= len(content) if fits else 0
         return fits
 
     def reads(self, html: str) -> bool:
@@ -29,22 +31,15 @@ class Budget:
         return self.tags >= 0
 
 
-def source_of(cell: dict) -> str:
-    """The text of a cell, which may be stored as lines."""
-    return _text(cell.get("source"))
-
-
-def outputs(cell: dict, budget: Budget) -> Iterator[str]:
+def outputs(cell: dict, budget: Budget) -> Iterator[Markup]:
     """What a cell printed, showed and raised."""
     found = _joined(out for out in cell.get("outputs") or [] if isinstance(out, dict))
-    for out in found[:MOST]:
-        content = _output(out, budget)
-        if content and budget.takes(content):
-            yield f"<div class='output'>{content}</div>"
-        elif content:
-            yield sanitise.plain("(left out: the page is full)")
-    if len(found) > MOST:
-        yield sanitise.plain(f"(and {len(found) - MOST:,} more outputs)")
+    for number, out in enumerate(found, 1):
+        if number == MAX_OUTPUTS < len(found):
+            yield sanitise.plain(f"(and {len(found) - number + 1:,} more outputs)")
+            return
+        if content := _output(out, budget):
+            yield content
 
 
 def _joined(found: Iterable[dict]) -> list[dict]:
@@ -53,38 +48,39 @@ def _joined(found: Iterable[dict]) -> list[dict]:
     for out in found:
         last = joined[-1] if joined else {}
         if out.get("output_type") == "stream" == last.get("output_type"):
-            joined[-1] = {**last, "text": _text(last.get("text")) + _text(out.get("text"))}
+            joined[-1] = {**last, "text": text_of(last.get("text")) + text_of(out.get("text"))}
         else:
             joined.append(out)
     return joined
 
 
-def _output(out: dict, budget: Budget) -> str:
+def _output(out: dict, budget: Budget) -> Markup:
     if out.get("output_type") == "stream":
-        return sanitise.plain(_text(out.get("text")))
+        return sanitise.plain(text_of(out.get("text")))
     if out.get("output_type") == "error":
-        raised = f"{_text(out.get('ename'))}: {_text(out.get('evalue'))}"
         traceback = out.get("traceback")
-        lines = [_text(line) for line in traceback] if isinstance(traceback, list) else []
+        lines = map(text_of, traceback) if isinstance(traceback, list) else []
+        raised = f"{text_of(out.get('ename'))}: {text_of(out.get('evalue'))}"
         return sanitise.plain("\n".join(lines) or raised)
     data = out.get("data")
-    return _shown(data, budget) if isinstance(data, dict) else ""
+    return shown(data, budget) if isinstance(data, dict) else Markup()
 
 
-def _shown(data: dict, budget: Budget) -> str:
+def shown(data: dict, budget: Budget) -> Markup:
     """The best of the forms that an output comes in, as Jupyter would choose."""
     if WIDGET in data:
         return sanitise.plain("(a widget: it moves where the notebook runs)")
-    for kind in PICTURES:
+    for kind in (*RASTER, "image/svg+xml"):
         if kind in data:
-            return sanitise.picture(kind, _text(data[kind]))
+            return sanitise.picture(kind, text_of(data[kind]))
     for kind, clean in (("text/html", sanitise.clean_html), ("text/markdown", sanitise.markdown)):
-        if kind in data and budget.reads(_text(data[kind])):
-            return clean(_text(data[kind]))
-    return sanitise.plain(_text(data.get("text/plain")))
+        if kind in data and budget.reads(text_of(data[kind])):
+            return clean(text_of(data[kind]))
+    return sanitise.plain(text_of(data.get("text/plain")))
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """Text in a notebook, which may be stored as lines; "" for anything else."""
     if isinstance(value, list):
         return "".join(part for part in value if isinstance(part, str))
     return value if isinstance(value, str) else ""

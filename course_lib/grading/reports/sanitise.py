@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-import html
 import re
 
 import mistune
 import nh3
+from markupsafe import Markup, escape
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-LONGEST = 20_000  # characters of one output or cell that are shown
-MOST_TAGS = 5_000  # of one output: what is nested deeper takes the parser's time squared
+MAX_CHARS = 20_000  # of one output or cell that are shown
+MAX_TAGS = 5_000  # of one output: what is nested deeper takes the parser's time squared
 TAGS = {
     "b", "blockquote", "br", "caption", "code", "dd", "del", "div", "dl", "dt", "em", "h1", "h2",
     "h3", "h4", "h5", "h6", "hr", "i", "img", "kbd", "li", "ol", "p", "pre", "s", "small", "span",
@@ -27,56 +27,50 @@ PROPERTIES = {
     "padding", "text-align", "text-decoration", "vertical-align", "white-space", "width",
 }  # fmt: skip
 PICTURE = re.compile(r"data:image/(?:png|jpeg|gif);base64,[A-Za-z0-9+/=\s]*")
-UNSHOWN = {"script", "style", "template", "noscript"}  # with all that stands in them
-ATTRIBUTES = {"*": {"style"}, "img": {"src", "alt", "width", "height"},
-              "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan"}}  # fmt: skip
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 NO_SOURCE = re.compile(r"<img(?![^>]* src=)[^>]*>")
+CLEANER = nh3.Cleaner(
+    tags=TAGS,
+    clean_content_tags={"script", "style", "template", "noscript"},
+    attributes={"*": {"style"}, "img": {"src", "alt", "width", "height"},
+                "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan"}},
+    attribute_filter=lambda tag, name, value: (
+        value if name != "src" or PICTURE.fullmatch(value) else None
+    ),
+    filter_style_properties=PROPERTIES,
+    url_schemes={"data"},
+    link_rel=None,
+)  # fmt: skip
 FORMATTER = HtmlFormatter(nowrap=True, classprefix="hl-")
 MARKDOWN = mistune.create_markdown(escape=True, plugins=["table", "strikethrough"])
 
 
-def clean_html(text: str) -> str:
+def clean_html(text: str) -> Markup:
     """HTML with formatting alone left in it."""
-    if len(text) > 10 * LONGEST or text.count("<") > MOST_TAGS:
+    if len(text) > 10 * MAX_CHARS or text.count("<") > MAX_TAGS:
         return plain("(an output of HTML too long to show here)")
-    left = nh3.clean(
-        text,
-        tags=TAGS,
-        clean_content_tags=UNSHOWN,
-        attributes=ATTRIBUTES,
-        attribute_filter=_kept,
-        filter_style_properties=PROPERTIES,
-        url_schemes={"data"},
-        link_rel=None,
-    )
-    return NO_SOURCE.sub("", left)
+    return Markup(NO_SOURCE.sub("", CLEANER.clean(text)))
 
 
-def _kept(tag: str, name: str, value: str) -> str | None:
-    """The value of an attribute: of a picture's source only data in it, no address."""
-    return value if name != "src" or PICTURE.fullmatch(value) else None
-
-
-def markdown(text: str) -> str:
+def markdown(text: str) -> Markup:
     """Markdown as HTML; HTML in it is shown as it was typed."""
     return clean_html(MARKDOWN(shortened(text)))
 
 
-def plain(text: str) -> str:
+def plain(text: str) -> Markup:
     """Text as a terminal leaves it, without colours; of a progress bar the last state."""
-    lines = ESCAPES.sub("", text[: 50 * LONGEST]).split("\n")
+    lines = ESCAPES.sub("", text[: 50 * MAX_CHARS]).split("\n")
     last = "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in lines)
-    more = max(0, len(text) - 50 * LONGEST)
-    return f"<pre>{html.escape(shortened(last, more=more))}</pre>"
+    more = max(0, len(text) - 50 * MAX_CHARS)
+    return Markup("<pre>{}</pre>").format(shortened(last, more=more))
 
 
-def code(text: str) -> str:
+def code(text: str) -> Markup:
     """Python in colours."""
-    return f"<pre class='code'>{highlight(shortened(text), PythonLexer(), FORMATTER)}</pre>"
+    return Markup(f"<pre class='code'>{highlight(shortened(text), PythonLexer(), FORMATTER)}</pre>")
 
 
-def picture(kind: str, data: str) -> str:
+def picture(kind: str, data: str) -> Markup:
     """A picture inside the page; an SVG is one too, in which nothing runs."""
     try:
         if kind == "image/svg+xml":
@@ -85,10 +79,10 @@ def picture(kind: str, data: str) -> str:
             base64.b64decode(re.sub(r"\s", "", data), validate=True)
     except (binascii.Error, ValueError):
         return plain("(a damaged picture)")
-    return f"<img alt='output' src='data:{kind};base64,{html.escape(data)}'>"
+    return Markup(f"<img alt='output' src='data:{kind};base64,{escape(data)}'>")
 
 
 def shortened(text: str, *, more: int = 0) -> str:
     """The beginning of a long text, and how much more there was; more: cut off before already."""
-    more += max(0, len(text) - LONGEST)
-    return f"{text[:LONGEST]}\n… and {more:,} more characters" if more else text
+    more += max(0, len(text) - MAX_CHARS)
+    return f"{text[:MAX_CHARS]}\n… and {more:,} more characters" if more else text

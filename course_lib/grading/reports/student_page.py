@@ -3,111 +3,100 @@
 from __future__ import annotations
 
 import functools
-import html
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+from markupsafe import Markup
+
+from course_lib.authoring.builder import rendered
 from course_lib.card import LOOKS, card_html
-from course_lib.grading.assignment import NOTEBOOKS, Assignment
+from course_lib.grading.assignment import ROOT, Assignment, assignments
 from course_lib.grading.batch import store
 from course_lib.grading.batch.results import Result
-from course_lib.grading.gradebooks.gradescope import WORDS
 from course_lib.grading.reports import sanitise
-from course_lib.grading.reports.cells import Budget, outputs, source_of
-from course_lib.grading.reports.page import page, rows
+from course_lib.grading.reports.cells import Budget, outputs, text_of
+from course_lib.grading.reports.page import page
+from course_lib.grading.reports.words import WORDS, lines_of, verdict_of
 
-LINES = (("Hint", "hint"), ("Case", "case"), ("Yours", "obtained"), ("Expected", "expected"))
 SUMMARY = "course-feedback"  # the engine's own cell on top: this page says the same
+Block = tuple[str, Any]  # "card" and its exercise, or "html", "output", "folded" and Markup
 HEADING = re.compile(r"^#{2,4} .*$", re.MULTILINE)  # the title stands on the page already
-FOLDED = "<details><summary>code of the course</summary>{}</details>"
 
 
 def write(result: Result, assignment: Assignment, folder: Path) -> None:
     """Make the page of one student, from the record and the feedback notebook in this folder."""
-    body = [*_summary(result, assignment)]
-    if result.record.get("exercises"):
-        try:
-            body += ["<h2>Your notebook as it ran</h2>", *_notebook(folder, result)]
-        except Exception:  # whatever a student's file does to this page, the cards can be shown
-            body += [card(one) for one in result.exercises]
-    title = f"{assignment.title}: {result.student}"
-    store.write(folder / store.PAGE, page(title, "\n".join(body), key=result.page_key))
+    try:
+        blocks = [*_blocks(folder, result)] if result.record.get("exercises") else []
+    except Exception:  # whatever a student's file does to this page, the cards can be shown
+        blocks = [("card", one) for one in result.exercises]
+    text = page(
+        "student.html.j2",
+        key=result.page_key,
+        title=f"{assignment.title}: {result.student}",
+        assignment=assignment,
+        result=result,
+        blocks=blocks,
+        looks=LOOKS,
+        words=WORDS,
+        cards={one["name"]: card(one) for one in result.exercises},
+    )
+    store.write(folder / store.PAGE, text)
 
 
-def _summary(result: Result, assignment: Assignment) -> Iterator[str]:
-    yield f"<h1>{html.escape(assignment.title)}</h1>"
-    yield f"<p class='quiet'>{html.escape(result.student)}</p>"
-    points = f"{result.points:g} of {result.max_points:g} points"
-    yield f"<h2>{points if result.graded else 'Not graded yet'}</h2>"
-    if result.status != "ok":
-        yield f"<p class='said'>{html.escape(result.record['reason'] or result.status)}</p>"
-    for change in result.changes:
-        yield f"<p class='said'>Changed by your instructor: {html.escape(change)}</p>"
-    lines = []
-    for one in result.exercises:
-        name, sign = html.escape(one["name"]), LOOKS.get(one["status"], "–")[0]
-        said = WORDS.get(one["status"], one["status"])
-        points = f"{one['given']:g} of {one['max_points']:g}"
-        lines.append([sign, f"<a href='#check-{name}'>{name}</a>", points, said])
-    yield rows(["", "exercise", "points", ""], lines, numbers=(2,))
-    for flag in result.record.get("flags", []):
-        yield f"<p class='quiet'>Note: {html.escape(str(flag))}</p>"
-
-
-def card(one: dict) -> str:
-    """The card of an exercise as students know it, with the points above it."""
-    name = html.escape(one["name"])
-    points = f"{one['given']:g} of {one['max_points']:g} points"
-    head = f"<h3 id='check-{name}'>{name} · {points}</h3>"
+def card(one: dict) -> Markup:
+    """The card of an exercise as students know it."""
     if one["status"] not in LOOKS:
-        reason = one.get("reason") or WORDS.get(one["status"], one["status"])
-        return f"{head}<p class='said'>{html.escape(reason)}</p>"
-    lines = [(label, str(one[key])) for label, key in LINES if one.get(key)]
-    if one["status"] == "right":
-        lines = [("Note", text) for label, text in lines if label == "Hint"]
-    if one["status"] != "open" and one.get("reason"):
-        lines.append(("Note", one["reason"]))
-    said = f"{LOOKS[one['status']][0]} {WORDS[one['status']]}"
-    return head + card_html(one["status"], said, lines)
+        return Markup("<p class='said'>{}</p>").format(one.get("reason") or verdict_of(one))
+    sign = LOOKS[one["status"]][0]
+    return Markup(card_html(one["status"], f"{sign} {verdict_of(one)}", lines_of(one)))
 
 
-def _notebook(folder: Path, result: Result) -> Iterator[str]:
+def _blocks(folder: Path, result: Result) -> Iterator[Block]:
     """Every cell in order; of the course's own text the headings, of its own code a folded line."""
     cells = json.loads((folder / store.FEEDBACK).read_text(encoding="utf-8"))["cells"]
-    given = _course_cells(result.record["notebook"])
+    course = _course_cells(ROOT, result.record["notebook"])
     judged = {f"check-{one['name']}": one for one in result.exercises}
     budget, folded = Budget(), []
+    yield "html", Markup("<h2>Your notebook as it ran</h2>")
     for cell in cells:
-        shown, fold = _cell(cell, given, judged, budget)
-        folded += fold
-        if shown and folded:
-            yield FOLDED.format("".join(folded))
-            folded = []
-        yield from shown
-    yield from (card(one) for one in judged.values())
+        source = text_of(cell.get("source"))
+        own = course.get(str(cell.get("id"))) != source.strip()
+        if not own and cell.get("cell_type") == "code" and cell["id"] not in judged:
+            folded.append(sanitise.code(source))
+        for kind, content in _shown(cell, source, judged, own=own, budget=budget):
+            if folded:
+                yield "folded", folded
+                folded = []
+            fits = kind == "card" or budget.takes(content)
+            yield kind, content if fits else sanitise.plain("(left out: the page is full)")
+    yield from (("card", one) for one in judged.values())
 
 
-def _cell(
-    cell: dict, given: dict[str, str], judged: dict[str, dict], budget: Budget
-) -> tuple[list[str], list[str]]:
-    """What a cell shows, and what of it is folded away in front of that."""
-    name, source = str(cell.get("id")), source_of(cell)
-    own = name not in given or source.strip() != given[name].strip()
-    if name == SUMMARY:
-        return [], []
+def _shown(
+    cell: dict, source: str, judged: dict[str, dict], *, own: bool, budget: Budget
+) -> Iterator[Block]:
+    name = str(cell.get("id"))
     if cell.get("cell_type") == "markdown":
         text = source if own else "\n\n".join(HEADING.findall(source))
-        return [sanitise.markdown(text)] if text.strip() else [], []
-    if name in judged:
-        return [card(judged.pop(name))], []
-    shown = [*outputs(cell, budget)]
-    return ([sanitise.code(source), *shown], []) if own else (shown, [sanitise.code(source)])
+        if text.strip() and name != SUMMARY:
+            yield "html", sanitise.markdown(text)
+    elif name in judged:
+        yield "card", judged.pop(name)
+    else:
+        if own:
+            yield "html", sanitise.code(source)
+        yield from (("output", one) for one in outputs(cell, budget))
 
 
 @functools.cache
-def _course_cells(stem: str) -> dict[str, str]:
-    """Source of every cell of the student's copy by its id."""
-    cells = json.loads((NOTEBOOKS / f"{stem}.ipynb").read_text(encoding="utf-8"))["cells"]
-    return {cell["id"]: source_of(cell) for cell in cells}
+def _course_cells(root: Path, stem: str) -> dict[str, str]:
+    """Source of each cell of the student's copy by its id, as solutions/ has it: people work in
+    notebooks/."""
+    points = [pair for one in assignments(root).values() for pair in one.points.items()]
+    exercises = {name: SimpleNamespace(points=most) for name, most in points}
+    cells = json.loads(rendered(root, exercises)[f"notebooks/{stem}.ipynb"])["cells"]
+    return {cell["id"]: text_of(cell["source"]).strip() for cell in cells}

@@ -27,7 +27,11 @@ def table(results: list[Result], assignment: Assignment) -> bytes:
         row += [_number(one.points) if graded else "", _number(one.max_points)]
         row += [f"{one.percent:.1f}" if graded else ""]
         row += [_number(each["given"]) if graded else "" for each in one.exercises]
-        row += ["; ".join(one.changes), " ".join(one.flags), one.record["reason"]]
+        row += [
+            "; ".join(one.changes),
+            "; ".join(map(_in_one_line, one.flags)),
+            one.record["reason"],
+        ]
         row += [one.record["isolation"]["level"], one.submission.file]
         row += [f"students/{one.submission.folder}"]
         writer.writerow([harmless(cell) for cell in row])
@@ -37,6 +41,11 @@ def table(results: list[Result], assignment: Assignment) -> bytes:
 def harmless(cell: str) -> str:
     """A cell that no spreadsheet runs: an apostrophe before what looks like a formula."""
     return FORMULA.sub("'", cell)
+
+
+def _in_one_line(flag: str) -> str:
+    """A flag without what stands between two of them."""
+    return " ".join(flag.split()).replace(";", ",")
 
 
 def _number(points: float) -> str:
