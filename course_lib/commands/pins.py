@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
+CONDA_NAMES |= {"jupyter_client": "jupyter-client", "jupyter_core": "jupyter-core"}
 PIN = re.compile(r"^([\w.-]+)==([\w.+]+)\s*$", re.MULTILINE)
 BOUND = re.compile(r"^ +- ([\w.-]+)>=([\w.]+)", re.MULTILINE)
 
