@@ -1,7 +1,9 @@
 """Feedback and report: what students made does nothing in them, and what they say is true."""
 
 import base64
+import csv
 import dataclasses
+import io
 import json
 import re
 import shutil
@@ -19,6 +21,7 @@ from course_lib.grading.batch import store
 from course_lib.grading.batch.overrides import Override
 from course_lib.grading.reports import class_page, sanitise, student_page
 from course_lib.grading.reports.page import POLICY
+from course_lib.grading.reports.table import table
 
 COURSE = assignment.find(STEM)
 NAMES = list(COURSE.points)
@@ -217,6 +220,41 @@ def test_the_course_is_folded_away(tmp_path, root):
     assert "What is in a digit?" in page and "The training images" not in page
     assert page.count("<details>") < len(cells) / 2
     assert "use_course_style" in page.split("<details>", 1)[1]
+
+
+def test_an_instructor_s_own_work_in_notebooks_changes_no_page(tmp_path, root, monkeypatch):
+    """Catches pages that depend on what somebody did in notebooks/, or on whether it is there."""
+    shutil.copytree(root / "solutions", tmp_path / "solutions")
+    shutil.copytree(root / "course_lib/exercises", tmp_path / "course_lib/exercises")
+    shutil.copy(root / "pyproject.toml", tmp_path)
+    notebook = (root / f"notebooks/{STEM}.ipynb").read_text(encoding="utf-8")
+    (tmp_path / "notebooks").mkdir()
+    for name in (STEM, f"{STEM}-Copy1"):
+        changed = notebook.replace("What is in a digit?", "What I changed")
+        (tmp_path / f"notebooks/{name}.ipynb").write_text(changed, encoding="utf-8")
+    cells = json.loads(notebook)["cells"]
+    page = page_of(result_of("a"), tmp_path / "a", cells)
+    monkeypatch.setattr(student_page, "ROOT", tmp_path)
+    assert page_of(result_of("a"), tmp_path / "b", cells) == page
+    assert page.count("code of the course") > 3
+
+
+def test_each_flag_stands_on_its_own():
+    """Catches flags that run together, so that nobody sees where one ends."""
+    said = ["a check was changed", "its code reaches <b>beyond</b> it; see cell 3"]
+    one = result_of("a", flags=("late", "renamed"))
+    one.record["flags"] += said
+    page = class_page.report([one], COURSE, notes=[])
+    lines = [
+        "late",
+        "renamed",
+        said[0],
+        "its code reaches &lt;b&gt;beyond&lt;/b&gt; it; see cell 3",
+    ]
+    assert re.findall(r"<li>(.*)</li>", page) == lines
+    rows = csv.DictReader(io.StringIO(table([one], COURSE).decode("utf-8-sig")))
+    flags = "late; renamed; a check was changed; its code reaches <b>beyond</b> it, see cell 3"
+    assert next(rows)["flags"] == flags
 
 
 def test_cards_are_those_of_the_notebook():

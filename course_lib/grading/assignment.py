@@ -10,7 +10,6 @@ from pathlib import Path
 from course_lib.errors import CourseError
 
 ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOKS = ROOT / "notebooks"
 # In the source of a notebook, and in the module of an exercise: to import that takes torch.
 TITLE = re.compile(r"^# # (.+)$", re.MULTILINE)
 CHECK = re.compile(r'^# %%.*\bcheck="(\w+)"', re.MULTILINE)

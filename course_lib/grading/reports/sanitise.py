@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import re
 
 import mistune
@@ -29,7 +30,8 @@ PROPERTIES = {
 PICTURE = re.compile(r"data:image/(?:png|jpeg|gif);base64,[A-Za-z0-9+/=\s]*")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 NO_SOURCE = re.compile(r"<img(?![^>]* src=)[^>]*>")
-CLEANER = nh3.Cleaner(
+only_formatting = functools.partial(
+    nh3.clean,
     tags=TAGS,
     clean_content_tags={"script", "style", "template", "noscript"},
     attributes={"*": {"style"}, "img": {"src", "alt", "width", "height"},
@@ -49,7 +51,7 @@ def clean_html(text: str) -> Markup:
     """HTML with formatting alone left in it."""
     if len(text) > 10 * MAX_CHARS or text.count("<") > MAX_TAGS:
         return plain("(an output of HTML too long to show here)")
-    return Markup(NO_SOURCE.sub("", CLEANER.clean(text)))
+    return Markup(NO_SOURCE.sub("", only_formatting(text)))
 
 
 def markdown(text: str) -> Markup:
