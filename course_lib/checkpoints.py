@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from torch import nn
 
 from course_lib import models
 from course_lib.errors import CourseError
+from course_lib.writing import replace, replacing
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 NUMBERS = re.compile(r"\[\s+([-\d.eE+,\s]+?)\s+\]")  # a list of nothing else, over several lines
@@ -31,10 +31,10 @@ def save(model: nn.Module, name: str, *, card: dict, folder: Path = DATA) -> Pat
         key: (value.half() if value.is_floating_point() else value).cpu().contiguous()
         for key, value in model.state_dict().items()
     }
-    path, part = place / f"{name}.safetensors", place / f"{name}.part"
-    save_file(weights, part)
-    part.chmod(0o644)  # safetensors writes for the owner alone
-    os.replace(part, path)
+    path = place / f"{name}.safetensors"
+    with replacing(path) as part:
+        save_file(weights, part)
+        part.chmod(0o644)  # safetensors writes for the owner alone
     size = {"parameters": sum(p.numel() for p in model.parameters()), "bytes": path.stat().st_size}
     write_json(place / f"{name}.json", {"name": name, **card, **size, "sha256": _sha256(path)})
     return path
@@ -87,11 +87,9 @@ def metrics(name: str, *, folder: Path = DATA) -> dict:
 def write_json(path: Path, content: dict) -> None:
     """Whole or not at all; a row of numbers stands on one line."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
     text = json.dumps(content, indent=1, ensure_ascii=False)
     text = NUMBERS.sub(lambda row: f"[{' '.join(row[1].split())}]", text)
-    part.write_text(text + "\n", encoding="utf-8")
-    os.replace(part, path)
+    replace(path, text + "\n")
 
 
 def _read_json(path: Path) -> dict:

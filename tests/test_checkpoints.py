@@ -7,7 +7,7 @@ import re
 import pytest
 import torch
 
-from course_lib import checkpoints
+from course_lib import checkpoints, writing
 from course_lib.errors import CourseError
 from course_lib.models import MLPVAE
 from course_lib.recipes import RECIPES
@@ -94,7 +94,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     def full(source, target):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoints.os, "replace", full)
+    monkeypatch.setattr(writing.os, "replace", full)
     with pytest.raises(OSError, match="No space"):
         checkpoints.write_json(path, {"a": 2})
     assert json.loads(path.read_text()) == {"a": 1}

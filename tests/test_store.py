@@ -219,7 +219,7 @@ def test_two_processes_at_once(cache):
 def test_leftovers_of_a_killed_process_are_swept(path):
     """Catches a cache that fills with unfinished files, and one process removing another's."""
     path.parent.mkdir()
-    old, new = path.parent / "a.tmp", path.parent / "b.tmp"
+    old, new = (path.with_name(f"{path.name}.{n}.part") for n in "ab")
     for file in (old, new):
         file.write_bytes(b"")
     os.utime(old, (0, 0))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -15,6 +13,7 @@ from course_lib.authoring.assemble import assemble
 from course_lib.authoring.rules import require_well_formed
 from course_lib.authoring.source import read_source
 from course_lib.errors import CourseError
+from course_lib.writing import replacing
 
 FOLDERS = {"notebooks": True, "solutions": False}  # folder: is it the student's copy?
 NUMBERED = re.compile(r"\d\d_\w+")
@@ -69,18 +68,14 @@ def _bytes_of(path: Path) -> bytes | None:
 
 def _write(path: Path, text: str) -> None:
     """Replace `path` in one step; a notebook that somebody has run is kept beside it as .bak."""
-    part, kept = path.with_suffix(".ipynb.part"), path.with_suffix(".ipynb.bak.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(text.encode())
-        if _was_run(path):  # a copy, not a move: at no moment is there no notebook
-            shutil.copyfile(path, kept)
-            os.replace(kept, path.with_suffix(".ipynb.bak"))
-        os.replace(part, path)
+        with replacing(path) as part:
+            part.write_bytes(text.encode())
+            if _was_run(path):  # a copy, not a move: at no moment is there no notebook
+                with replacing(path.with_suffix(".ipynb.bak")) as kept:
+                    shutil.copyfile(path, kept)
     except OSError as error:
-        for left in (part, kept):
-            with contextlib.suppress(OSError):  # a folder that is read-only
-                left.unlink(missing_ok=True)
         raise CourseError(f"{path} cannot be written: {error.strerror}") from error
 
 

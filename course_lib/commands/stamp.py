@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from course_lib.commands import torch_source
 from course_lib.commands.process import python_of
 from course_lib.errors import CourseError
+from course_lib.writing import replace
 
 FOLDER = ".venv"
 STAMP = "course-stamp.json"
@@ -72,6 +72,4 @@ def read_stamp(venv: Path) -> dict[str, object]:
 
 def write_stamp(venv: Path, stamp: dict[str, object]) -> None:
     """Whole or not at all: a reader never sees half a stamp."""
-    part = venv / f"{STAMP}.part"
-    part.write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, venv / STAMP)
+    replace(venv / STAMP, json.dumps(stamp, indent=1) + "\n")

@@ -3,9 +3,6 @@
 import contextlib
 import errno
 import json
-import os
-import time
-import uuid
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from course_lib.datasets.splits import Dataset, Split
 from course_lib.errors import CourseError
+from course_lib.writing import replacing
 
 FORMAT = 1  # raise it when older files can no longer be read
 IN_MEMORY = 2**30  # bytes; larger files stay on disk and are memory-mapped
@@ -59,18 +57,12 @@ def describe(dataset: Dataset) -> dict:
 
 def write(path: Path, parts: list[Part], info: dict) -> None:
     """Write one cache file. Whatever goes wrong, no unfinished file stays behind."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path.parent)
-        with open(temporary, "xb") as file:
+        with replacing(path) as part, open(part, "wb") as file:
             _stream(file, parts, info)
-        os.replace(temporary, path)
     except OSError as error:
         raise disk_error(error, path.parent) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _stream(file: BinaryIO, parts: list[Part], info: dict) -> None:
@@ -187,11 +179,3 @@ def fingerprint(*modules: ModuleType) -> str:
     for path in sources():
         crc = zlib.crc32(path.read_bytes(), crc)
     return f"{crc:08x}"
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what a killed process left behind more than a day ago."""
-    for path in folder.glob("*.tmp"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > 86_400:
-                path.unlink()

@@ -19,6 +19,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from course_lib.errors import CourseError
+from course_lib.writing import replace
 
 RUN, RECORD, FEEDBACK, PAGE = "run.json", "record.json", "feedback.ipynb", "feedback.html"
 STUDENTS, WORK, SECRET = "students", ".work", ".secret"
@@ -73,10 +74,4 @@ def secret(out: Path) -> str:
 
 def write(path: Path, content: str | bytes) -> None:
     """A whole file or none: written under another name, then renamed."""
-    data = content if isinstance(content, bytes) else content.encode("utf-8", "replace")
-    part = path.with_name(f"{path.name}.part")
-    with open(part, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    replace(path, content)
