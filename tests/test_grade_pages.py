@@ -10,8 +10,9 @@ import shutil
 import statistics
 import time
 
+import nbformat
 import pytest
-from grade_tools import OTHER, STEM, result_of
+from grade_tools import OTHER, STEM, record_of, result_of
 
 from course_lib.card import card_html
 from course_lib.exercises import Verdict
@@ -20,8 +21,10 @@ from course_lib.grading import assignment
 from course_lib.grading.batch import store
 from course_lib.grading.batch.overrides import Override
 from course_lib.grading.reports import class_page, sanitise, student_page
+from course_lib.grading.reports.cells import WIDGET
 from course_lib.grading.reports.page import POLICY
 from course_lib.grading.reports.table import table
+from course_lib.grading.submission import feedback
 
 COURSE = assignment.find(STEM)
 NAMES = list(COURSE.points)
@@ -178,6 +181,46 @@ def test_in_a_browser_nothing_runs_and_nothing_is_fetched(tmp_path):
         browser.close()
     assert messages == []
     assert all(url.startswith(("file:", "data:image/")) for url in requests)
+
+
+def test_the_feedback_notebook_carries_no_scripts(tmp_path):
+    """Catches a notebook that runs something of a student's in the browser of whoever opens it."""
+    svg = "<svg xmlns='http://www.w3.org/2000/svg' onload='owned()'><script>owned()</script></svg>"
+    outputs = [shown(text_html=text, text_plain="x") for text in HOSTILE]
+    outputs += [shown(text_markdown=text, text_plain="x") for text in HOSTILE]
+    outputs += [
+        shown(application_javascript="owned()", text_plain="left"),
+        {"output_type": "display_data", "data": {WIDGET: {"model_id": "owned()"}}, "metadata": {}},
+        shown(image_svg_xml=svg),
+        shown(image_png=PIXEL, text_html="<script>owned()</script>", text_plain="pixel"),
+        shown(text_html="<table><td>a table</td></table>", text_latex=r"\href{javascript:owned()}"),
+        {"output_type": "stream", "name": "stdout", "text": "printed"},
+        {"output_type": "error", "ename": "E", "evalue": "raised", "traceback": []},
+        {**shown(text_html="<b>bold</b>"), "output_type": "execute_result", "execution_count": 3},
+    ]
+    check = {"execution_count": 1, "metadata": {"x": "owned()"}}
+    cells = [code("1", *outputs, cell_id="a") | check, code("check(…)", cell_id="check-x") | check]
+    state = {"widgets": {"application/vnd.jupyter.widget-state+json": {"state": "owned()"}}}
+    executed = {"cells": cells, "metadata": state, "nbformat": 4, "nbformat_minor": 5}
+    card = (card_html("right", "a card", []), "a card")
+    record = record_of("a") | {"exercises": [record_of("a")["exercises"][0] | {"name": "x"}]}
+    record["exercises"][0]["card"] = card
+    feedback.write_results(tmp_path, record, executed)
+    notebook = nbformat.read(tmp_path / store.FEEDBACK, as_version=4)
+    nbformat.validate(notebook)
+    _, cell, checked = notebook.cells
+    for out in cell.outputs:
+        data = dict(out.get("data", {}))
+        assert data.keys() <= {"text/html", "text/plain", "image/png"}
+        assert not re.search(r"owned|<[^>]*(?:href|javascript)", re.sub(
+            r">[^<]*<|^[^<]*$|base64,[^']*", "><", data.get("text/html", "")))  # fmt: skip
+    said = json.dumps(cell.outputs)
+    for words in ("left", "(a widget", "svg+xml;base64", PIXEL, "a table", "printed", "raised"):
+        assert words in said
+    assert cell.outputs[-1].execution_count == 3 and "<b>bold</b>" in said
+    assert checked.outputs[0].data["text/html"] == card[0]
+    assert "widgets" not in notebook.metadata and "card" not in json.loads(
+        (tmp_path / store.RECORD).read_text())["exercises"][0]  # fmt: skip
 
 
 # --- what they say ----------------------------------------------------------------------------
