@@ -294,7 +294,7 @@ def test_each_flag_stands_on_its_own():
         said[0],
         "its code reaches &lt;b&gt;beyond&lt;/b&gt; it; see cell 3",
     ]
-    assert re.findall(r"<li>(.*)</li>", page) == lines
+    assert re.findall(r"<li>(.*?)</li>", page) == lines
     rows = csv.DictReader(io.StringIO(table([one], COURSE).decode("utf-8-sig")))
     flags = "late; renamed; a check was changed; its code reaches <b>beyond</b> it, see cell 3"
     assert next(rows)["flags"] == flags

@@ -21,18 +21,13 @@ VERDICTS = {
     "open": ("not attempted", SKY, ""),
     "none": ("not judged", "#bbbbbb", ".."),
 }
+AS_TEXT = {"svg.fonttype": "none", "svg.hashsalt": "course", "text.parse_math": False,
+           "font.family": "sans-serif"}  # fmt: skip
 
 
 def picture(draw: Callable[..., Axes], *args: object, height: float, width: float = 8.5) -> str:
     """What `draw(ax, …)` draws, as the address of an SVG. Text stays text, as names are written."""
-    look = {
-        **STYLE,
-        "svg.fonttype": "none",
-        "svg.hashsalt": "course",
-        "text.parse_math": False,
-        "font.family": "sans-serif",
-    }
-    with rc_context(look), warnings.catch_warnings():
+    with rc_context({**STYLE, **AS_TEXT}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # the browser has fonts for all names
         figure = Figure(figsize=(width, height))
         draw(figure.subplots(), *args)

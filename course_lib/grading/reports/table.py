@@ -22,31 +22,21 @@ def table(results: list[Result], assignment: Assignment) -> bytes:
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow([*BEFORE, *assignment.points, *AFTER])
     for one in results:
-        graded = one.graded
-        row = [one.student, assignment.stem, one.status]
-        row += [_number(one.points) if graded else "", _number(one.max_points)]
-        row += [f"{one.percent:.1f}" if graded else ""]
-        row += [_number(each["given"]) if graded else "" for each in one.exercises]
-        row += [
-            "; ".join(one.changes),
-            "; ".join(map(_in_one_line, one.flags)),
-            one.record["reason"],
-        ]
+        row = [one.student, assignment.stem, one.status, _given(one, one.points)]
+        row += [f"{one.max_points:g}", _given(one, one.percent, ".1f")]
+        row += [_given(one, each["given"]) for each in one.exercises]
+        flags = (" ".join(flag.split()).replace(";", ",") for flag in one.flags)
+        row += ["; ".join(one.changes), "; ".join(flags), one.record["reason"]]
         row += [one.record["isolation"]["level"], one.submission.file]
         row += [f"students/{one.submission.folder}"]
-        writer.writerow([harmless(cell) for cell in row])
+        writer.writerow(map(harmless, row))
     return b"\xef\xbb\xbf" + buffer.getvalue().encode("utf-8", "replace")
+
+
+def _given(one: Result, number: float, form: str = "g") -> str:
+    return format(number, form) if one.graded else ""
 
 
 def harmless(cell: str) -> str:
     """A cell that no spreadsheet runs: an apostrophe before what looks like a formula."""
     return FORMULA.sub("'", cell)
-
-
-def _in_one_line(flag: str) -> str:
-    """A flag without what stands between two of them."""
-    return " ".join(flag.split()).replace(";", ",")
-
-
-def _number(points: float) -> str:
-    return f"{points:g}"

@@ -22,16 +22,17 @@ def write_all(
     out: Path, results: list[Result], assignment: Assignment, *, notes: list[str]
 ) -> None:
     """Write everything; pages that are current stay. notes: what the report has to say as well."""
-    stale = []
+    folders = {one.student: out / store.STUDENTS / one.submission.folder for one in results}
     for one in results:
-        folder = out / store.STUDENTS / one.submission.folder
-        if not is_current(folder / store.PAGE, one.page_key):
-            stale.append((one, assignment, folder))
+        folder = folders[one.student]
         if one.graded:
             store.write(folder / GRADESCOPE, gradescope.results_json(one))
         else:
             (folder / GRADESCOPE).unlink(missing_ok=True)
     store.write(out / TABLE, table(results, assignment))
     store.write(out / REPORT, report(results, assignment, notes=notes))
-    for call in tqdm(stale, desc="feedback", unit="page", disable=not stale):
-        student_page.write(*call)
+    stale = [
+        one for one in results if not is_current(folders[one.student] / store.PAGE, one.page_key)
+    ]
+    for one in tqdm(stale, desc="feedback", unit="page", disable=not stale):
+        student_page.write(one, assignment, folders[one.student])
