@@ -11,7 +11,6 @@ from course_lib.grading.assignment import Assignment
 from course_lib.grading.batch.results import Result
 from course_lib.grading.gradebooks import sheet
 from course_lib.grading.gradebooks.fill import Filled, Line, bare, fill, number
-from course_lib.grading.gradebooks.sheet import Sheet
 
 IDS = ("SIS User ID", "SIS Login ID", "Integration ID")
 KEPT = {"EX": "excused in Canvas", "N/A": "not assigned in Canvas"}
@@ -34,9 +33,20 @@ def filled(export: Path | Export, results: list[Result], assignment: Assignment)
     if "ID" not in head or not {"Student", "LastName"} & set(head):
         raise CourseError(f"{path} is no gradebook of Canvas: it has no columns Student and ID")
     column = _column(path, head, assignment, asked=asked)
-    possible = _possible(book, column)
-    most = number(possible) or assignment.max_points
-    lines = [_line(book, row, head, column, most) for row in range(1, len(book.rows))]
+    rows = range(1, len(book.rows))
+    possible = next((book.value(i, column) for i in rows if "Points Possible" in book.value(i, 0)),
+                    book.value(0, column))  # fmt: skip
+    lines = []
+    for row in rows:
+        cells = dict.fromkeys(("Student", "ID"), "") | dict(
+            zip(head, book.values(row), strict=False)
+        )
+        both = f"{cells.get('LastName', '')}, {cells.get('FirstName', '')}"
+        names = tuple(name.strip() for name in (cells["Student"], both) if bare(name))
+        ids = tuple(cells[name].strip() for name in IDS if cells.get(name, "").strip())
+        keep = KEPT.get(book.value(row, column).upper(), "")
+        full_marks = number(possible) or assignment.max_points
+        lines.append(Line(row, cells["ID"].strip(), ids, names, full_marks, keep))
     lines = [line for line in lines if line.number]
     decimal = "," if "," in possible else "."
     done = fill(book, column, lines, results, platform="canvas", decimal=decimal)
@@ -68,17 +78,3 @@ def _column(path: Path, head: list[str], assignment: Assignment, *, asked: str |
             f"--column NAME, one of: {', '.join(head[i] for i in found or titles)[:300]}"
         )
     return found[0]
-
-
-def _possible(book: Sheet, column: int) -> str:
-    rows = (row for row in range(1, len(book.rows)) if "Points Possible" in book.value(row, 0))
-    return book.value(next(rows, 0), column)
-
-
-def _line(book: Sheet, row: int, head: list[str], column: int, most: float) -> Line:
-    cells = dict(zip(head, book.values(row), strict=False))
-    names = [cells.get("Student", ""), f"{cells.get('LastName', '')}, {cells.get('FirstName', '')}"]
-    ids = tuple(cells[name].strip() for name in IDS if cells.get(name, "").strip())
-    names = tuple(name.strip() for name in names if bare(name))
-    keep = KEPT.get(book.value(row, column).strip().upper(), "")
-    return Line(row, cells.get("ID", "").strip(), ids, names, most, keep)

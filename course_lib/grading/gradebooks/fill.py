@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from course_lib.grading.batch.results import Result
 from course_lib.grading.gradebooks.sheet import Sheet
 
-NAMED = 8  # names that a note spells out
+MAX_NAMES = 8  # that a note spells out
 
 
 @dataclass(frozen=True)
 class Line:
     """A student's row: the platform's number, ids such as logins and e-mails, names.
 
-    most: the points that count as everything there; keep: why the row has to stay as it is.
+    full_marks: the points that count as everything there; keep: why the row must stay as it is.
     """
 
     row: int
     number: str
     ids: tuple[str, ...]
     names: tuple[str, ...]
-    most: float
+    full_marks: float
     keep: str = ""
 
 
@@ -43,40 +43,32 @@ def fill(book: Sheet, column: int, lines: list[Line], results: list[Result], *, 
 
     A row keeps what it has where nobody, or more than one submission, belongs to it.
     """
-    notes: dict[str, list[str]] = {}
-    found = {}
+    owners, notes, filled = defaultdict(list), defaultdict(list), 0
     for one in results:
         line, why = _line_of(one, lines, platform)
-        if line is None:
-            notes.setdefault(why, []).append(one.student)
+        if line:
+            owners[line].append(one)
         else:
-            found.setdefault(line.row, []).append((one, line))
-    filled = 0
-    for row, pairs in found.items():
-        if len(pairs) > 1:
-            why = "several submissions for one row"
-            notes.setdefault(why, []).extend(one.student for one, _ in pairs)
+            notes[why].append(one.student)
+    for line, (one, *others) in owners.items():
+        if others or line.keep:
+            kept = f"{line.keep}, left as they are"
+            why = "several submissions for one row" if others else kept
+            notes[why] += [each.student for each in (one, *others)]
             continue
-        [(one, line)] = pairs
-        if line.keep:
-            notes.setdefault(f"{line.keep}, left as they are", []).append(one.student)
-            continue
-        points = one.points * line.most / one.max_points
-        book.set(row, column, f"{points:.2f}".rstrip("0").rstrip(".").replace(".", decimal))
+        points = round(one.points * line.full_marks / one.max_points, 2)
+        book.set(line.row, column, f"{points:.2f}".rstrip("0").rstrip(".").replace(".", decimal))
         filled += 1
-    left = [line.names[0] if line.names else line.number for line in lines if line.row not in found]
+    left = [(*line.names, line.number)[0] for line in lines if line not in owners]
     if left:
         notes["rows without a submission, left as they are"] = left
-    said = [f"{why}: {_some(who)}" for why, who in notes.items()]
-    return Filled(book.encoded(), filled, [*_scaled(lines, results), *said])
-
-
-def _scaled(lines: Iterable[Line], results: list[Result]) -> list[str]:
-    most = {line.most for line in lines}
-    own = {one.max_points for one in results}
-    if len(most) == len(own) == 1 and most != own:
-        return [f"{own.pop():g} points count as {most.pop():g}"]
-    return []
+    theirs, ours = {line.full_marks for line in lines}, {one.max_points for one in results}
+    scaled = len(theirs) == len(ours) == 1 and theirs != ours
+    said = [f"{ours.pop():g} points count as {theirs.pop():g}"] if scaled else []
+    for why, who in notes.items():
+        more = f" and {len(who) - MAX_NAMES} more" if len(who) > MAX_NAMES else ""
+        said.append(f"{why}: {', '.join(who[:MAX_NAMES])}{more}")
+    return Filled(book.encoded(), filled, said)
 
 
 def _line_of(one: Result, lines: list[Line], platform: str) -> tuple[Line | None, str]:
@@ -88,12 +80,12 @@ def _line_of(one: Result, lines: list[Line], platform: str) -> tuple[Line | None
     owner = one.submission.owner
     if owner.platform == platform and owner.number.isdecimal():
         found = [line for line in lines if line.number == owner.number]
-        return (found[0], "") if len(found) == 1 else (None, "not in the gradebook")
-    own = {one.student.casefold(), owner.name.casefold()}
-    found = [line for line in lines if own & {t.casefold() for t in (line.number, *line.ids)}]
-    if len(found) != 1:
-        own = {*spellings(one.student), *spellings(owner.name)}
-        found = [x for x in lines if own & {s for t in x.ids + x.names for s in spellings(t)}]
+    else:
+        own = {one.student.casefold(), owner.name.casefold()}
+        found = [x for x in lines if own & {text.casefold() for text in (x.number, *x.ids)}]
+        if len(found) != 1:
+            own = spellings(one.student) | spellings(owner.name)
+            found = [x for x in lines if own & set().union(*map(spellings, x.ids + x.names))]
     if len(found) == 1:
         return found[0], ""
     return None, "fits several rows" if found else "not in the gradebook"
@@ -104,12 +96,9 @@ def spellings(text: str) -> set[str]:
 
     "Doe, John", "John Doe", "doejohn" and "john.doe" meet; so do an address and its first part.
     """
-    words = [bare(word) for word in re.split(r"[\s,._-]+", text.split("@")[0])]
-    words = [word for word in words if word]
-    turned = (
-        {"".join(words[i:] + words[:i]) for i in range(len(words))} if len(words) < 6 else set()
-    )
-    return {form for form in (bare(text), "".join(words), *turned) if form}
+    words = [word for word in map(bare, re.split(r"[\s,._-]+", text.split("@")[0])) if word]
+    turns = range(len(words) if len(words) < 6 else 1)
+    return {bare(text), *("".join(words[i:] + words[:i]) for i in turns)} - {""}
 
 
 def bare(text: str) -> str:
@@ -124,8 +113,3 @@ def number(text: str) -> float | None:
         return float(text.strip().replace(",", "."))
     except ValueError:
         return None
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more

@@ -31,9 +31,7 @@ def filled(path: Path, results: list[Result], assignment: Assignment) -> Filled:
     """Fill the grades, out of Moodle's own maximum. CourseError where this is no worksheet."""
     book = sheet.read(path)
     head = [name.strip().lower() for name in book.values(0)]
-    rows = [
-        row for row in range(1, len(book.rows)) if re.search(r"\d$", book.value(row, 0).strip())
-    ]
+    rows = [row for row in range(1, len(book.rows)) if re.search(r"\d$", book.value(row, 0))]
     column = _grade(book, head, rows)
     if column is None:
         if rows and any(re.fullmatch(GRADE, name) for name in head):
@@ -45,13 +43,18 @@ def filled(path: Path, results: list[Result], assignment: Assignment) -> Filled:
             f"the grade; there are: {', '.join(head)[:200]}"
         )
     anonymous = column == 2 or bool(re.fullmatch(STATUS, head[1]))
-    locked = next(
-        (i for i in (column + 2, column + 3) if _says(book, rows, i, f"{YES}|{NO}")), None
-    )
-    lines = [_line(book, row, column, locked, anonymous=anonymous) for row in rows]
+    locks = [i for i in (column + 2, column + 3) if _says(book, rows, i, f"{YES}|{NO}")]
+    lines = []
+    for row in rows:
+        participant, *who = (book.value(row, i) for i in range(column))
+        ids = tuple(text for text in who[1:] if text and not re.search(r"\s", text))
+        names = tuple(name for name in who[:1] if name and not anonymous)
+        keep = "locked in Moodle" if locks and _says(book, [row], locks[0], NO) else ""
+        full_marks = number(book.value(row, column + 1)) or 0.0
+        lines.append(Line(row, re.search(r"\d+$", participant)[0], ids, names, full_marks, keep))
     decimal = "," if "," in book.value(rows[0], column + 1) else "."
     done = fill(book, column, lines, results, platform="moodle", decimal=decimal)
-    if locked is None:
+    if not locks:
         done.notes.append("the sheet does not say which grades are locked; Moodle keeps those")
     return done
 
@@ -60,7 +63,7 @@ def _grade(book: Sheet, head: list[str], rows: list[int]) -> int | None:
     """The column left of the maximum, which is the same number in all rows; None if not clear."""
 
     def fits(column: int) -> bool:
-        own, most = ([book.value(row, i).strip() for row in rows] for i in (column, column + 1))
+        own, most = ([book.value(row, i) for row in rows] for i in (column, column + 1))
         grades = all(text in ("", "-") or number(text) is not None for text in own)
         return grades and len(set(most)) == 1 and (number(most[0]) or 0) > 0
 
@@ -72,14 +75,4 @@ def _grade(book: Sheet, head: list[str], rows: list[int]) -> int | None:
 
 
 def _says(book: Sheet, rows: list[int], column: int, words: str) -> bool:
-    return all(re.fullmatch(words, book.value(row, column).strip().lower()) for row in rows)
-
-
-def _line(book: Sheet, row: int, column: int, locked: int | None, *, anonymous: bool) -> Line:
-    participant, *who = (book.value(row, i).strip() for i in range(column))
-    ids = tuple(text for text in who[1:] if text and not re.search(r"\s", text))
-    names = tuple(name for name in who[:1] if name and not anonymous)
-    keep = locked is not None and _says(book, [row], locked, NO)
-    most = number(book.value(row, column + 1)) or 0.0
-    given = re.search(r"\d+$", participant)[0]
-    return Line(row, given, ids, names, most, "locked in Moodle" if keep else "")
+    return all(re.fullmatch(words, book.value(row, column).lower()) for row in rows)
