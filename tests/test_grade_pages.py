@@ -205,7 +205,10 @@ def test_the_feedback_notebook_carries_no_scripts(tmp_path):
     card = (card_html("right", "a card", []), "a card")
     record = record_of("a") | {"exercises": [record_of("a")["exercises"][0] | {"name": "x"}]}
     record["exercises"][0]["card"] = card
-    feedback.write_results(tmp_path, record, executed)
+    feedback.write_results(tmp_path, record, json.dumps(executed))
+    written = (tmp_path / store.FEEDBACK).read_text(encoding="utf-8")
+    feedback.write_results(tmp_path, record, written)  # as when it is judged again
+    assert (tmp_path / store.FEEDBACK).read_text(encoding="utf-8") == written
     notebook = nbformat.read(tmp_path / store.FEEDBACK, as_version=4)
     nbformat.validate(notebook)
     _, cell, checked = notebook.cells

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -41,7 +40,9 @@ def opened(out: Path) -> Iterator[Path]:
         (out / STUDENTS).mkdir(parents=True, exist_ok=True)
         lock = FileLock(out / ".lock", timeout=0)
         with lock:
-            shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
+            shutil.rmtree(work, ignore_errors=True)  # of a run that was killed, as these files are
+            for part in [*out.glob("*.part"), *out.glob(f"{STUDENTS}/*/*.part")]:
+                part.unlink(missing_ok=True)
             work.mkdir(exist_ok=True)
             yield work
             shutil.rmtree(work, ignore_errors=True)

@@ -28,6 +28,7 @@ PROPERTIES = {
     "padding", "text-align", "text-decoration", "vertical-align", "white-space", "width",
 }  # fmt: skip
 PICTURE = re.compile(r"data:image/(?:png|jpeg|gif);base64,[A-Za-z0-9+/=\s]*")
+SVG = re.compile(r"<img alt='output' src='data:image/svg\+xml;base64,[A-Za-z0-9+/=]*'>")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 NO_SOURCE = re.compile(r"<img(?![^>]* src=)[^>]*>")
 only_formatting = functools.partial(
@@ -48,7 +49,9 @@ MARKDOWN = mistune.create_markdown(escape=True, plugins=["table", "strikethrough
 
 
 def clean_html(text: str) -> Markup:
-    """HTML with formatting alone left in it."""
+    """HTML with formatting alone left in it; a `picture` stays as it is."""
+    if SVG.fullmatch(text):
+        return Markup(text)
     if len(text) > 10 * MAX_CHARS or text.count("<") > MAX_TAGS:
         return plain("(an output of HTML too long to show here)")
     return Markup(NO_SOURCE.sub("", only_formatting(text)))
