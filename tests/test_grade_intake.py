@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 import unicodedata
 import warnings
 import zipfile
@@ -143,6 +144,34 @@ def test_what_cannot_be_known_is_asked_for(collect, tmp_path, members, words):
     (tmp_path / "class").mkdir()
     with pytest.raises(CourseError, match=words):
         collect(folder_of(tmp_path / "class", members))
+
+
+BROKEN = {
+    "cut.ipynb": (b'{"cells": [{"cell_', "unreadable", "is not JSON"),
+    "page.ipynb": (b"<html>an error page", "unreadable", "is not JSON"),
+    "list.ipynb": (b'[{"cells": []}, 1]', "unreadable", "no notebook: it has no list of cells"),
+    "odd.ipynb": (b'{"cells": "code"} ', "unreadable", "no notebook: it has no list of cells"),
+    "bytes.ipynb": (b"\xff" * 18, "unreadable", "is not JSON"),
+    "deep.ipynb": (b"[" * 50_000, "unreadable", "is not JSON"),
+    "blank.ipynb": (b" " * 18, "empty", "the file is empty"),
+}
+
+
+def test_a_broken_file_is_told_at_once(collect, tmp_path):
+    """Catches seconds of a sandbox for 18 bytes, and a broken copy graded beside the good one."""
+    members = {name: data for name, (data, _, _) in BROKEN.items()}
+    members |= {"a.ipynb": notebook(), f"b/{STEM}.ipynb": b'{"cells": [{"cell_'}
+    members["b/saved again.ipynb"] = notebook(text="b")
+    members["old.ipynb"] = b'{"worksheets": [], "nbformat": 3}'
+    start = time.monotonic()
+    found = collect(folder_of(tmp_path / "class", members))
+    assert time.monotonic() - start < 1
+    for name, (_, status, words) in BROKEN.items():
+        one = found[name.removesuffix(".ipynb")]
+        assert one.status == status and words in one.reason and one.path is None
+        assert "\n" not in one.reason
+    assert found["b"].path.read_bytes() == notebook(text="b")
+    assert found["a"].status == found["old"].status == ""
 
 
 # --- names ------------------------------------------------------------------------------------
@@ -464,7 +493,7 @@ def test_large_files_are_named_and_never_unpacked(collect, tmp_path):
 
 def test_a_whole_bomb_is_refused(collect, tmp_path, monkeypatch):
     """Catches thousands of files that are each small enough and together fill the disk."""
-    monkeypatch.setattr(entries, "UNPACKED", 10 * LIMIT)
+    monkeypatch.setattr(entries, "MAX_UNPACKED_BYTES", 10 * LIMIT)
     members = {f"{i}.ipynb": bytes(LIMIT) for i in range(12)}
     with pytest.raises(CourseError, match="a ZIP bomb"):
         collect(zip_of(tmp_path / "class.zip", members))
@@ -491,7 +520,7 @@ def test_a_broken_archive_is_one_line(collect, tmp_path, data):
 
 def test_a_folder_with_an_environment_in_it(collect, tmp_path, monkeypatch):
     """Catches minutes spent in a student's own .venv or a hundred thousand other files."""
-    monkeypatch.setattr(entries, "MOST_OF_FOLDER", 50)
+    monkeypatch.setattr(entries, "MAX_FOLDER_FILES", 50)
     members = {f"a/{STEM}.ipynb": notebook(), f"a/.venv/{STEM}.ipynb": notebook(text="no")}
     members |= {f"a/z/{i}.ipynb": b"{}" for i in range(80)}
     members |= {f"a/lib/site-packages/{i}.ipynb": b"{}" for i in range(9)}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from course_lib.grading.assignment import Assignment, recognise
 from course_lib.grading.intake.entries import RENAMED, Entry, nested_entries
-from course_lib.grading.intake.names import readable
+from course_lib.grading.intake.names import Owner, readable
 
-MOST = 40  # notebooks of one student that are looked into
+MAX_NOTEBOOKS = 40  # of one student that are looked into
+MAX_PARSED_BYTES = 100_000  # a larger file is parsed in a process of its own, when it is graded
+Files = list[tuple[Entry, Owner]]
 
 
 @dataclass(frozen=True)
@@ -28,35 +31,34 @@ class Candidate:
     reason: str = ""
 
 
-def candidates(files: list[tuple[Entry, int]], *, limit: int) -> list[Candidate]:
-    """The notebooks among the files of one student, each with its upload; without one, in a ZIP.
+def candidates(files: Files, *, limit: int) -> list[Candidate]:
+    """The notebooks among the files of one student; without one, in a ZIP.
 
     Without one there, those to whose name a browser or an e-mail program put another ending.
     limit: bytes of the largest notebook that is read.
     """
-    found = _named(files, ".ipynb", limit=limit)
+    found = _examined(files, ".ipynb", limit=limit)
     if not found:
-        files = [*files, *(pair for each in files for pair in _inside(*each, limit=limit))]
-        renamed = _named(files, *RENAMED, limit=limit)
-        found = _named(files, ".ipynb", limit=limit) or [one for one in renamed if one.stem]
+        files = files + [pair for each in files for pair in _inside(*each, limit=limit)]
+        renamed = _examined(files, *RENAMED, limit=limit)
+        found = _examined(files, ".ipynb", limit=limit) or [one for one in renamed if one.stem]
     return found
 
 
-def _named(files: list[tuple[Entry, int]], *endings: str, limit: int) -> list[Candidate]:
-    named = [pair for pair in files if pair[0].is_a(endings)][:MOST]
-    return [_examined(*pair, limit=limit) for pair in named]
-
-
-def _inside(entry: Entry, upload: int, *, limit: int) -> list[tuple[Entry, int]]:
-    if not entry.is_a(".zip") or entry.problem:
-        return []
+def _inside(entry: Entry, who: Owner, *, limit: int) -> Files:
     try:
-        return [(inner, upload) for inner in nested_entries(entry, limit=2 * limit)]
+        is_zip = entry.is_a(".zip") and not entry.problem
+        return [(inner, who) for inner in nested_entries(entry, limit=2 * limit)] if is_zip else []
     except ValueError:
         return []
 
 
-def _examined(entry: Entry, upload: int, *, limit: int) -> Candidate:
+def _examined(files: Files, *endings: str, limit: int) -> list[Candidate]:
+    named = [pair for pair in files if pair[0].is_a(*endings)][:MAX_NOTEBOOKS]
+    return [_candidate(entry, who.upload, limit=limit) for entry, who in named]
+
+
+def _candidate(entry: Entry, upload: int, *, limit: int) -> Candidate:
     if entry.problem:
         return Candidate(entry, upload, status="unreadable", reason=f"the file {entry.problem}")
     if entry.size > limit:
@@ -66,7 +68,24 @@ def _examined(entry: Entry, upload: int, *, limit: int) -> Candidate:
         data = entry.read(limit + 1)
     except ValueError as error:
         return Candidate(entry, upload, status="unreadable", reason=f"the file {error}")
-    return Candidate(entry, upload, hashlib.sha256(data).hexdigest(), recognise(data))
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Candidate(entry, upload, sha256, recognise(data), *_unfit(data))
+
+
+def _unfit(data: bytes) -> tuple[str, str]:
+    """Status and reason where a short file is clearly no notebook: nothing is started for it."""
+    if not data.strip():
+        return "empty", "the file is empty"
+    if len(data) > MAX_PARSED_BYTES:
+        return "", ""
+    try:
+        notebook = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        return "unreadable", f"the file is not JSON: {error}"
+    found = notebook if isinstance(notebook, dict) else {}
+    if not isinstance(found.get("cells", found.get("worksheets")), list):  # the latter is older
+        return "unreadable", "the file is JSON, but no notebook: it has no list of cells"
+    return "", ""
 
 
 def choose(found: list[Candidate], wanted: Assignment) -> tuple[Candidate, bool]:
@@ -90,15 +109,15 @@ def choose(found: list[Candidate], wanted: Assignment) -> tuple[Candidate, bool]
         )
 
     best = min(found, key=rank)
-    rivals = {one.sha256 for one in found if rank(one)[:3] == rank(best)[:3]}
-    return best, len(rivals) > 1
+    return best, len({one.sha256 for one in found if rank(one)[:3] == rank(best)[:3]}) > 1
 
 
-def nothing(files: list[tuple[Entry, int]]) -> str:
+def nothing(files: Files) -> str:
     """In words, what there is where there is no notebook."""
     names = [readable(entry.parts[-1]) for entry, _ in files if not entry.is_folder]
     if not names:
         return "no notebook: the folder is empty"
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    problem = next((f"; {e.parts[-1]} {e.problem}" for e, _ in files if e.problem), "")
-    return f"no notebook among the files handed in: {', '.join(names[:3])}{more}{problem}"
+    problems = [f"; {entry.parts[-1]} {entry.problem}" for entry, _ in files if entry.problem]
+    found = f"{', '.join(names[:3])}{more}{''.join(problems[:1])}"
+    return f"no notebook among the files handed in: {found}"

@@ -9,11 +9,9 @@ from pathlib import Path, PurePosixPath
 
 from course_lib.errors import CourseError
 from course_lib.grading.assignment import Assignment, assignments
-from course_lib.grading.intake.choice import Candidate, candidates, choose, nothing
+from course_lib.grading.intake.choice import Candidate, Files, candidates, choose, nothing
 from course_lib.grading.intake.entries import Entry, read_entries
 from course_lib.grading.intake.names import HANDED_IN, Owner, folder_name, owner, owners
-
-Files = list[tuple[Entry, Owner]]
 
 
 @dataclass(frozen=True)
@@ -61,11 +59,10 @@ def collect(source: Path, *, wanted: Assignment | None, limit: int) -> Intake:
     loose = source.is_dir() and len(first.parts) == 1 and not who.platform
     if loose and first.is_a(".zip") and not others:
         raise CourseError(f"{source} holds only {first.name}: if that is a class, give it itself")
-    found = [candidates(_uploads(files), limit=limit) for files in groups]
+    found = [candidates(files, limit=limit) for files in groups]
     wanted = wanted or most_common(found)
-    pairs = zip(groups, found, strict=True)
-    submissions = told_apart([_submission(*pair, wanted=wanted) for pair in pairs])
-    return Intake(submissions, wanted, ignored)
+    submissions = [_submission(*pair, wanted=wanted) for pair in zip(groups, found, strict=True)]
+    return Intake(told_apart(submissions), wanted, ignored)
 
 
 def unwrapped(entries: list[Entry], name: str) -> list[Entry]:
@@ -76,10 +73,9 @@ def unwrapped(entries: list[Entry], name: str) -> list[Entry]:
     """
     tops = {entry.parts[0] for entry in entries}
     inner = [replace(entry, parts=entry.parts[1:]) for entry in entries if entry.parts[1:]]
-    if len(tops) != 1 or not inner or any(e.parts[1:] == () and not e.is_folder for e in entries):
+    if len(tops) != 1 or not inner or any(len(e.parts) == 1 and not e.is_folder for e in entries):
         return entries
-    top = tops.pop()
-    below = {entry.parts[0] for entry in inner}
+    [top], below = tops, {entry.parts[0] for entry in inner}
     notebooks = [n for n in below if n.lower().endswith(".ipynb")]
     own = notebooks and all(n.startswith(tuple(assignments())) for n in notebooks)
     lone = len(below) == 1 and notebooks and top != name
@@ -95,11 +91,11 @@ def grouped(entries: list[Entry]) -> tuple[list[Files], list[str]]:
     groups: dict[object, Files] = {}
     beside, ignored = [], []
     for entry, top in zip(entries, tops, strict=True):
-        who, key = whose[top], whose[top].key
+        who = whose[top]
         if who.platform or top[1]:
-            groups.setdefault(key, []).append((entry, who))
+            groups.setdefault(who.key, []).append((entry, who))
         elif entry.is_a(".ipynb"):
-            groups[*key, len(groups)] = [(entry, who)]  # a ZIP may hold two files of one name
+            groups[*who.key, len(groups)] = [(entry, who)]  # a ZIP may hold two files of one name
         elif HANDED_IN.search(entry.name):
             beside.append((entry, who))
         else:
@@ -114,44 +110,30 @@ def grouped(entries: list[Entry]) -> tuple[list[Files], list[str]]:
 
 def most_common(found: list[list[Candidate]]) -> Assignment:
     """The notebook that most students handed in. CourseError where that is not clear."""
-    votes = Counter(stem for each in found for stem in {one.stem for one in each} if stem)
-    told = ", ".join(f"{stem[:2]} ({count})" for stem, count in sorted(votes.items()))
-    voters = sum(any(one.stem for one in each) for each in found)
-    first, second = [*votes.most_common(2), ("", 0), ("", 0)][:2]
+    ballots = [{one.stem for one in each if one.stem} for each in found]
+    votes = Counter(itertools.chain(*ballots))
     if not votes:
         raise CourseError(
             "none of the files is a notebook of the course: say which with --notebook"
         )
-    if first[1] == second[1] or 2 * first[1] <= voters:
+    [(stem, count)] = votes.most_common(1)
+    if [*votes.values()].count(count) > 1 or 2 * count <= sum(map(bool, ballots)):
+        told = ", ".join(f"{stem[:2]} ({count})" for stem, count in sorted(votes.items()))
         raise CourseError(f"submissions of several notebooks, {told}: say which with --notebook")
-    return assignments()[first[0]]
-
-
-def _uploads(files: Files) -> list[tuple[Entry, int]]:
-    return [(entry, who.upload) for entry, who in files]
+    return assignments()[stem]
 
 
 def _submission(files: Files, found: list[Candidate], *, wanted: Assignment) -> Submission:
     who = files[0][1]
     flags = ("late",) if any(each.late for _, each in files) else ()
     if not found:
-        reason = nothing(_uploads(files))
+        reason = nothing(files)
         return Submission(who.student, who, status="no_notebook", reason=reason, flags=flags)
     one, rivals = choose(found, wanted)
-    if rivals:
-        flags += ("several_notebooks",)
-    if not one.entry.is_a(".ipynb"):
-        flags += ("renamed",)
-    return Submission(
-        who.student,
-        who,
-        one.entry.name,
-        one.entry,
-        one.sha256,
-        one.status,
-        one.reason,
-        flags,
-    )
+    flags += ("several_notebooks",) if rivals else ()
+    flags += ("renamed",) if not one.entry.is_a(".ipynb") else ()
+    return Submission(who.student, who, one.entry.name, one.entry, one.sha256, one.status,
+                      one.reason, flags)  # fmt: skip
 
 
 def told_apart(submissions: list[Submission]) -> list[Submission]:
@@ -160,7 +142,7 @@ def told_apart(submissions: list[Submission]) -> list[Submission]:
     Ids that differ in case alone stay and are flagged; so is a file named like another student.
     """
     counts = Counter(one.student.casefold() for one in submissions)
-    taken: set[str] = {one.student for one in submissions if counts[one.student.casefold()] == 1}
+    taken = {one.student for one in submissions if counts[one.student.casefold()] == 1}
     told = []
     for one in sorted(submissions, key=lambda one: (one.student, one.file)):
         student, flags = one.student, one.flags

@@ -8,16 +8,16 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from course_lib.errors import CourseError
 
-MOST = 100_000  # files in a ZIP; a class of a thousand hands in a few thousand
-DEEPEST, MOST_OF_FOLDER = 12, 5_000  # of one student's folder: a whole course fits
-UNPACKED, RATIO = 2**30, 200  # notebooks that unpack to more than both of these are a bomb
+MAX_ZIP_FILES = 100_000  # a class of a thousand hands in a few thousand
+MAX_DEPTH, MAX_FOLDER_FILES = 12, 5_000  # of one student's folder: a whole course fits
+MAX_UNPACKED_BYTES, MAX_RATIO = 2**30, 200  # notebooks that exceed both of these are a bomb
 RENAMED = (".ipynb.txt", ".ipynb.json")  # endings that programs give to notebooks they save
 IGNORED = {"__MACOSX", "__pycache__", "node_modules", "site-packages"}
 DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError)
@@ -43,9 +43,9 @@ class Entry:
     def name(self) -> str:
         return "/".join(self.parts)
 
-    def is_a(self, suffix: str | tuple[str, ...]) -> bool:
-        """Whether it is a file of this kind, or one of these, in small letters or capitals."""
-        return not self.is_folder and self.parts[-1].lower().endswith(suffix)
+    def is_a(self, *suffixes: str) -> bool:
+        """Whether it is a file of one of these kinds, in small letters or capitals."""
+        return not self.is_folder and self.parts[-1].lower().endswith(suffixes)
 
 
 def read_entries(source: Path, *, limit: int) -> list[Entry]:
@@ -59,38 +59,29 @@ def read_entries(source: Path, *, limit: int) -> list[Entry]:
         raise CourseError(f"there is no folder or ZIP {source}")
     try:
         archive = _archive(source)
-        return zip_entries(lambda: archive, size=source.stat().st_size, limit=limit)
+        return _zip_entries(lambda: archive, size=source.stat().st_size, limit=limit)
     except ValueError as error:
         raise CourseError(f"{source} is {error}") from error
 
 
 def _folder_entries(root: Path) -> Iterator[Entry]:
     """Links are not followed: they would lead out of the folder, or to other students' files."""
-    with os.scandir(root) as found:
-        tops = [item for item in found if not _is_ignored([item.name])]
-    for top in tops:
-        if not top.is_dir(follow_symlinks=False):
-            yield _file_entry(Path(top.path), (top.name,))
+    for top in root.iterdir():
+        if _is_ignored(top.name):
             continue
-        files = [*_files_below(top.path)]
-        for path in files:
-            yield _file_entry(path, path.relative_to(root).parts)
-        if not files:
-            yield Entry((top.name,), is_folder=True)
+        is_folder = top.is_dir() and not top.is_symlink()
+        files = itertools.islice(_files_below(top), MAX_FOLDER_FILES) if is_folder else [top]
+        entries = [_file_entry(path, path.relative_to(root).parts) for path in files]
+        yield from entries or [Entry((top.name,), is_folder=True)]
 
 
-def _files_below(top: str) -> Iterator[Path]:
-    count = 0
+def _files_below(top: Path) -> Iterator[Path]:
     for folder, folders, files in os.walk(top):
-        depth = len(Path(folder).relative_to(top).parts)
-        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-        for name in [*files, *links]:
-            count += 1
-            if count > MOST_OF_FOLDER:
-                return
-            if not _is_ignored([name]):
-                yield Path(folder, name)
-        folders[:] = [n for n in sorted(folders) if depth < DEEPEST and not _is_ignored([n])]
+        here = Path(folder)
+        links = [name for name in folders if (here / name).is_symlink()]
+        yield from (here / name for name in [*files, *links] if not _is_ignored(name))
+        is_deep = len(here.relative_to(top).parts) >= MAX_DEPTH
+        folders[:] = sorted(name for name in folders if not is_deep and not _is_ignored(name))
 
 
 def _file_entry(path: Path, parts: tuple[str, ...]) -> Entry:
@@ -104,8 +95,8 @@ def _file_entry(path: Path, parts: tuple[str, ...]) -> Entry:
     info = path.lstat()
     if stat.S_ISREG(info.st_mode):
         return Entry(parts, info.st_size, read, place=path)
-    problem = "is a link" if stat.S_ISLNK(info.st_mode) else "is no regular file"
-    return Entry(parts, problem=problem)
+    is_link = stat.S_ISLNK(info.st_mode)
+    return Entry(parts, problem="is a link" if is_link else "is no regular file")
 
 
 def _archive(file: Path | BinaryIO) -> zipfile.ZipFile:
@@ -113,18 +104,6 @@ def _archive(file: Path | BinaryIO) -> zipfile.ZipFile:
         return zipfile.ZipFile(file)
     except DAMAGED as error:
         raise ValueError(f"no readable ZIP ({error}): is it cut off?") from error
-
-
-def zip_entries(opened: Callable[[], zipfile.ZipFile], *, size: int, limit: int) -> list[Entry]:
-    """The entries of a ZIP of `size` bytes. ValueError where it is no sound one."""
-    members = opened().infolist()
-    if len(members) > MOST:
-        raise ValueError(f"a ZIP of {len(members):,} files, more than {MOST:,}")
-    read = (m.file_size for m in members if m.file_size <= limit and _is_notebook(m.filename))
-    if sum(read) > max(UNPACKED, RATIO * size):
-        raise ValueError(f"a ZIP bomb: it unpacks to more than {RATIO} times its size")
-    entries = (_without_hidden(_zip_entry(opened, member)) for member in members)
-    return sorted((entry for entry in entries if entry.parts), key=lambda entry: entry.parts)
 
 
 def nested_entries(outer: Entry, *, limit: int) -> list[Entry]:
@@ -135,14 +114,19 @@ def nested_entries(outer: Entry, *, limit: int) -> list[Entry]:
 
     if outer.size > limit:
         raise ValueError(f"a ZIP of {outer.size / 2**20:,.0f} MB")
-    inner = zip_entries(opened, size=outer.size, limit=limit)
+    inner = _zip_entries(opened, size=outer.size, limit=limit)
     return [replace(entry, parts=(*outer.parts, *entry.parts)) for entry in inner]
 
 
-def _without_hidden(entry: Entry) -> Entry:
-    """In place of a hidden file the folder that it lies in: a student may have nothing else."""
-    shown = tuple(itertools.takewhile(lambda part: not _is_ignored([part]), entry.parts))
-    return entry if shown == entry.parts else Entry(shown, is_folder=True)
+def _zip_entries(opened: Callable[[], zipfile.ZipFile], *, size: int, limit: int) -> list[Entry]:
+    members = opened().infolist()
+    if len(members) > MAX_ZIP_FILES:
+        raise ValueError(f"a ZIP of {len(members):,} files, more than {MAX_ZIP_FILES:,}")
+    entries = [_zip_entry(opened, member) for member in members]
+    notebooks = (entry.size for entry in entries if entry.parts and entry.is_a(".ipynb", *RENAMED))
+    if sum(n for n in notebooks if n <= limit) > max(MAX_UNPACKED_BYTES, MAX_RATIO * size):
+        raise ValueError(f"a ZIP bomb: it unpacks to more than {MAX_RATIO} times its size")
+    return sorted((entry for entry in entries if entry.parts), key=lambda entry: entry.parts)
 
 
 def _zip_entry(opened: Callable[[], zipfile.ZipFile], member: zipfile.ZipInfo) -> Entry:
@@ -153,35 +137,25 @@ def _zip_entry(opened: Callable[[], zipfile.ZipFile], member: zipfile.ZipInfo) -
         except DAMAGED as error:
             raise ValueError(f"is damaged in the ZIP ({error})") from error
 
-    path = _decoded(member).replace("\\", "/")
-    parts = tuple(part for part in path.split("/") if part not in ("", "."))
-    problem = _problem(path, member)
-    if ".." in parts:
-        parts = tuple(part for part in parts if part != "..") or ("(no name)",)
-    return Entry(parts, member.file_size, read, problem, is_folder=member.is_dir())
-
-
-def _problem(path: str, member: zipfile.ZipInfo) -> str:
-    if path.startswith("/") or path[1:2] == ":" or ".." in path.split("/"):
-        return "has a path that leads out of the ZIP"
+    path = member.filename
+    if not member.flag_bits & 0x800:  # many programs write UTF-8 and do not say so
+        try:
+            path = path.encode("cp437").decode("utf-8")
+        except UnicodeError:
+            path = member.filename
+    path = path.replace("\\", "/")
+    parts = tuple(part for part in path.split("/") if part not in ("", ".", ".."))
+    shown = tuple(itertools.takewhile(lambda part: not _is_ignored(part), parts))
+    if shown != parts:  # a hidden file: its folder may have nothing else in it
+        return Entry(shown, is_folder=True)
+    problem = "is encrypted" if member.flag_bits & 1 else ""
     if stat.S_ISLNK(member.external_attr >> 16):
-        return "is a link"
-    return "is encrypted" if member.flag_bits & 1 else ""
+        problem = "is a link"
+    if path.startswith("/") or path[1:2] == ":" or ".." in path.split("/"):
+        problem = "has a path that leads out of the ZIP"
+    return Entry(parts or ("(no name)",), member.file_size, read, problem,
+                 is_folder=member.is_dir())  # fmt: skip
 
 
-def _decoded(member: zipfile.ZipInfo) -> str:
-    """The name as it was meant: many programs write UTF-8 and do not say so."""
-    if member.flag_bits & 0x800:
-        return member.filename
-    try:
-        return member.filename.encode("cp437").decode("utf-8")
-    except UnicodeError:
-        return member.filename
-
-
-def _is_notebook(name: str) -> bool:
-    return name.lower().endswith((".ipynb", *RENAMED))
-
-
-def _is_ignored(parts: Iterable[str]) -> bool:
-    return any(part.startswith(".") or part in IGNORED for part in parts)
+def _is_ignored(name: str) -> bool:
+    return name.startswith(".") or name in IGNORED

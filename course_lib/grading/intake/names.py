@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-LONGEST = 80  # characters of an id; bytes of a folder's name; in both a digest may follow
+MAX_NAME_CHARS = 80  # characters of an id; bytes of a folder's name; in both a digest may follow
 # id of the attachment and what the student called the file, or an entry typed into Canvas
 UPLOAD = r"_(?:(?P<upload>[1-9][0-9]*)_.+|(?:text|link)\.html)"
 # sorted name (small letters, no spaces or signs, no number between underscores), id of the user
@@ -115,7 +115,7 @@ def readable(text: str) -> str:
         for sign in text
     )
     line = " ".join("".join(plain).split()) or "(no name)"
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…{_digest(line)}"
+    return line if len(line) <= MAX_NAME_CHARS else f"{line[:MAX_NAME_CHARS]}…{_digest(line)}"
 
 
 def folder_name(student: str) -> str:
@@ -125,7 +125,7 @@ def folder_name(student: str) -> str:
     which is not all small letters, digits and -_. gets a digest of itself.
     """
     safe = re.sub(r"[^\w.@+-]+", "_", student).strip("._ ")
-    while len(safe.encode()) > LONGEST:
+    while len(safe.encode()) > MAX_NAME_CHARS:
         safe = safe[:-1]
     plain = re.fullmatch(r"[a-z0-9][a-z0-9_.@+-]*", safe) and not RESERVED.fullmatch(safe)
     if plain and safe == student:
