@@ -54,12 +54,12 @@ def find(text: str) -> Assignment:
 @functools.cache
 def assignments(root: Path = ROOT) -> dict[str, Assignment]:
     """Every notebook of the course by its stem, as its source says: people work in notebooks/."""
-    modules = (root / "course_lib" / "exercises").glob("*/*.py")
-    points = dict(pair for path in modules for pair in POINTS.findall(_text(path)))
+    modules = [path.read_text("utf-8") for path in root.glob("course_lib/exercises/*/*.py")]
+    points = dict(POINTS.findall("\n".join(modules)))
     found = {}
-    for path in sorted((root / "solutions").glob("*.py")):
+    for path in sorted(root.glob("solutions/*.py")):
         if re.fullmatch(r"\d\d_\w+", path.stem):  # as the build takes them
-            text = _text(path)
+            text = path.read_text("utf-8")
             of_names = {name: int(points[name]) for name in CHECK.findall(text)}
             found[path.stem] = Assignment(path.stem, TITLE.search(text)[1], of_names)
     if not found:
@@ -67,20 +67,13 @@ def assignments(root: Path = ROOT) -> dict[str, Assignment]:
     return found
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
-
-
 def recognise(data: bytes) -> str | None:
     """The notebook whose exercises these bytes of a file hold most of; None if they hold none.
 
     Bytes are searched and nothing is parsed: whatever a student hands in, this is quick and safe.
     """
-    names = {match[1] or match[2] for match in TRACE.finditer(data)}
-    names = {name.decode("ascii", "replace") for name in names}
-    share = {
-        stem: len(names & one.points.keys()) / len(one.points)
-        for stem, one in assignments().items()
-    }
+    names = {(match[1] or match[2]).decode("ascii", "replace") for match in TRACE.finditer(data)}
+    known = assignments().items()
+    share = {stem: len(names & one.points.keys()) / len(one.points) for stem, one in known}
     best = max(share, key=share.__getitem__)
     return best if share[best] > 0 else None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 from course_lib.grading.assignment import Assignment, recognise
 from course_lib.grading.intake.entries import RENAMED, Entry, nested_entries
-from course_lib.grading.intake.names import Owner, readable
+from course_lib.grading.intake.names import Owner, folder_name, readable
 
 MAX_NOTEBOOKS = 40  # of one student that are looked into
 MAX_PARSED_BYTES = 100_000  # a larger file is parsed in a process of its own, when it is graded
@@ -17,21 +17,29 @@ Files = list[tuple[Entry, Owner]]
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A notebook that may be the one: what it is, and the digest of its bytes, "" if unusable.
+class Submission:
+    """What one student handed in. Where `status` says something, there is nothing to run.
 
-    upload: Canvas' number of the upload, which rises with time.
+    stem: the notebook of the course that it is; path: where it lies on disk, once `staged`.
     """
 
-    entry: Entry
-    upload: int = 0
+    student: str
+    owner: Owner
+    file: str = ""
+    entry: Entry | None = None
     sha256: str = ""
-    stem: str | None = None
     status: str = ""
     reason: str = ""
+    flags: tuple[str, ...] = ()
+    stem: str | None = None
+    path: Path | None = None
+
+    @property
+    def folder(self) -> str:
+        return folder_name(self.student)
 
 
-def candidates(files: Files, *, limit: int) -> list[Candidate]:
+def candidates(files: Files, *, limit: int) -> list[Submission]:
     """The notebooks among the files of one student; without one, in a ZIP.
 
     Without one there, those to whose name a browser or an e-mail program put another ending.
@@ -53,23 +61,25 @@ def _inside(entry: Entry, who: Owner, *, limit: int) -> Files:
         return []
 
 
-def _examined(files: Files, *endings: str, limit: int) -> list[Candidate]:
+def _examined(files: Files, *endings: str, limit: int) -> list[Submission]:
     named = [pair for pair in files if pair[0].is_a(*endings)][:MAX_NOTEBOOKS]
-    return [_candidate(entry, who.upload, limit=limit) for entry, who in named]
+    return [_submission(entry, who, limit=limit) for entry, who in named]
 
 
-def _candidate(entry: Entry, upload: int, *, limit: int) -> Candidate:
+def _submission(entry: Entry, who: Owner, *, limit: int) -> Submission:
+    one = Submission(who.student, who, entry.name, entry)
     if entry.problem:
-        return Candidate(entry, upload, status="unreadable", reason=f"the file {entry.problem}")
+        return replace(one, status="unreadable", reason=f"the file {entry.problem}")
     if entry.size > limit:
         size = f"{entry.size / 2**20:,.0f} MB, more than {limit / 2**20:,.0f} MB"
-        return Candidate(entry, upload, status="too_large", reason=f"the file has {size}")
+        return replace(one, status="too_large", reason=f"the file has {size}")
     try:
         data = entry.read(limit + 1)
     except ValueError as error:
-        return Candidate(entry, upload, status="unreadable", reason=f"the file {error}")
-    sha256 = hashlib.sha256(data).hexdigest()
-    return Candidate(entry, upload, sha256, recognise(data), *_unfit(data))
+        return replace(one, status="unreadable", reason=f"the file {error}")
+    status, reason = _unfit(data)
+    sha256, stem = hashlib.sha256(data).hexdigest(), recognise(data)
+    return replace(one, sha256=sha256, stem=stem, status=status, reason=reason)
 
 
 def _unfit(data: bytes) -> tuple[str, str]:
@@ -88,24 +98,24 @@ def _unfit(data: bytes) -> tuple[str, str]:
     return "", ""
 
 
-def choose(found: list[Candidate], wanted: Assignment) -> tuple[Candidate, bool]:
+def choose(found: list[Submission], wanted: Assignment) -> tuple[Submission, bool]:
     """The notebook to grade, and whether there were others just as much it.
 
     In this order: one that can be read, that holds the exercises, that does not lie in a copy of
     the course's own solutions, that was handed in last, that has the course's name.
     """
 
-    def rank(one: Candidate) -> tuple:
-        path = PurePosixPath(one.entry.name)
+    def rank(one: Submission) -> tuple:
+        path = PurePosixPath(one.file)
         return (
             bool(one.status),
             one.stem != wanted.stem,
             "solutions" in path.parts[:-1],
-            -one.upload,
+            -one.owner.upload,
             path.stem != wanted.stem,
             wanted.stem not in path.stem,
             len(path.parts),
-            one.entry.name,
+            one.file,
         )
 
     best = min(found, key=rank)

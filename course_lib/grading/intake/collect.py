@@ -9,28 +9,9 @@ from pathlib import Path, PurePosixPath
 
 from course_lib.errors import CourseError
 from course_lib.grading.assignment import Assignment, assignments
-from course_lib.grading.intake.choice import Candidate, Files, candidates, choose, nothing
+from course_lib.grading.intake.choice import Files, Submission, candidates, choose, nothing
 from course_lib.grading.intake.entries import Entry, read_entries
-from course_lib.grading.intake.names import HANDED_IN, Owner, folder_name, owner, owners
-
-
-@dataclass(frozen=True)
-class Submission:
-    """What one student handed in. Where `status` says something, there is nothing to run."""
-
-    student: str
-    owner: Owner
-    file: str = ""
-    entry: Entry | None = None
-    sha256: str = ""
-    status: str = ""
-    reason: str = ""
-    flags: tuple[str, ...] = ()
-    path: Path | None = None
-
-    @property
-    def folder(self) -> str:
-        return folder_name(self.student)
+from course_lib.grading.intake.names import HANDED_IN, owner, owners
 
 
 @dataclass(frozen=True)
@@ -61,7 +42,7 @@ def collect(source: Path, *, wanted: Assignment | None, limit: int) -> Intake:
         raise CourseError(f"{source} holds only {first.name}: if that is a class, give it itself")
     found = [candidates(files, limit=limit) for files in groups]
     wanted = wanted or most_common(found)
-    submissions = [_submission(*pair, wanted=wanted) for pair in zip(groups, found, strict=True)]
+    submissions = [_chosen(*pair, wanted=wanted) for pair in zip(groups, found, strict=True)]
     return Intake(told_apart(submissions), wanted, ignored)
 
 
@@ -108,7 +89,7 @@ def grouped(entries: list[Entry]) -> tuple[list[Files], list[str]]:
     return list(groups.values()), ignored
 
 
-def most_common(found: list[list[Candidate]]) -> Assignment:
+def most_common(found: list[list[Submission]]) -> Assignment:
     """The notebook that most students handed in. CourseError where that is not clear."""
     ballots = [{one.stem for one in each if one.stem} for each in found]
     votes = Counter(itertools.chain(*ballots))
@@ -123,7 +104,8 @@ def most_common(found: list[list[Candidate]]) -> Assignment:
     return assignments()[stem]
 
 
-def _submission(files: Files, found: list[Candidate], *, wanted: Assignment) -> Submission:
+def _chosen(files: Files, found: list[Submission], *, wanted: Assignment) -> Submission:
+    """The one notebook of a student, with flags."""
     who = files[0][1]
     flags = ("late",) if any(each.late for _, each in files) else ()
     if not found:
@@ -132,8 +114,7 @@ def _submission(files: Files, found: list[Candidate], *, wanted: Assignment) -> 
     one, rivals = choose(found, wanted)
     flags += ("several_notebooks",) if rivals else ()
     flags += ("renamed",) if not one.entry.is_a(".ipynb") else ()
-    return Submission(who.student, who, one.entry.name, one.entry, one.sha256, one.status,
-                      one.reason, flags)  # fmt: skip
+    return replace(one, student=who.student, owner=who, flags=flags)
 
 
 def told_apart(submissions: list[Submission]) -> list[Submission]:

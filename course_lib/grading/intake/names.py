@@ -18,12 +18,13 @@ ANONYMOUS = re.compile(rf"(?P<late>LATE_)?(?P<name>anon_(?P<id>\w{{5}})){UPLOAD}
 # full name, id of the participant, plugin; without folders what the student called the file, in
 # which all of that may stand again
 PARTICIPANT = r"(?P<name>.+?)_(?P<id>[0-9]+)_assignsubmission_[a-z]+"
-MOODLE = re.compile(rf"{PARTICIPANT}_.+", re.DOTALL)
-MOODLE_FOLDER = re.compile(rf"{PARTICIPANT}_?", re.DOTALL)
 # Files that a student may hand in; others that lie beside them are the instructor's.
 HANDED_IN = re.compile(
     r"(?:\.ipynb(?:\.(?:txt|json|zip))?|\.(?:zip|7z|rar|tar\.gz|tgz|pdf|docx?|odt|html?|py))$",
     re.IGNORECASE,
+)
+STEERING = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
 RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|COM\d|LPT\d)(?:\..*)?", re.IGNORECASE)
 
@@ -81,7 +82,7 @@ def _tells_apart(found: dict[Top, Owner]) -> bool:
 
 
 def _moodle(entry: str, is_folder: bool) -> Owner | None:
-    match = (MOODLE_FOLDER if is_folder else MOODLE).fullmatch(entry)
+    match = re.fullmatch(PARTICIPANT + ("_?" if is_folder else "_.+"), entry, re.DOTALL)
     if not match:
         return None
     name, number = readable(match["name"]), match["id"]
@@ -106,15 +107,8 @@ def _plain(entry: str, is_folder: bool) -> Owner:
 def readable(text: str) -> str:
     """One line in composed Unicode, without signs that steer a terminal or turn the writing."""
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    text = unicodedata.normalize("NFC", text)
-    steering = (
-        "\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
-    )
-    plain = (
-        " " if unicodedata.category(sign) in ("Cc", "Cs") or sign in steering else sign
-        for sign in text
-    )
-    line = " ".join("".join(plain).split()) or "(no name)"
+    text = STEERING.sub(" ", unicodedata.normalize("NFC", text))
+    line = " ".join(text.split()) or "(no name)"
     return line if len(line) <= MAX_NAME_CHARS else f"{line[:MAX_NAME_CHARS]}…{_digest(line)}"
 
 
@@ -127,12 +121,10 @@ def folder_name(student: str) -> str:
     safe = re.sub(r"[^\w.@+-]+", "_", student).strip("._ ")
     while len(safe.encode()) > MAX_NAME_CHARS:
         safe = safe[:-1]
-    plain = re.fullmatch(r"[a-z0-9][a-z0-9_.@+-]*", safe) and not RESERVED.fullmatch(safe)
-    if plain and safe == student:
+    reserved = RESERVED.fullmatch(safe)
+    if safe == student and re.fullmatch(r"[a-z0-9][a-z0-9_.@+-]*", safe) and not reserved:
         return safe
-    if RESERVED.fullmatch(safe):
-        safe = f"_{safe}"
-    return f"{safe or 'student'}-{_digest(student)}"
+    return f"{'_' if reserved else ''}{safe or 'student'}-{_digest(student)}"
 
 
 def _digest(text: str) -> str:
