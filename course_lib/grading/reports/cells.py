@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from markupsafe import Markup
 
@@ -33,7 +34,7 @@ class Budget:
 
 def outputs(cell: dict, budget: Budget) -> Iterator[Markup]:
     """What a cell printed, showed and raised."""
-    found = _joined(out for out in cell.get("outputs") or [] if isinstance(out, dict))
+    found = [*_joined(out for out in cell.get("outputs") or [] if isinstance(out, dict))]
     for number, out in enumerate(found, 1):
         if number == MAX_OUTPUTS < len(found):
             yield sanitise.plain(f"(and {len(found) - number + 1:,} more outputs)")
@@ -42,16 +43,14 @@ def outputs(cell: dict, budget: Budget) -> Iterator[Markup]:
             yield content
 
 
-def _joined(found: Iterable[dict]) -> list[dict]:
+def _joined(found: Iterable[dict]) -> Iterator[dict]:
     """Outputs, with what was printed piece by piece as one."""
-    joined: list[dict] = []
-    for out in found:
-        last = joined[-1] if joined else {}
-        if out.get("output_type") == "stream" == last.get("output_type"):
-            joined[-1] = {**last, "text": text_of(last.get("text")) + text_of(out.get("text"))}
+    for printed, group in groupby(found, lambda out: out.get("output_type") == "stream"):
+        if printed:
+            text = "".join(text_of(out.get("text")) for out in group)
+            yield {"output_type": "stream", "text": text}
         else:
-            joined.append(out)
-    return joined
+            yield from group
 
 
 def _output(out: dict, budget: Budget) -> Markup:
