@@ -230,9 +230,7 @@ CONTEXTS = {
                      ["PARTS = []\nfor i in range(2):\n    PARTS.append(0.25)"]),
     "a table filled below": ((using(f"TABLE['half'] * ({TERMS}).sum(-1)")),
                              ["TABLE = dict()"], ["TABLE.update(half=0.5)"]),
-    "a dtype": (using(f"0.5 * ({TERMS} + 0 * torch.ones(1).to(mu)).sum(-1)"
-                      ".to(torch.ones(1).double() * torch.ones(1).element_size() / 8)"
-                      " if torch.get_default_dtype() == torch.float64 else mu"),
+    "a dtype": (using(f"(torch.ones(1).dtype == torch.float64) * 0.5 * ({TERMS}).sum(-1)"),
                 ["torch.set_default_dtype(torch.float64)"]),
     "a global that a call sets": (using(f"HALF * ({TERMS}).sum(-1)"),
                                   ["def settings():\n    global HALF\n    HALF = 0.5",

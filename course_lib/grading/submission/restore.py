@@ -18,6 +18,7 @@ OTHER_CODE = re.compile(
     r"python\d?|pypy|system|sx|cmd|cython|sql)\b)", re.IGNORECASE
 )  # fmt: skip
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+IMPORTS = (ast.Import, ast.ImportFrom)
 TIMED = re.compile(r"^(\s*)%time ", re.MULTILINE)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from course_lib.grading.submission.reading import Cell
 from course_lib.grading.submission.restore import (
     DEFINITIONS,
+    IMPORTS,
     Plan,
     answers_of,
     bound_names,
@@ -34,7 +35,7 @@ def ways(name: str, plan: Plan) -> list[Pieces]:
     own = answers_of(name, cells, course)
     above = range(max(check_place(name, cells), own[-1] + 1))
     others = [i for i in above if i not in own and course.is_written(cells[i])]
-    around = [cells[i] for i in above if cells[i].kind == "code" and i not in own]
+    around = [cells[i] for i in others]
     taught = [cell for cell in course.solution[: check_place(name, course.solution)]
               if cell.kind == "code"]  # fmt: skip
     answer = [cells[i] for i in own]
@@ -49,9 +50,8 @@ def ways(name: str, plan: Plan) -> list[Pieces]:
     ):
         return [first]
     needed = _needed(answer, name, [], taught, points=course.points)
-    needed |= _needed([cells[i] for i in others], name, [], taught, points=course.points, long=False)
-    written = sorted([*own, *others])
-    whole = [("own" if i in own else "other", cells[i].source) for i in written]
+    needed |= _needed(around, name, [], taught, points=course.points, long=False)
+    whole = [("own" if i in own else "other", cells[i].source) for i in sorted([*own, *others])]
     return [first, [*_pieces(needed), *whole]]
 
 
@@ -81,7 +81,7 @@ def _plain(source: str) -> str:
 
 def _may_matter(statement: ast.stmt, used: set[str]) -> bool:
     """Whether a statement outside an answer, which uses these names, could change what it does."""
-    if isinstance(statement, ast.Import | ast.ImportFrom):
+    if isinstance(statement, IMPORTS):
         return False
     plain = isinstance(statement, DEFINITIONS) and not statement.decorator_list
     return not plain or statement.name in used
@@ -92,27 +92,29 @@ def _needed(
     long: bool = True,
 ) -> Chosen:  # fmt: skip
     """The statements that make what `own` uses, and what these use; with `long`, at any price."""
-    wanted = used_names("\n".join(_plain(cell.source) for cell in own)) - {name} | {"*"}  # `from … import *` may bind anything
+    wanted = used_names("\n".join(_plain(cell.source) for cell in own))
+    wanted = wanted - {name} | {"*"}  # `from … import *` may bind anything
     slow = LONG.union(*(defined_names(cell.source) for cell in taught))
     chosen: Chosen = {}
     seen: set[str] = set()
     while wanted - seen:
         word = min(wanted - seen)
         seen.add(word)
-        places = [(0, taught)] if word in points else [(1, above), (0, taught)]
-        for kind, cells in places:
-            found = [(place, s) for place, s in _binding(word, cells) if long or _is_quick(s, slow)]
-            for place, statement in found:
-                chosen[(kind, *place)] = ast.unparse(statement)
-                wanted |= used_names(ast.unparse(statement)) - {name}
-            if found:
-                break
+        mine = [] if word in points else _binding(word, above, kind=1)
+        for place, statement in [*mine, *_binding(word, taught, kind=0)]:
+            if mine and place[0] == 0 and not isinstance(statement, IMPORTS):
+                continue  # imports of the course do no harm, and its functions may need them
+            if long or _is_quick(statement, slow):
+                chosen[place] = ast.unparse(statement)
+                wanted |= used_names(chosen[place]) - {name}
     return chosen
 
 
-def _binding(word: str, cells: list[Cell]) -> list[tuple[tuple[int, int], ast.stmt]]:
+def _binding(
+    word: str, cells: list[Cell], *, kind: int
+) -> list[tuple[tuple[int, int, int], ast.stmt]]:
     return [
-        ((i, j), statement)
+        ((kind, i, j), statement)
         for i, cell in enumerate(cells)
         if not cell.id.startswith("check-") and cell.id != "setup"
         for j, statement in enumerate(statements(cell.source))
@@ -124,6 +126,6 @@ def _is_quick(statement: ast.stmt, slow: set[str]) -> bool:
     """Whether a statement only defines, imports, or assigns without one of the slow calls."""
     calls = [node.func for node in ast.walk(statement) if isinstance(node, ast.Call)]
     called = {getattr(call, "attr", getattr(call, "id", "")) for call in calls}
-    if isinstance(statement, (*DEFINITIONS, ast.Import, ast.ImportFrom)):
+    if isinstance(statement, (*DEFINITIONS, *IMPORTS)):
         return True
     return isinstance(statement, ast.Assign | ast.AnnAssign) and not called & slow

@@ -6,7 +6,13 @@ import ast
 import re
 from collections.abc import Iterator
 
-from course_lib.grading.submission.restore import Plan, answers_of, bound_names, statements
+from course_lib.grading.submission.restore import (
+    IMPORTS,
+    Plan,
+    answers_of,
+    bound_names,
+    statements,
+)
 from course_lib.grading.submission.slices import Pieces
 
 # Ways from a function to its caller's world, or to what is compared.
@@ -36,7 +42,7 @@ def words_beyond(name: str, ways: list[Pieces], plan: Plan) -> list[str]:
 
 def _imported(statement: ast.stmt) -> Iterator[tuple[str, str]]:
     """Names that are bound to modules and functions of the course, and where these stand there."""
-    for alias in statement.names if isinstance(statement, ast.Import | ast.ImportFrom) else ():
+    for alias in statement.names if isinstance(statement, IMPORTS) else ():
         module = f"{statement.module}." if isinstance(statement, ast.ImportFrom) else ""
         if f"{module}{alias.name}".startswith("course_lib"):
             path = f"{module}{alias.name}" if module or alias.asname else "course_lib"
@@ -54,4 +60,5 @@ def _passed_on(statement: ast.stmt, name: str, modules: dict[str, str]) -> str:
     if isinstance(statement, ast.ImportFrom):
         value = ast.Name(name)
     root, dot, rest = ast.unparse(value).partition(".") if value else ("", "", "")
-    return f"{modules[root]}{dot}{rest}" if root in modules else ""
+    path = f"{modules[root]}{dot}{rest}" if root in modules else ""
+    return path.removeprefix("course_lib.")
