@@ -36,17 +36,19 @@ class Course:
         return next(c for c in (self.solution if solved else self.skeleton) if c.id == cell_id)
 
     @functools.cached_property
-    def codes(self) -> set[str]:
-        """What the code cells of the student's copy do."""
-        return {_code(cell.source) for cell in self.skeleton if cell.kind == "code"}
-
-    def stub(self, name: str) -> str:
-        """What the cell of an exercise does before it is solved."""
-        return _code(self.cell(f"exercise-{name}").source)
+    def digests(self) -> set[str]:
+        """Of every statement in the student's copy, as it came."""
+        return {one for c in self.skeleton if c.kind == "code" for one in _digests(c.source)}
 
     def is_written(self, cell: Cell) -> bool:
-        """Whether the student wrote this code: it is no cell of the course as it came."""
-        return cell.kind == "code" and _code(cell.source) not in self.codes
+        """Whether there is code of the student's in a cell."""
+        return not self.digests.issuperset(_digests(cell.source) if cell.kind == "code" else ())
+
+    def written(self, cell: Cell) -> list[ast.stmt]:
+        """The statements of a cell that are none of the course's."""
+        pairs = zip(statements(cell.source), _digests(cell.source), strict=False)
+        pairs = pairs if cell.kind == "code" else ()
+        return [statement for statement, digest in pairs if digest not in self.digests]
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def make_plan(course: Course, cells: list[Cell], flags: list[str]) -> Plan:
     out = _with_own_ids(out, course)
     answers = {name: answers_of(name, out, course) for name in course.points}
     for name, places in answers.items():
-        bind = [i for i in places if name in cell_names(out[i].source)]
+        bind = [i for i in places if any(name in bound_names(s) for s in course.written(out[i]))]
         if len(bind) > 1:
             flags.append(f"{name} has {len(bind)} cells; the last definition counts")
         if places and places[0] > check_place(name, out):
@@ -137,10 +139,12 @@ def answers_of(name: str, cells: list[Cell], course: Course) -> list[int]:
 
     Those below its check count where none is above; a stub as it came, where nothing else is.
     """
-    own = [i for i, cell in enumerate(cells) if cell.kind == "code" and (
-        cell.id == f"exercise-{name}" or _code(cell.source) == course.stub(name)
-        or course.is_written(cell) and name in cell_names(cell.source))]  # fmt: skip
-    own = [i for i in own if course.is_written(cells[i])] or own
+    role = f"exercise-{name}"
+    own = [i for i, cell in enumerate(cells)
+           if (cell.id == role and course.is_written(cell))
+           or any(name in bound_names(statement) for statement in course.written(cell))]  # fmt: skip
+    own = own or [i for i, cell in enumerate(cells) if cell.kind == "code" and (
+        cell.id == role or name in defined_names(cell.source))]  # fmt: skip
     return [i for i in own if i < check_place(name, cells)] or own
 
 
@@ -148,12 +152,6 @@ def check_place(name: str, cells: list[Cell]) -> int:
     """Where the check of an exercise stands."""
     places = [i for i, cell in enumerate(cells) if cell.id == f"check-{name}"]
     return places[0] if places else len(cells)
-
-
-@functools.lru_cache(maxsize=1024)
-def cell_names(source: str) -> frozenset[str]:
-    """Names that the statements of a cell bind."""
-    return frozenset().union(*map(bound_names, statements(source)))
 
 
 def defined_names(source: str) -> set[str]:
@@ -213,11 +211,11 @@ def _locked_role(cell: Cell, locked: dict[str, Cell]) -> str:
                 return name
         if "parameters" in cell.tags and "parameters" in locked:
             return "parameters"
-        parts = {ast.dump(statement) for statement in statements(cell.source)}
         for original in locked.values():
-            checks = {ast.dump(statement) for statement in statements(original.source)
-                      if original.id.startswith("check-")}  # fmt: skip
-            if cell.source.strip() == original.source.strip() or checks & parts:
+            checks = _digests(original.source) if original.id.startswith("check-") else ()
+            if cell.source.strip() == original.source.strip() or (
+                {*checks} & {*_digests(cell.source)}
+            ):
                 return original.id
     return cell.id
 
@@ -262,10 +260,10 @@ def _with_own_ids(cells: Iterable[Cell], course: Course) -> list[Cell]:
     return out
 
 
-@functools.lru_cache(maxsize=4096)
-def _code(source: str) -> str:
-    """A digest of what a cell does, without comments and layout; of its text if it is no Python."""
-    text = source.strip()
+@functools.lru_cache(maxsize=1024)
+def _digests(source: str) -> tuple[str, ...]:
+    """Of each statement, without comments and layout; of the text of a cell that has none."""
+    parts = [source.strip()]
     with contextlib.suppress(RecursionError):
-        text = "\n".join(map(ast.dump, statements(source))) or text
-    return hashlib.sha256(text.encode()).hexdigest()
+        parts = [*map(ast.dump, statements(source))] or parts
+    return tuple(hashlib.sha256(part.encode()).hexdigest() for part in parts if part)

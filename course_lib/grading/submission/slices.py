@@ -35,24 +35,26 @@ def ways(name: str, plan: Plan) -> list[Pieces]:
     own = answers_of(name, cells, course)
     above = range(max(check_place(name, cells), own[-1] + 1))
     others = [i for i in above if i not in own and course.is_written(cells[i])]
-    around = [cells[i] for i in others]
+    around = [Cell("code", _plain(course.written(cells[i]))) for i in others]
     taught = [cell for cell in course.solution[: check_place(name, course.solution)]
               if cell.kind == "code"]  # fmt: skip
     answer = [cells[i] for i in own]
     needed = _needed(answer, name, around, taught, points=course.points)
     first = [*_pieces(needed), *(("own", cell.source) for cell in answer)]
-    used = set().union(*(used_names(_plain(source)) for _, source in first)) - {*course.points}
+    used = set().union(*(used_names(_plain(statements(source))) for _, source in first))
+    used -= course.points.keys()
     known = {*needed.values()}
     if not any(
         _may_matter(statement, used) and (i > own[0] or ast.unparse(statement) not in known)
         for i in others
-        for statement in statements(cells[i].source)
+        for statement in course.written(cells[i])
     ):
         return [first]
     needed = _needed(answer, name, [], taught, points=course.points)
     needed |= _needed(around, name, [], taught, points=course.points, long=False)
-    whole = [("own" if i in own else "other", cells[i].source) for i in sorted([*own, *others])]
-    return [first, [*_pieces(needed), *whole]]
+    written = {i: ("own", cells[i].source) for i in own}
+    written |= {i: ("other", cell.source) for i, cell in zip(others, around, strict=True)}
+    return [first, [*_pieces(needed), *(written[i] for i in sorted(written))]]
 
 
 def used_names(source: str) -> set[str]:
@@ -74,9 +76,9 @@ def _pieces(chosen: Chosen) -> Pieces:
     return [("needed", chosen[key]) for key in sorted(chosen)]
 
 
-def _plain(source: str) -> str:
-    """The Python of a cell."""
-    return "\n".join(map(ast.unparse, statements(source)))
+def _plain(body: Iterable[ast.stmt]) -> str:
+    """Statements as text."""
+    return "\n".join(map(ast.unparse, body))
 
 
 def _may_matter(statement: ast.stmt, used: set[str]) -> bool:
@@ -92,7 +94,7 @@ def _needed(
     long: bool = True,
 ) -> Chosen:  # fmt: skip
     """The statements that make what `own` uses, and what these use; with `long`, at any price."""
-    wanted = used_names("\n".join(_plain(cell.source) for cell in own))
+    wanted = used_names("\n".join(_plain(statements(cell.source)) for cell in own))
     wanted = wanted - {name} | {"*"}  # `from … import *` may bind anything
     slow = LONG.union(*(defined_names(cell.source) for cell in taught))
     chosen: Chosen = {}
