@@ -1,6 +1,7 @@
 """Honest but unusual submissions: where an answer stands, magics, context, words, large files."""
 
 import json
+import sys
 from types import SimpleNamespace
 
 import nbformat
@@ -109,7 +110,8 @@ PLACES = {
     "in a later exercise's cell": (on_top(RIGHT_KL, "exercise-kl_monte_carlo"), "below its check"),
     "in the check": (on_top(RIGHT_KL), f"the cell {CHECK} was changed"),
     "helper in the check": (on_top(f"def terms(mu, log_var):\n    return {TERMS}\n"
-                                   f"def {KL}(mu, log_var):\n    return terms(mu, log_var).sum(-1) / 2"),
+                                   f"def {KL}(mu, log_var):\n"
+                                   "    return terms(mu, log_var).sum(-1) / 2"),
                             "was changed"),
     "above the parameters": (on_top(RIGHT_KL, "parameters"), "parameters was changed"),
     "two definitions": (placed(WRONG_KL, RIGHT_KL, at=CHECK), "has 2 cells; the last"),
@@ -198,13 +200,14 @@ MAGICS = {
     "prompts": ">>> HALF = 0.5\n" + RIGHT_KL.replace("0.5", "HALF"),
     "source": f"import inspect\n{RIGHT_KL}\nassert 'mu**2' in inspect.getsource({KL})\n"
     f"right, {KL} = {KL}, None\n{KL} = right",
-    "script": "@torch.jit.script\n" + RIGHT_KL.replace("(mu, log_var)", "(mu: Tensor, log_var: Tensor)"),
+    "script": "@torch.jit.script\n"
+    + RIGHT_KL.replace("(mu, log_var)", "(mu: Tensor, log_var: Tensor)"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", MAGICS)
 def test_cells_are_ipythons(desk, case):
-    """Catches a cell that a notebook runs and the grader does not, in its own place or a new one."""
+    """Catches a cell that a notebook runs and the grader does not."""
     stub = case != "indented"
     plan = planned(desk, placed(MAGICS[case], at=CHECK) if stub else answer(KL, MAGICS[case]),
                    untouched=stub)  # fmt: skip
@@ -259,12 +262,12 @@ CONTEXTS = {
 @pytest.mark.parametrize("case", CONTEXTS)
 def test_what_stands_around_counts(desk, case):
     """Catches an answer that is right among the student's cells and nowhere else."""
-    source, above, *below = CONTEXTS[case]
+    source, above, below = (*CONTEXTS[case], [])[:3]
 
     def change(notebook):
         answer(KL, source)(notebook)
         placed(*above, at=EXERCISE)(notebook)
-        placed(*sum(below, []), at=CHECK)(notebook)
+        placed(*below, at=CHECK)(notebook)
 
     plan = planned(desk, change)
     found = verdicts(desk, plan)
@@ -403,7 +406,8 @@ def test_sizes_that_are_refused(desk, case, monkeypatch):
     shown = b'{"cells": [{"cell_type": "code", "source": "1", "outputs": ['
     raw = {"source": json.dumps({"cells": [code("x" * 21 * 2**20)]}).encode(),
            "not closed": shown + b'"' + b"x" * 21 * 2**20,
-           "brackets": shown + b"[]," * 2_000 + b"[]]}]}", "cut off": shown + b"[[1,"}[case]  # fmt: skip
+           "brackets": shown + b"[]," * 2_000 + b"[]]}]}",
+           "cut off": shown + b"[[1,"}[case]  # fmt: skip
     with pytest.raises(Unfit) as unfit:
         read_cells(desk.hand_in("large", raw=raw), file_mb=20)
     assert unfit.value.status == ("unreadable" if case == "cut off" else "too_large")
@@ -421,8 +425,6 @@ def test_no_path_of_the_host_is_shown(desk, tmp_path):
     text = (place.scratch / "executed.ipynb").read_text(encoding="utf-8")
     said = json.dumps([cell.outputs for cell in nbformat.reads(text, as_version=4).cells])
     assert "ImportError" in said and "JSONDecodeError" in said and "/course/course_lib" in said
-    import sys
-
     for path in (str(tmp_path), sys.prefix, sys.base_prefix):
         assert path not in said
     assert host_paths.remover(place)(json.dumps(str(tmp_path / "run-1" / "x"))) == '"/tmp/x"'

@@ -97,11 +97,6 @@ class Shell(InteractiveShell):
         except UsageError:
             return self.run_cell(cell, silent=True)
 
-    def system(self, cmd: str) -> None:
-        """Run a command; nothing is installed."""
-        if "install" not in cmd:
-            super().system(cmd)
-
 
 def _answer(job: dict[str, Any]) -> bytes:
     """The payload of one exercise, as JSON in one line."""

@@ -47,8 +47,11 @@ class Course:
     def written(self, cell: Cell) -> list[ast.stmt]:
         """The statements of a cell that are none of the course's."""
         pairs = zip(statements(cell.source), _digests(cell.source), strict=False)
-        pairs = pairs if cell.kind == "code" else ()
-        return [statement for statement, digest in pairs if digest not in self.digests]
+        return [s for s, digest in pairs if digest not in self.digests and cell.kind == "code"]
+
+    def binds(self, cell: Cell, name: str) -> bool:
+        """Whether the student binds a name there."""
+        return any(name in bound_names(statement) for statement in self.written(cell))
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def make_plan(course: Course, cells: list[Cell], flags: list[str]) -> Plan:
     out = _with_own_ids(out, course)
     answers = {name: answers_of(name, out, course) for name in course.points}
     for name, places in answers.items():
-        bind = [i for i in places if any(name in bound_names(s) for s in course.written(out[i]))]
+        bind = [i for i in places if course.binds(out[i], name)]
         if len(bind) > 1:
             flags.append(f"{name} has {len(bind)} cells; the last definition counts")
         if places and places[0] > check_place(name, out):
@@ -140,9 +143,11 @@ def answers_of(name: str, cells: list[Cell], course: Course) -> list[int]:
     Those below its check count where none is above; a stub as it came, where nothing else is.
     """
     role = f"exercise-{name}"
-    own = [i for i, cell in enumerate(cells)
-           if (cell.id == role and course.is_written(cell))
-           or any(name in bound_names(statement) for statement in course.written(cell))]  # fmt: skip
+    own = [
+        i
+        for i, cell in enumerate(cells)
+        if (cell.id == role and course.is_written(cell)) or course.binds(cell, name)
+    ]
     own = own or [i for i, cell in enumerate(cells) if cell.kind == "code" and (
         cell.id == role or name in defined_names(cell.source))]  # fmt: skip
     return [i for i in own if i < check_place(name, cells)] or own
@@ -238,8 +243,8 @@ def _own_code(cell: Cell, original: Cell, course: Course) -> list[Cell]:
 def _place_of(cell: Cell, out: list[Cell]) -> int:
     """Where a missing cell goes: a check behind its exercise, set-up and parameters in front."""
     name = cell.id.removeprefix("check-")
-    places = [i + 1 for i, other in enumerate(out) if other.kind == "code"
-              and (other.id == f"exercise-{name}" or name in defined_names(other.source))]  # fmt: skip
+    places = [i + 1 for i, other in enumerate(out) if other.kind == "code" and (
+        other.id == f"exercise-{name}" or name in defined_names(other.source))]  # fmt: skip
     if places:
         return places[-1]
     if cell.id == "parameters":
