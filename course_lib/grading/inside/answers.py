@@ -1,5 +1,6 @@
-"""Runs single exercises, each in a child process: what it needs, its own cell, its records.
+"""Runs single exercises, each in a child process: what it needs, its own cells, its records.
 
+Cells are run by IPython, as in a notebook: with magics, `display` and `await`.
 Reads one job in JSON a line from standard input, writes one answer a line. Where there is no fork
 (Windows) it takes one job and ends.
 """
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import linecache
 import os
 import select
 import signal
@@ -17,15 +17,20 @@ import time
 from typing import Any
 
 import torch
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from course_lib.grading.inside.probe import MISSING, payload_of
 
 MAX_ANSWER_BYTES = 4 * 2**20
+NOT_HERE = ("matplotlib", "pip", "conda", "load_ext")  # magics that no result depends on
 
 
 def start(payload: dict[str, Any]) -> None:
     """Answer jobs until the input ends. payload: `seconds` of a job; `apart`: in a namespace."""
     torch.set_num_threads(1)
+    Shell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     if sys.platform == "linux":
         from course_lib.grading.sandbox import linux
 
@@ -55,7 +60,7 @@ def _in_a_child(job: dict[str, Any], payload: dict[str, Any]) -> bytes:
             _write(writing, _answer(job))
         os._exit(0)
     os.close(writing)
-    answer, why = _read(reading, seconds=payload["seconds"])
+    answer, why = _read(reading, seconds=job.get("seconds", payload["seconds"]))
     os.close(reading)
     with contextlib.suppress(OSError):
         os.killpg(child, signal.SIGKILL)
@@ -72,20 +77,37 @@ def _in_a_child(job: dict[str, Any], payload: dict[str, Any]) -> bytes:
     return answer
 
 
+class Shell(InteractiveShell):
+    """Runs cells as a notebook does, shows no errors, and knows magics of other machines."""
+
+    def showtraceback(self, *args: Any, **kwargs: Any) -> None:
+        """Nobody reads it, and it takes long."""
+
+    def run_line_magic(self, magic_name: str, line: str, _stack_depth: int = 1) -> Any:
+        """What a magic returns; None where it is not here."""
+        if magic_name in NOT_HERE:
+            return None
+        with contextlib.suppress(UsageError):
+            return super().run_line_magic(magic_name, line, _stack_depth + 1)
+
+    def run_cell_magic(self, magic_name: str, line: str, cell: str) -> Any:
+        """What a magic returns; where it is not here, its cell is run."""
+        try:
+            return super().run_cell_magic(magic_name, line, cell)
+        except UsageError:
+            return self.run_cell(cell, silent=True)
+
+
 def _answer(job: dict[str, Any]) -> bytes:
     """The payload of one exercise, as JSON in one line."""
-    world: dict[str, Any] = {"__name__": "__main__"}
-    errors: list[str] = []
-    for i, (where, source) in enumerate(job["pieces"]):
-        file, lines = f"<{where} {i}>", source.splitlines(keepends=True)
-        linecache.cache[file] = (len(source), None, lines, file)  # a record shows the line
-        try:
-            exec(compile(source, file, "exec"), world)
-        except Exception as error:
-            if where == "own":
-                errors.append(f"{type(error).__name__}: {error}"[:200])
+    shell, errors = Shell.instance(), []
+    for where, source in job["pieces"]:
+        result = shell.run_cell(source, silent=True)
+        error = result.error_before_exec or result.error_in_exec
+        if error and where == "own":
+            errors.append(f"{type(error).__name__}: {getattr(error, 'msg', error)}"[:200])
     name = job["name"]
-    payload = payload_of(name, world.get(name, MISSING), job["seed"], errors)
+    payload = payload_of(name, shell.user_ns.get(name, MISSING), job["seed"], errors)
     return json.dumps({"payload": payload}).encode()
 
 

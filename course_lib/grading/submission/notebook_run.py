@@ -19,6 +19,7 @@ from course_lib.grading.sandbox.mounts import Place
 from course_lib.grading.sandbox.payload import write_payload
 from course_lib.grading.sandbox.supervise import process_command
 from course_lib.grading.sandbox.watch import watch
+from course_lib.grading.submission import host_paths
 from course_lib.grading.submission import kernel_client as client
 from course_lib.grading.submission.restore import Plan
 
@@ -69,7 +70,10 @@ def run(
     if slow and manager.ended == "ok":
         manager.ended = "timeout"
         manager.reason = f"a cell took longer than {limits.cell_seconds:.0f} s ({slow[0]})"
-    (place.scratch / "executed.ipynb").write_text(nbformat.writes(executed), encoding="utf-8")
+    text = host_paths.remover(place)(nbformat.writes(executed))
+    part = place.scratch / "executed.part"
+    part.write_text(text, encoding="utf-8")
+    part.replace(place.scratch / "executed.ipynb")
     say(ended=manager.ended, reason=manager.reason)
 
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+WITH_OUTPUTS = 5  # times `file_mb`: so large may a file be whose cells are not
 MOST_PARTS = 300_000  # lists and dictionaries in one file: each takes memory, however short
+MOST_SHOWN = 5_000_000  # brackets in what is left out
 MOST_CELLS = 2_000
 CHUNK = 2**20
+STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+SHOWN = rb'"(?:outputs|attachments|widgets)"\s*+:\s*+([\[{])'  # and what widgets remember
+NEXT_SHOWN = re.compile(rb'[^"]*+(?:(?!%b)%b[^"]*+)*+%b' % (SHOWN, STRING, SHOWN), re.DOTALL)
+BRACKET = re.compile(rb'[^"\[\]{}]*+(?:%b[^"\[\]{}]*+)*+([\[\]{}])' % STRING, re.DOTALL)
 
 
 class Unfit(Exception):
@@ -86,21 +93,42 @@ def _open(path: Path) -> Any:
 def _text(path: Path, *, most: int) -> str:
     try:
         with _open(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > most:
-                megabytes = f"{size / 2**20:.0f} MB, more than {most >> 20} MB"
-                raise Unfit("too_large", f"the file has {megabytes}: clear its outputs")
-            data = file.read(most + 1)
+            _limit("the file has", os.fstat(file.fileno()).st_size, WITH_OUTPUTS * most)
+            data = file.read(WITH_OUTPUTS * most + 1)
     except OSError as error:
         raise Unfit("unreadable", f"the file cannot be read: {error.strerror}") from error
     if not data.strip():
         raise Unfit("empty", "the file is empty")
+    data = without_outputs(data, most=most)
     if data.count(b"[") + data.count(b"{") > MOST_PARTS:
         raise Unfit("too_large", "the file has too many parts for a notebook: clear its outputs")
     try:
         return data.decode(json.detect_encoding(data)).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise Unfit("unreadable", "the file is not text in UTF-8") from error
+
+
+def _limit(what: str, size: int, most: int) -> None:
+    if size > most:
+        megabytes = f"{size / 2**20:.0f} MB, more than {most >> 20} MB"
+        raise Unfit("too_large", f"{what} {megabytes}: clear its outputs")
+
+
+def without_outputs(data: bytes, *, most: int) -> bytes:
+    """The JSON of a notebook with empty outputs, which are passed over unparsed. Raises Unfit."""
+    view, kept, at, brackets = memoryview(data), [], 0, 0
+    while found := NEXT_SHOWN.match(data, at):
+        kept.append(view[at : found.end()])
+        at, depth = found.end(), 1
+        while depth and (bracket := BRACKET.match(data, at)):
+            at, brackets = bracket.end(), brackets + 1
+            depth += 1 if bracket[1] in b"[{" else -1
+            if brackets > MOST_SHOWN:
+                raise Unfit("too_large", "its outputs have too many parts: clear them")
+        at -= not depth  # its last bracket is kept
+    kept.append(view[at:])
+    _limit("without its outputs the file has", sum(map(len, kept)), most)
+    return b"".join(kept)
 
 
 def _upgraded(notebook: dict[str, Any]) -> dict[str, Any]:

@@ -2,63 +2,59 @@
 
 A name that the exercise uses is looked for in the student's cells above its check, then in the
 solution's; other exercises are always taken from the solution. Only the statements that make the
-needed names are run: no training, no plots.
+needed names are run: no training, no plots. Where the student wrote more than that above the
+check, which may matter all the same, a second way runs all of it.
 """
 
 from __future__ import annotations
 
 import ast
 import symtable
+from collections.abc import Iterable
 
 from course_lib.grading.submission.reading import Cell
-from course_lib.grading.submission.restore import Course, Plan, statements
+from course_lib.grading.submission.restore import (
+    DEFINITIONS,
+    IMPORTS,
+    Plan,
+    answers_of,
+    bound_names,
+    check_place,
+    defined_names,
+    statements,
+)
 
 Pieces = list[tuple[str, str]]  # (where from, source); "own" is the student's exercise
-
-BEYOND = ("__globals__", "__closure__", "cell_contents", "__subclasses__", "_getframe", "f_back",
-          "f_locals", "f_globals", "tb_frame", "gi_frame", "getprofile", "addaudithook",
-          "get_objects", "get_referrers", "course_lib.exercises.",
-          "course_lib.grading")  # fmt: skip
+Chosen = dict[tuple[int, int, int], str]  # statements by their place: student's or not, cell, line
+LONG = {"fit", "load", "evaluate"}  # training and data: too much for what an answer may not need
 
 
-def pieces_of(name: str, plan: Plan) -> Pieces:
+def ways(name: str, plan: Plan) -> list[Pieces]:
     """Sources to run one after another so that `name` is what the student made of it."""
-    above = _above(name, plan.cells)
-    taught = _above(name, plan.course.solution)
-    own = [cell for cell in above if _makes(cell, name, plan.course)]
-    needed = _needed(own, name, above=above, taught=taught, course=plan.course)
-    return [*needed, *(("own", cell.source) for cell in own)]
-
-
-def words_beyond(pieces: Pieces) -> list[str]:
-    """What no answer needs, in the student's own code: ways from a function to its caller's world.
-
-    Reading these is no audit event in every Python, so they are looked for in the text.
-    """
-    found = set()
-    for _, source in pieces:
-        for statement in statements(source):
-            for node in ast.walk(statement):
-                texts = (getattr(node, "attr", ""), getattr(node, "id", ""),
-                         getattr(node, "value", ""))  # fmt: skip
-                found |= {word for text in texts if isinstance(text, str)
-                          for word in BEYOND if word in text}  # fmt: skip
-    return sorted(found)
-
-
-def bound_names(statement: ast.stmt) -> set[str]:
-    """Names that a statement at the top level of a cell may bind."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {statement.name}  # its locals are no names of the notebook
-    found = set()
-    for node in ast.walk(statement):
-        if isinstance(node, ast.alias):
-            found.add(node.asname or node.name.split(".")[0])
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
-    return found
+    cells, course = plan.cells, plan.course
+    own = answers_of(name, cells, course)
+    above = range(max(check_place(name, cells), own[-1] + 1))
+    others = [i for i in above if i not in own and course.is_written(cells[i])]
+    around = [Cell("code", _plain(course.written(cells[i]))) for i in others]
+    taught = [cell for cell in course.solution[: check_place(name, course.solution)]
+              if cell.kind == "code"]  # fmt: skip
+    answer = [cells[i] for i in own]
+    needed = _needed(answer, name, around, taught, points=course.points)
+    first = [*_pieces(needed), *(("own", cell.source) for cell in answer)]
+    used = set().union(*(used_names(_plain(statements(source))) for _, source in first))
+    used -= course.points.keys()
+    known = {*needed.values()}
+    if not any(
+        _may_matter(statement, used) and (i > own[0] or ast.unparse(statement) not in known)
+        for i in others
+        for statement in course.written(cells[i])
+    ):
+        return [first]
+    needed = _needed(answer, name, [], taught, points=course.points)
+    needed |= _needed(around, name, [], taught, points=course.points, long=False)
+    written = {i: ("own", cells[i].source) for i in own}
+    written |= {i: ("other", cell.source) for i, cell in zip(others, around, strict=True)}
+    return [first, [*_pieces(needed), *(written[i] for i in sorted(written))]]
 
 
 def used_names(source: str) -> set[str]:
@@ -76,49 +72,62 @@ def used_names(source: str) -> set[str]:
         return set()
 
 
-def _above(name: str, cells: list[Cell]) -> list[Cell]:
-    ids = [cell.id for cell in cells]
-    end = ids.index(f"check-{name}") if f"check-{name}" in ids else len(cells)
-    return [cell for cell in cells[:end] if cell.kind == "code"]
+def _pieces(chosen: Chosen) -> Pieces:
+    return [("needed", chosen[key]) for key in sorted(chosen)]
 
 
-def _makes(cell: Cell, name: str, course: Course) -> bool:
-    """Whether a cell is this exercise's, or binds its name elsewhere."""
-    if cell.id in {f"exercise-{other}" for other in course.points}:
-        return cell.id == f"exercise-{name}"
-    locked = cell.id.startswith("check-") or cell.id in ("setup", "parameters")
-    return not locked and any(name in bound_names(s) for s in statements(cell.source))
+def _plain(body: Iterable[ast.stmt]) -> str:
+    """Statements as text."""
+    return "\n".join(map(ast.unparse, body))
+
+
+def _may_matter(statement: ast.stmt, used: set[str]) -> bool:
+    """Whether a statement outside an answer, which uses these names, could change what it does."""
+    if isinstance(statement, IMPORTS):
+        return False
+    plain = isinstance(statement, DEFINITIONS) and not statement.decorator_list
+    return not plain or statement.name in used
 
 
 def _needed(
-    own: list[Cell], name: str, *, above: list[Cell], taught: list[Cell], course: Course
-) -> Pieces:
-    """The statements that make what `own` uses, and what these use, in the order of the cells."""
-    source = "\n".join(ast.unparse(s) for cell in own for s in statements(cell.source))
-    wanted = used_names(source) - {name} | {"*"}  # `from … import *` may bind anything
-    chosen: dict[tuple[int, int, int], str] = {}
+    own: list[Cell], name: str, above: list[Cell], taught: list[Cell], *, points: Iterable[str],
+    long: bool = True,
+) -> Chosen:  # fmt: skip
+    """The statements that make what `own` uses, and what these use; with `long`, at any price."""
+    wanted = used_names("\n".join(_plain(statements(cell.source)) for cell in own))
+    wanted = wanted - {name} | {"*"}  # `from … import *` may bind anything
+    slow = LONG.union(*(defined_names(cell.source) for cell in taught))
+    chosen: Chosen = {}
     seen: set[str] = set()
     while wanted - seen:
         word = min(wanted - seen)
         seen.add(word)
-        places = [(0, taught)] if word in course.points else [(1, above), (0, taught)]
-        for kind, cells in places:
-            found = _binding(word, cells, skip=own)
-            for place, statement in found:
-                chosen[(kind, *place)] = ast.unparse(statement)
-                wanted |= used_names(ast.unparse(statement)) - {name}
-            if found:
-                break
-    return [("needed", chosen[key]) for key in sorted(chosen)]
+        mine = [] if word in points else _binding(word, above, kind=1)
+        for place, statement in [*mine, *_binding(word, taught, kind=0)]:
+            if mine and place[0] == 0 and not isinstance(statement, IMPORTS):
+                continue  # imports of the course do no harm, and its functions may need them
+            if long or _is_quick(statement, slow):
+                chosen[place] = ast.unparse(statement)
+                wanted |= used_names(chosen[place]) - {name}
+    return chosen
 
 
 def _binding(
-    word: str, cells: list[Cell], *, skip: list[Cell]
-) -> list[tuple[tuple[int, int], ast.stmt]]:
+    word: str, cells: list[Cell], *, kind: int
+) -> list[tuple[tuple[int, int, int], ast.stmt]]:
     return [
-        ((i, j), statement)
+        ((kind, i, j), statement)
         for i, cell in enumerate(cells)
-        if cell not in skip and not cell.id.startswith("check-") and cell.id != "setup"
+        if not cell.id.startswith("check-") and cell.id != "setup"
         for j, statement in enumerate(statements(cell.source))
         if word in bound_names(statement)
     ]
+
+
+def _is_quick(statement: ast.stmt, slow: set[str]) -> bool:
+    """Whether a statement only defines, imports, or assigns without one of the slow calls."""
+    calls = [node.func for node in ast.walk(statement) if isinstance(node, ast.Call)]
+    called = {getattr(call, "attr", getattr(call, "id", "")) for call in calls}
+    if isinstance(statement, (*DEFINITIONS, *IMPORTS)):
+        return True
+    return isinstance(statement, ast.Assign | ast.AnnAssign) and not called & slow
