@@ -56,7 +56,7 @@ from tqdm.auto import tqdm
 from course_lib import checkpoints, datasets, diffusion, losses, models, plots, widgets
 from course_lib.exercises import check
 from course_lib.metrics import feature_statistics, features_of, kernel_distance, psnr, ssim
-from course_lib.models.settle import settle
+from course_lib.models.calibration import calibrate_sigma, standardize_latents
 from course_lib.settings import shortened
 from course_lib.training import Record, fit, to_float
 
@@ -150,7 +150,9 @@ def ready(ending: str) -> tuple[nn.Module, dict]:
             curve.append(record.loss)
     model = model.cpu().eval().requires_grad_(False)
     if isinstance(model, models.ConvVAE):  # mean 0 and variance 1 of each latent, as in the recipe
-        settle(model, faces.train.images[:2_000], sigma=goal is losses.optimal_sigma_objective)
+        standardize_latents(model, faces.train.images[:2_000])
+    if goal is losses.optimal_sigma_objective:
+        calibrate_sigma(model, faces.train.images[:2_000])
     told = {"source": f"{faces.source}, here", "seconds": record.seconds}
     return model, card | told | {"curve": {"train": curve}, "every": every}
 

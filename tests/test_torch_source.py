@@ -112,7 +112,7 @@ def test_pytorch_comes_first_and_alone(tmp_path, monkeypatch):
     calls = []
     (tmp_path / ".venv").mkdir()
     (tmp_path / "requirements.txt").write_text("numpy==2.0\ntorch==2.14.1\ntorchvision==0.29.2\n")
-    monkeypatch.setattr(installer, "_settle_venv", lambda venv: None)
+    monkeypatch.setattr(installer, "_ensure_venv", lambda venv: None)
     monkeypatch.setattr(installer, "_pip", lambda venv, *arguments, lock: calls.append(arguments))
     for name in ("cpu-index", "ordinary"):
         index = "https://index.example" if name == "cpu-index" else None

@@ -37,7 +37,7 @@ def install(root: Path, *, torch: str, lock: int) -> None:
         check_system()
         if not _is_usable(venv):  # what PyTorch takes is known later, the least of it now
             check_space(root, gigabytes=LEAST_GIGABYTES)
-    _settle_venv(venv)
+    _ensure_venv(venv)
     stamp = {**read_stamp(venv), "python": python_version(venv), "complete": False}
     write_stamp(venv, stamp)
     if source := _new_source(root, torch=torch):
@@ -72,7 +72,7 @@ def _install_torch(root: Path, *, source: torch_source.Source, lock: int) -> Non
     _pip(root / FOLDER, *options, *torch_pins(root), lock=lock)
 
 
-def _settle_venv(venv: Path) -> None:
+def _ensure_venv(venv: Path) -> None:
     """An environment with a Python that runs and a whole pip, whatever was there before."""
     if not _is_usable(venv):
         say(f"[1/3] making {FOLDER} with Python {platform.python_version()}")

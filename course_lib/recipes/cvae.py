@@ -9,13 +9,13 @@ import torch
 from course_lib import checkpoints, datasets
 from course_lib.losses import optimal_sigma_objective
 from course_lib.models import ConditionalVAE
-from course_lib.models.settle import settle
+from course_lib.models.calibration import standardize_latents
 from course_lib.recipes import cards
 from course_lib.recipes.classifier import prefix
 from course_lib.training import evaluate
 
 EPOCHS = {"cifar10": 16, "faces32": 24}
-BATCH, RATE, SEED, SETTLING = 128, 2e-3, 0, 5_000
+BATCH, RATE, SEED, N_STANDARDIZE = 128, 2e-3, 0, 5_000
 SIZES = {"latent_dim": 128, "width": 128, "hidden": 192}  # as many parameters as the U-Net
 
 
@@ -30,7 +30,7 @@ def run(out: Path) -> None:
     curve, seconds = cards.train(
         model, optimal_sigma_objective, data, n_valid=2_000, title=name, seed=SEED, **recipe
     )
-    settle(model, data.train.images[-SETTLING:], sigma=False)
+    standardize_latents(model, data.train.images[-N_STANDARDIZE:])
     test = evaluate(model, optimal_sigma_objective, data.test.images, labels=data.test.labels)
     card = cards.card(
         "cvae", data, seed=SEED, seconds=seconds,

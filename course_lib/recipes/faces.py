@@ -20,7 +20,7 @@ from course_lib.losses import (
 )
 from course_lib.metrics import active_units, psnr
 from course_lib.models import ConvAutoencoder, ConvVAE
-from course_lib.models.settle import settle
+from course_lib.models.calibration import calibrate_sigma, standardize_latents
 from course_lib.recipes import cards
 from course_lib.training import Objective, Record, evaluate, fit, to_float
 
@@ -69,8 +69,8 @@ def run(out: Path) -> None:
 
     Squared error for the autoencoders; for the VAEs −ELBO with the optimal σ, for n = 128 also
     with σ = 1 and with cross-entropy. Same networks, steps, seed and order of images; the rate is
-    smaller for `ae-1024`. Where the codes lie, and the optimal σ, are settled on the validation
-    images at the end; test images are for the figures alone.
+    smaller for `ae-1024`. At the end the latents are standardized, and σ is
+    calibrated, on the validation images; test images are for the figures alone.
     """
     data = datasets.load("celeba", size=64)
     if data.valid is None:  # a folder in CelebA's layout without the official split
@@ -94,7 +94,9 @@ def train_row(row: Row, data: Dataset, *, out: Path) -> dict:
     seconds = time.perf_counter() - start
     model.eval()
     if isinstance(model, ConvVAE):
-        settle(model, data.valid.images, sigma=row.objective is optimal_sigma_objective)
+        standardize_latents(model, data.valid.images)
+    if row.objective is optimal_sigma_objective:
+        calibrate_sigma(model, data.valid.images)
     test = measured(model, row.objective, data.test.images)
     described = {"class": type(model).__name__, "arguments": model.arguments}
     card = cards.card(

@@ -75,7 +75,7 @@ def _paint_plane(ax: Axes) -> None:
         Line2D([], [], color=plots.BLACK, label="z = μ + σ ε"),
         Line2D([], [], color=plots.ORANGE, marker="o", linestyle="", label="z of the function"),
     ]
-    _settle(ax, handles, x_label="noise ε", x_ends=(-NOISE, NOISE))
+    _finish(ax, handles, x_label="noise ε", x_ends=(-NOISE, NOISE))
 
 
 def _paint_side(ax: Axes) -> None:
@@ -83,10 +83,10 @@ def _paint_side(ax: Axes) -> None:
         Line2D([], [], color=plots.BLACK, label="N(μ, σ²)"),
         Patch(color=plots.SKY, label="all z"),
     ]
-    _settle(ax, handles, x_label="density, the curve's peak being 1", x_ends=(0, 1.25))
+    _finish(ax, handles, x_label="density, the curve's peak being 1", x_ends=(0, 1.25))
 
 
-def _settle(ax: Axes, handles: list, *, x_label: str, x_ends: tuple[float, float]) -> None:
+def _finish(ax: Axes, handles: list, *, x_label: str, x_ends: tuple[float, float]) -> None:
     ax.set(xlabel=x_label, ylabel="code z", xlim=x_ends, ylim=(-CODES, CODES))
     style = {"ncols": 2, "columnspacing": 1.2, "handlelength": 1.4}
     ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1), **style)
