@@ -10,7 +10,7 @@ from widget_examples import PANELS
 
 from course_lib.benchmarks import lab as jupyter
 from course_lib.benchmarks import widgets as benchmark
-from course_lib.widgets import remains
+from course_lib.widgets import fallback
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTEFACTS = ROOT / "test-artefacts"
@@ -268,7 +268,7 @@ def test_a_notebook_without_its_kernel_shows_the_picture(browser, lab):
 def test_the_picture_for_a_dead_widget_is_hidden_elsewhere(browser):
     """Catches a second picture on pages that JupyterLab has not made, such as VS Code's."""
     page = browser.new_page()
-    html = remains.in_hiding(b"", size=(400, 300), text="a picture", name="one")
+    html = fallback.hidden_html(b"", size=(400, 300), text="a picture", name="one")
     page.set_content(f"<div>{html}</div>")
     assert page.locator(".course-still").count() == 1
     assert not page.locator(".course-still").is_visible()

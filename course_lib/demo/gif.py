@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from course_lib import checkpoints, widgets
-from course_lib.widgets.remains import beside
+from course_lib.widgets.fallback import side_by_side
 from course_lib.writing import check_target, write_whole
 
 MODEL = "mnist-decoder-2"
@@ -49,7 +49,7 @@ def walk(data: Path) -> list[Image.Image]:
                 {name: round(value, 1) for name, value in zip(pad.controls, place, strict=True)}
             )
             shown = pad.frame
-            frames.append(beside(shown.pictures, widths=pad.widths, lines=[shown.text]))
+            frames.append(side_by_side(shown.pictures, widths=pad.widths, lines=[shown.text]))
     palette = _palette(frames[0].crop((0, 0, frames[0].width // 2, frames[0].height)))
     return [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
 
