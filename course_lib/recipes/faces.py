@@ -22,7 +22,7 @@ from course_lib.metrics import active_units, psnr
 from course_lib.models import ConvAutoencoder, ConvVAE
 from course_lib.models.calibration import calibrate_sigma, standardize_latents
 from course_lib.recipes import cards
-from course_lib.training import Objective, Record, evaluate, fit, to_float
+from course_lib.training import Objective, Record, evaluate, fit, keep_log_sigma, to_float
 
 EPOCHS, BATCH, RATE, BETA2, SEED, WIDTH = 8, 64, 8e-3, 0.99, 0, 16
 TRAINING = {
@@ -83,11 +83,13 @@ def run(out: Path) -> None:
 def train_row(row: Row, data: Dataset, *, out: Path) -> dict:
     """Train one model, keep it, and return its card's figures on the test images."""
     model, name = row.model(), f"{'faces' if data.stand_in else 'celeba'}-{row.name}"
+    best_sigma = row.objective is optimal_sigma_objective
     start = time.perf_counter()
     curve = _drive(
         fit(
             model, cards.in_bfloat16(row.objective), data.train.images, valid=data.valid.images,
             epochs=EPOCHS, batch_size=BATCH, lr=row.rate, beta2=BETA2, seed=SEED,
+            after_step=keep_log_sigma if best_sigma else None,
         ),
         title=name, steps=EPOCHS * -(-len(data.train) // BATCH),
     )  # fmt: skip
@@ -95,7 +97,7 @@ def train_row(row: Row, data: Dataset, *, out: Path) -> dict:
     model.eval()
     if isinstance(model, ConvVAE):
         standardize_latents(model, data.valid.images)
-    if row.objective is optimal_sigma_objective:
+    if best_sigma:
         calibrate_sigma(model, data.valid.images)
     test = measured(model, row.objective, data.test.images)
     described = {"class": type(model).__name__, "arguments": model.arguments}
@@ -137,6 +139,7 @@ def measured(model: nn.Module, objective: Objective, images: Tensor) -> dict[str
     figures = {"psnr": torch.cat(decibels).mean().item()} | terms
     if isinstance(model, ConvVAE):
         figures["negative_elbo"] = figures.pop("loss")
+        figures.pop("log_sigma", None)  # the same as σ below
         figures["active_units"] = active_units(torch.cat(codes))
         if model.log_sigma is not None:
             figures["sigma"] = model.log_sigma.exp().item()

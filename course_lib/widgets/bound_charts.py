@@ -90,7 +90,7 @@ class EvidenceBars:
 
 
 def make_bars(evidence: float, *, span: float) -> EvidenceBars:
-    """EvidenceBars for log p(x) = evidence; span: how many nats the axis reaches below it."""
+    """Bars for log p(x) = evidence; span: how many nats the axis reaches below it."""
 
     def paint(ax: Axes) -> None:
         ax.set(xlim=(0, 1), ylim=(evidence - span, evidence + HEADROOM * span), ylabel="nats")
