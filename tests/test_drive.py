@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torchvision.datasets
-from data_tools import cache  # noqa: F401
+from data_tools import cache, change_entry  # noqa: F401
 from loopback import md5, names
 
 from course_lib import datasets
-from course_lib.datasets import drive, loading
+from course_lib.datasets import drive
 from course_lib.errors import CourseError
 
 
@@ -80,7 +80,7 @@ def test_celeba_without_room_or_network(gdown, monkeypatch, cache):
 
 def test_load_never_downloads_celeba(gdown, monkeypatch):
     """Catches a notebook that begins with 1.4 GB."""
-    monkeypatch.setitem(loading.DRAW, "celeba", lambda spec, size: dataclasses.replace(FACES))
+    change_entry(monkeypatch, "celeba", stand_in=lambda spec, size: dataclasses.replace(FACES))
     assert datasets.load("celeba").stand_in and gdown.asked == []
 
 

@@ -5,9 +5,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import torch
 
-from course_lib.datasets import celeba, store
-from course_lib.datasets.catalog import Spec, cache_file, check_size, find
+from course_lib.datasets import store
+from course_lib.datasets.catalog import Spec, cache_file, check_size
 from course_lib.datasets.files import Files, decode_all, image_names, open_files
+from course_lib.datasets.registry import find
 from course_lib.datasets.splits import Dataset, Split, hold_out
 from course_lib.errors import CourseError
 
@@ -28,8 +29,8 @@ def import_images(path: str | Path, name: str, *, size: int | None = None) -> st
     size = check_size(spec, size)
     path = Path(path).expanduser()
     target = cache_file(spec, size)
-    if spec.name == "celeba":
-        data = celeba.prepare(spec, path, size, must_keep=True)
+    if spec.import_files:
+        data = spec.import_files(spec, path, size)
     else:
         data = read_images(spec, open_files(path), size)
         store.write(target, store.parts_of(data), store.describe(data))
