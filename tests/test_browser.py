@@ -224,7 +224,7 @@ def test_a_drag_over_a_slow_model_ends_at_the_latest_value(small):
 
 def test_the_benchmark_times_keys_on_a_page(small, monkeypatch):
     """Catches a clock that starts late, or that counts pictures of another key."""
-    monkeypatch.setattr(benchmark, "PRESSES", 3)
+    monkeypatch.setattr(benchmark, "N_PRESSES", 3)
     slow = panels(small)[2]  # 0.2 s a step
     slow.handles.first.focus()
     times = benchmark.key_times(small, slow.output.locator("img").last)
@@ -297,7 +297,7 @@ class Runs:
         if source not in self.pages:
             shutil.copy(source, self.lab[1])
             page = jupyter.open_notebook(self.browser, self.lab, name=source.name)
-            page.evaluate(jupyter.RUN)
+            page.evaluate(jupyter.RUN_ALL_CELLS)
             self.pages[source] = page
 
     def page(self, source):

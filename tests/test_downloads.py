@@ -128,7 +128,7 @@ def test_offline(mnist, server, monkeypatch, capsys):
 
 def test_no_network(mnist, monkeypatch, capsys):
     """Catches a class that hangs without a network."""
-    monkeypatch.setattr(fetch, "PROBE_SECONDS", 0.2)
+    monkeypatch.setattr(fetch, "PROBE_TIMEOUT_S", 0.2)
     monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", ["http://127.0.0.1:9/"])
     assert datasets.load("mnist").stand_in and "no connection" in capsys.readouterr().out
     with pytest.raises(CourseError, match="no connection"):

@@ -187,7 +187,7 @@ def test_paths_in_a_zip_lead_nowhere(tmp_path):
 
 def test_a_member_that_unpacks_to_gigabytes_is_refused(tmp_path, monkeypatch):
     """Catches a ZIP bomb: 64 MiB and more are never unpacked."""
-    monkeypatch.setattr(files, "LARGEST", 10_000)
+    monkeypatch.setattr(files, "MAX_IMAGE_BYTES", 10_000)
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.png", b"\0" * 10_001)

@@ -186,7 +186,7 @@ def test_large_sets_are_mapped(path, monkeypatch):
     """Catches 2 GB read into memory at every start, or a file changed through a tensor."""
     data = full_set()
     put(path, data)
-    monkeypatch.setattr(store, "IN_MEMORY", 1)
+    monkeypatch.setattr(store, "MAX_IN_MEMORY_BYTES", 1)
     mapped = store.read(path)[0]
     assert same(mapped, data)
     if sys.platform == "linux":

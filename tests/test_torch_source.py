@@ -50,11 +50,11 @@ def test_choice_on_linux(index, wanted, nvidia, name, why):
 
 def test_silent_index_costs_three_seconds(monkeypatch):
     """Catches a start that hangs on a network which swallows packets."""
-    monkeypatch.setattr(torch_source, "PATIENCE", 0.5)
+    monkeypatch.setattr(torch_source, "INDEX_TIMEOUT_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         begin = time.monotonic()
-        assert not torch_source.answers(url, patience=0.5)
+        assert not torch_source.answers(url, timeout=0.5)
         assert time.monotonic() - begin < 1.5
 
 

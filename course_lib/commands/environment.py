@@ -13,7 +13,7 @@ from course_lib.commands.process import WINDOWS, export_variables, hand_over, py
 from course_lib.commands.stamp import FOLDER, is_complete, python_version, read_stamp
 from course_lib.errors import CourseError
 
-ENTERED = "COURSE_ENTERED"
+ENTERED = "COURSE_ENTERED"  # the variable that names the .venv a start goes on in
 
 
 def ensure(root: Path, *, torch: str | None, argv: list[str]) -> None:

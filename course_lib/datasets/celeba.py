@@ -70,7 +70,7 @@ def prepare(spec: Spec, folder: Path, size: int, *, must_keep: bool = False) -> 
     names = {"label_names": (), "factor_names": layout.attribute_names}
     info = {"name": spec.name, "source": source, "stand_in": False, **names, "origin": origin}
     total = sum(part.nbytes for part in parts)
-    if total <= store.IN_MEMORY and not must_keep:
+    if total <= store.MAX_IN_MEMORY_BYTES and not must_keep:
         data = _in_memory(parts, info)
         store.keep(path, data, origin=origin)
         return data

@@ -14,7 +14,7 @@ from course_lib.errors import CourseError
 
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 SPLITS |= {"val": "valid", "valid": "valid", "validation": "valid"}
-HELD_OUT = 6  # one image in so many is for testing where the folder has no test images
+TEST_DIVISOR = 6  # one image in six is for testing where the folder has no test images
 
 
 def import_images(path: str | Path, name: str, *, size: int | None = None) -> str:
@@ -105,7 +105,7 @@ def _splits(whole: Split, keys: list[str], files: Files) -> dict[str, Split]:
         raise CourseError(f"{files.path} holds fewer than two training images")
     if "test" not in splits:
         train = splits["train"]
-        held = max(1, len(train) // HELD_OUT)
+        held = max(1, len(train) // TEST_DIVISOR)
         splits["train"], splits["test"] = hold_out(train, held)
         print(f"{files.path.name} has no test images: {held:,} held out for testing", flush=True)
     return splits

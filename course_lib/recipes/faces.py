@@ -85,7 +85,7 @@ def train_row(row: Row, data: Dataset, *, out: Path) -> dict:
     model, name = row.model(), f"{'faces' if data.stand_in else 'celeba'}-{row.name}"
     best_sigma = row.objective is optimal_sigma_objective
     start = time.perf_counter()
-    curve = _drive(
+    curve = _loss_curve(
         fit(
             model, cards.in_bfloat16(row.objective), data.train.images, valid=data.valid.images,
             epochs=EPOCHS, batch_size=BATCH, lr=row.rate, beta2=BETA2, seed=SEED,
@@ -111,7 +111,7 @@ def train_row(row: Row, data: Dataset, *, out: Path) -> dict:
     return test
 
 
-def _drive(records: Iterator[Record], *, title: str, steps: int) -> dict[str, list[float]]:
+def _loss_curve(records: Iterator[Record], *, title: str, steps: int) -> dict[str, list[float]]:
     """The loss of each epoch, mean over its training steps, and that on validation images."""
     curve: dict[str, list[float]] = {"train": [], "valid": []}
     losses: list[float] = []

@@ -22,7 +22,7 @@ ROWS = ((1, 1.0), (2, 1.0), (64, 1.0), (64, 0.1), (64, 0.5), (64, 2.0), (64, 10.
 EPOCHS = dict.fromkeys(ROWS, 40) | {(64, 0.1): 80, (64, 10.0): 80}  # the extreme prices learn last
 BATCH, RATE, SEED = 256, 2e-3, 0
 TRAINING = {"batch_size": BATCH, "lr": RATE, "optimizer": "Adam, one cycle"}
-MAPPED = 1000  # codes of test images that a card with two latents keeps
+N_MAP_CODES = 1000  # codes of test images that a card with two latents keeps
 
 
 def run(out: Path) -> None:
@@ -91,7 +91,7 @@ def codes(model: nn.Module, test: Split) -> dict:
     kl = kl_divergence(q_z, standard_normal(q_z.mean)).mean(0)  # (d,)
     found = {"kl_per_latent": [round(value, 4) for value in kl.tolist()]}
     if len(kl) == 2:
-        places, labels = q_z.mean[:MAPPED].tolist(), test.labels[:MAPPED].tolist()
+        places, labels = q_z.mean[:N_MAP_CODES].tolist(), test.labels[:N_MAP_CODES].tolist()
         found["codes"] = [
             [*(round(z, 2) for z in place), y] for place, y in zip(places, labels, strict=True)
         ]

@@ -18,7 +18,7 @@ from course_lib import plots
 from course_lib.widgets import fallback, pictures
 
 Values = dict[str, Any]
-PAGE = 900  # page pixels, about the width of a cell
+MAX_WIDTH = 900  # page pixels, about the width of a cell
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATUS = 'role="status" aria-live="polite" style="font-size: 115%; line-height: 1.5"'
 NO_KERNEL = "A still picture: run the notebook in JupyterLab or Colab to move the sliders."
@@ -173,7 +173,7 @@ def _arrange(panel: Panel) -> ipywidgets.VBox:
     ]
     controls = list(panel.controls.values())
     if len(controls) > 3:  # in two columns where the page is wide enough
-        controls = [ipywidgets.HBox(controls, layout={**row, "max_width": f"{PAGE}px"})]
+        controls = [ipywidgets.HBox(controls, layout={**row, "max_width": f"{MAX_WIDTH}px"})]
     children = [ipywidgets.HBox(columns, layout=row), *controls]
     if panel.buttons:
         children.append(ipywidgets.HBox(list(panel.buttons.values())))
