@@ -35,7 +35,7 @@ seed = 0
 n_eval = 1_000
 n_diffusion = 300
 face_steps = 400
-spare_steps = 120
+fallback_steps = 120
 class_steps = 700
 diffusion_steps = 250
 group_steps = 300
@@ -64,8 +64,8 @@ from course_lib.training import Record, fit, to_float
 plots.use_course_style()
 torch.manual_seed(seed)
 rng = torch.Generator().manual_seed(seed)
-full = (n_eval, n_diffusion, face_steps, spare_steps, class_steps, diffusion_steps, group_steps)
-n_eval, n_diffusion, face_steps, spare_steps, class_steps, diffusion_steps, group_steps = shortened(
+full = (n_eval, n_diffusion, face_steps, fallback_steps, class_steps, diffusion_steps, group_steps)
+n_eval, n_diffusion, face_steps, fallback_steps, class_steps, diffusion_steps, group_steps = shortened(
     full, (300, 60, 30, 15, 120, 40, 40))
 
 # %% [markdown]
@@ -100,7 +100,7 @@ plt.show()
 #
 # Each of the six was trained beforehand, on the data and for the seconds that its card names. Where
 # other faces are at hand, such a model would be a stranger to them. Then we train one of the same kind
-# here, for `spare_steps` steps: rougher, but on the right images.
+# here, for `fallback_steps` steps: rougher, but on the right images.
 
 # %%
 def steps_of(model: nn.Module, objective: Callable, data: datasets.Split, *, steps: int,
@@ -143,10 +143,10 @@ def ready(ending: str) -> tuple[nn.Module, dict]:
     if name := fitting(ending, faces):
         return checkpoints.load(name)
     card, curve, goal = checkpoints.card("faces" + ending), [], objective_of(ending)
-    every = max(1, spare_steps // 8)
+    every = max(1, fallback_steps // 8)
     torch.manual_seed(seed)
     model = checkpoints.build(card)
-    for record in steps_of(model, goal, faces.train, steps=spare_steps):
+    for record in steps_of(model, goal, faces.train, steps=fallback_steps):
         if record.step % every == 0:
             curve.append(record.loss)
     model = model.cpu().eval().requires_grad_(False)
