@@ -93,10 +93,12 @@ def optimal_log_sigma(x: Tensor, mean: Tensor) -> Tensor:
     return 0.5 * torch.log(((x - mean) ** 2).mean().clamp(min=math.exp(-12)))
 
 
-def vae_objective(model: nn.Module, x: Tensor, *y: Tensor) -> tuple[Tensor, ElboTerms]:
-    """Negative ELBO, averaged over the batch, for `training.fit`. Nats per image."""
-    terms = elbo_terms(model, x, *y)
-    return beta_vae_loss(terms), terms
+def vae_objective(
+    vae: nn.Module, x: Tensor, *y: Tensor, beta: float = 1.0
+) -> tuple[Tensor, ElboTerms]:
+    """Negative β-ELBO, averaged over the batch, for `training.fit`. Nats per image."""
+    terms = elbo_terms(vae, x, *y)
+    return beta_vae_loss(terms, beta), terms
 
 
 def optimal_sigma_objective(
