@@ -22,6 +22,14 @@ class ElboTerms(NamedTuple):
     kl: Tensor
 
 
+class GaussianElboTerms(NamedTuple):
+    """`ElboTerms` of a Gaussian likelihood, and the log σ that they were taken at, shape ()."""
+
+    log_lik: Tensor
+    kl: Tensor
+    log_sigma: Tensor
+
+
 class ErrorTerms(NamedTuple):
     """What an autoencoder minimises: squared error per image, (B,)."""
 
@@ -57,7 +65,7 @@ def elbo(terms: ElboTerms) -> Tensor:
     return terms.log_lik - terms.kl
 
 
-def beta_vae_loss(terms: ElboTerms, beta: float = 1.0) -> Tensor:
+def beta_vae_loss(terms: ElboTerms | GaussianElboTerms, beta: float = 1.0) -> Tensor:
     """Negative β-ELBO, averaged over the batch: β·KL − E_q[log p(x|z)]. Nats per image."""
     return (beta * terms.kl - terms.log_lik).mean()
 
@@ -85,23 +93,25 @@ def optimal_log_sigma(x: Tensor, mean: Tensor) -> Tensor:
     return 0.5 * torch.log(((x - mean) ** 2).mean().clamp(min=math.exp(-12)))
 
 
-def vae_objective(model: nn.Module, x: Tensor, *y: Tensor) -> tuple[Tensor, ElboTerms]:
-    """Negative ELBO, averaged over the batch, for `training.fit`. Nats per image."""
-    terms = elbo_terms(model, x, *y)
-    return beta_vae_loss(terms), terms
+def vae_objective(
+    vae: nn.Module, x: Tensor, *y: Tensor, beta: float = 1.0
+) -> tuple[Tensor, ElboTerms]:
+    """Negative β-ELBO, averaged over the batch, for `training.fit`. Nats per image."""
+    terms = elbo_terms(vae, x, *y)
+    return beta_vae_loss(terms, beta), terms
 
 
-def optimal_sigma_objective(vae: nn.Module, x: Tensor, *y: Tensor) -> tuple[Tensor, ElboTerms]:
+def optimal_sigma_objective(
+    vae: nn.Module, x: Tensor, *y: Tensor
+) -> tuple[Tensor, GaussianElboTerms]:
     """Negative ELBO of a Gaussian likelihood whose σ is the optimal one of the batch.
 
-    In training `vae.log_sigma` follows it; in evaluation the value kept there is used.
+    In evaluation it is `vae.log_sigma`, which stays as it is: `training.keep_log_sigma` moves it.
     """
     q_z = vae.encode(x)
     z = q_z.rsample()  # (B, d)
     mean = vae.decode(z, *y).mean  # (B, C, H, W)
     log_sigma = optimal_log_sigma(x, mean) if vae.training else vae.log_sigma
-    if vae.training:
-        vae.log_sigma.copy_(log_sigma.detach())
     kl = kl_divergence(q_z, standard_normal(z)).sum(1)  # (B,)
-    terms = ElboTerms(-gaussian_nll(x, mean, log_sigma), kl)
+    terms = GaussianElboTerms(-gaussian_nll(x, mean, log_sigma), kl, log_sigma)
     return beta_vae_loss(terms), terms

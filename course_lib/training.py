@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import OneCycleLR
 
 from course_lib.errors import CourseError
+from course_lib.losses import GaussianElboTerms
 
-# A model and a float batch, with its labels if there are any, to the loss (scalar) and its
-# unweighted terms, (B,) each.
+Data = Tensor | tuple[Tensor, Tensor]  # images, uint8 (N, …) in memory; or (images, labels (N,))
+# objective(model, x), with labels objective(model, x, y), gives the loss (scalar) and its
+# unweighted terms, (B,) each; x is a float batch in [0, 1].
 Objective = Callable[..., tuple[Tensor, tuple]]
 
 
@@ -45,58 +48,57 @@ def to_float(images: Tensor, device: torch.device | str = "cpu") -> Tensor:
 def fit(
     model: nn.Module,
     objective: Objective,
-    images: Tensor,
+    train: Data,
     *,
     epochs: int,
     batch_size: int = 256,
     lr: float = 2e-3,
     beta2: float = 0.999,
     seed: int = 0,
-    labels: Tensor | None = None,
-    valid: Tensor | None = None,
-    valid_labels: Tensor | None = None,
+    valid: Data | None = None,
     patience: int | None = None,
-    device: torch.device | None = None,
+    after_step: Callable[[nn.Module, tuple], None] | None = None,
 ) -> Iterator[Record]:
     """Minimise the objective with Adam and a one-cycle learning rate; yield a record a step.
 
-    images, valid: uint8 (N, …), in memory. With `labels`, (N,), the objective is called with
-    (model, x, y), else with (model, x). With `patience`, training ends when the validation loss
-    has not improved for that many epochs, and the model ends with its best weights (not where the
-    caller stops earlier: then it keeps its last). beta2: Adam's memory of squared gradients; a
-    shorter one helps where gradients shrink by a lot, as those of squared errors do.
+    With `patience`, training ends when the validation loss has not improved for that many epochs,
+    and the model ends with its best weights (not where the caller stops earlier: then it keeps its
+    last). beta2: Adam's memory of squared gradients; a shorter one helps where gradients shrink by
+    a lot, as those of squared errors do. after_step(model, terms) is called after each step.
     The same seed gives the same weights on the same machine, whatever the caller draws in between.
     """
-    _refuse_bad_data(images, labels, what="images")
-    _refuse_bad_data(images if valid is None else valid, valid_labels, what="valid")
-    _refuse_bad_sizes(epochs, batch_size, patience=patience, valid=valid)
-    device = device or best_device()
-    model.to(device)
-    optimizer = _adam(model, lr=lr, beta2=beta2)
-    steps = -(-len(images) // batch_size)
-    total = max(2, epochs * steps)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=total)
+    train, valid = _checked(train, "images"), None if valid is None else _checked(valid, "valid")
+    _check_settings(epochs, batch_size, patience=patience, valid=valid)
+    model.to(device := best_device())
+    optimizer, n_batches = _adam(model, lr=lr, beta2=beta2), -(-len(train[0]) // batch_size)
+    schedule = OneCycleLR(optimizer, lr, total_steps=max(2, epochs * n_batches))
     shuffle = torch.Generator().manual_seed(seed)
-    best, start, step = _Best(patience), time.perf_counter(), 0
+    stopping, start, step = _EarlyStopping(patience), time.perf_counter(), 0
     for epoch in range(1, epochs + 1):
         model.train()
-        for batch in torch.randperm(len(images), generator=shuffle).split(batch_size):
-            data = _batch(images, labels, index=batch, device=device)
+        for index in torch.randperm(len(train[0]), generator=shuffle).split(batch_size):
             with _own_noise(seed, step, device):
-                loss, terms = objective(model, *data)
+                loss, terms = objective(model, *_batch(train, index, device))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
-            step += 1
-            held = None
-            if step == epoch * steps and valid is not None:
-                held = evaluate(model, objective, valid, labels=valid_labels, seed=seed)
-                best.update(model, held["loss"])
-            yield Record(step, epoch, loss.item(), _means(terms), time.perf_counter() - start, held)
-        if best.exhausted():
+            if after_step:
+                after_step(model, terms)
+            step, scores = step + 1, None
+            if valid and step == epoch * n_batches:
+                scores = evaluate(model, objective, valid, seed=seed)
+                stopping.update(model, scores["loss"])
+            seconds = time.perf_counter() - start
+            yield Record(step, epoch, loss.item(), _means(terms), seconds, scores)
+        if stopping.is_due():
             break
-    best.restore(model)
+    stopping.restore_best(model)
+
+
+def keep_log_sigma(vae: nn.Module, terms: GaussianElboTerms) -> None:
+    """The log σ of the last batch becomes the model's: an `after_step` of `fit`."""
+    vae.log_sigma.copy_(terms.log_sigma.detach())
 
 
 def _adam(model: nn.Module, *, lr: float, beta2: float) -> torch.optim.Adam:
@@ -109,33 +111,30 @@ def _adam(model: nn.Module, *, lr: float, beta2: float) -> torch.optim.Adam:
 def evaluate(
     model: nn.Module,
     objective: Objective,
-    images: Tensor,
+    data: Data,
     *,
-    labels: Tensor | None = None,
     seed: int = 0,
     batch_size: int = 1000,
 ) -> dict[str, float]:
     """Mean of the loss and of its terms over all images, without training. Nats per image."""
-    _refuse_bad_data(images, labels, what="images")
+    data = _checked(data, "images")
     was_training, device = model.training, next(model.parameters()).device
     model.eval()
     sums: dict[str, float] = {}
-    for i, batch in enumerate(torch.arange(len(images)).split(batch_size)):
-        data = _batch(images, labels, index=batch, device=device)
+    n = len(data[0])
+    for i, index in enumerate(torch.arange(n).split(batch_size)):
         with _own_noise(seed, i, device):
-            loss, terms = objective(model, *data)
+            loss, terms = objective(model, *_batch(data, index, device))
         for name, value in {"loss": loss.item(), **_means(terms)}.items():
-            sums[name] = sums.get(name, 0.0) + value * len(batch) / len(images)
+            sums[name] = sums.get(name, 0.0) + value * len(index) / n
     model.train(was_training)
     return sums
 
 
-def _batch(
-    images: Tensor, labels: Tensor | None, *, index: Tensor, device: torch.device
-) -> tuple[Tensor, ...]:
+def _batch(data: tuple[Tensor, ...], index: Tensor, device: torch.device) -> tuple[Tensor, ...]:
     """What an objective gets after the model: x, and y where there are labels."""
-    x = to_float(images[index], device)
-    return (x,) if labels is None else (x, labels[index].to(device))
+    images, *labels = (part[index] for part in data)
+    return to_float(images, device), *(y.to(device) for y in labels)
 
 
 def _means(terms: tuple) -> dict[str, float]:
@@ -151,38 +150,41 @@ def _own_noise(seed: int, step: int, device: torch.device) -> Iterator[None]:
         yield
 
 
-class _Best:
+class _EarlyStopping:
     """The best weights so far, and how many epochs ago that was."""
 
     def __init__(self, patience: int | None) -> None:
-        self.patience, self.loss, self.age = patience, float("inf"), 0
+        self.patience, self.best_loss, self.epochs_since = patience, float("inf"), 0
         self.weights: dict[str, Tensor] | None = None
 
     def update(self, model: nn.Module, loss: float) -> None:
-        self.age += 1
-        if self.patience is not None and loss < self.loss:
-            self.loss, self.age = loss, 0
+        self.epochs_since += 1
+        if self.patience is not None and loss < self.best_loss:
+            self.best_loss, self.epochs_since = loss, 0
             self.weights = copy.deepcopy(model.state_dict())
 
-    def exhausted(self) -> bool:
-        return self.patience is not None and self.age >= self.patience
+    def is_due(self) -> bool:
+        return self.patience is not None and self.epochs_since >= self.patience
 
-    def restore(self, model: nn.Module) -> None:
+    def restore_best(self, model: nn.Module) -> None:
         if self.weights is not None:
             model.load_state_dict(self.weights)
 
 
-def _refuse_bad_data(images: Tensor, labels: Tensor | None, *, what: str) -> None:
+def _checked(data: Data, what: str) -> tuple[Tensor, ...]:
+    """(images,) or (images, labels); CourseError where these cannot be trained with."""
+    images, *labels = data = (data,) if isinstance(data, Tensor) else data
     if images.dtype != torch.uint8:
-        raise CourseError(f"{what}: fit wants uint8, got {images.dtype}: pass the data as loaded")
+        raise CourseError(f"{what} must be uint8, not {images.dtype}: pass the data as loaded")
     if len(images) == 0:
-        raise CourseError(f"{what}: fit got no images")
-    if labels is not None and len(labels) != len(images):
-        raise CourseError(f"{what}: there are {len(images)} of them, and {len(labels)} labels")
+        raise CourseError(f"{what}: there are no images")
+    if labels and len(labels[0]) != len(images):
+        raise CourseError(f"{what}: there are {len(images)} of them, and {len(labels[0])} labels")
+    return data
 
 
-def _refuse_bad_sizes(
-    epochs: int, batch_size: int, *, patience: int | None, valid: Tensor | None
+def _check_settings(
+    epochs: int, batch_size: int, *, patience: int | None, valid: tuple[Tensor, ...] | None
 ) -> None:
     if epochs < 0 or batch_size < 1:
         raise CourseError(f"epochs={epochs}, batch_size={batch_size}: at least 0 and 1")

@@ -35,7 +35,7 @@ seed = 0
 n_eval = 1_000
 n_diffusion = 300
 face_steps = 400
-spare_steps = 120
+fallback_steps = 120
 class_steps = 700
 diffusion_steps = 250
 group_steps = 300
@@ -56,7 +56,7 @@ from tqdm.auto import tqdm
 from course_lib import checkpoints, datasets, diffusion, losses, models, plots, widgets
 from course_lib.exercises import check
 from course_lib.metrics import feature_statistics, features_of, kernel_distance, psnr, ssim
-from course_lib.models.settle import settle
+from course_lib.models.calibration import calibrate_sigma, standardize_latents
 from course_lib.settings import shortened
 from course_lib.training import Record, fit, to_float
 
@@ -64,8 +64,8 @@ from course_lib.training import Record, fit, to_float
 plots.use_course_style()
 torch.manual_seed(seed)
 rng = torch.Generator().manual_seed(seed)
-full = (n_eval, n_diffusion, face_steps, spare_steps, class_steps, diffusion_steps, group_steps)
-n_eval, n_diffusion, face_steps, spare_steps, class_steps, diffusion_steps, group_steps = shortened(
+full = (n_eval, n_diffusion, face_steps, fallback_steps, class_steps, diffusion_steps, group_steps)
+n_eval, n_diffusion, face_steps, fallback_steps, class_steps, diffusion_steps, group_steps = shortened(
     full, (300, 60, 30, 15, 120, 40, 40))
 
 # %% [markdown]
@@ -100,7 +100,7 @@ plt.show()
 #
 # Each of the six was trained beforehand, on the data and for the seconds that its card names. Where
 # other faces are at hand, such a model would be a stranger to them. Then we train one of the same kind
-# here, for `spare_steps` steps: rougher, but on the right images.
+# here, for `fallback_steps` steps: rougher, but on the right images.
 
 # %%
 def steps_of(model: nn.Module, objective: Callable, data: datasets.Split, *, steps: int,
@@ -110,9 +110,10 @@ def steps_of(model: nn.Module, objective: Callable, data: datasets.Split, *, ste
     order = torch.randperm(max(n, batch_size), generator=torch.Generator().manual_seed(seed)) % n
     order = order[: steps * batch_size]
     per_epoch = -(-len(order) // batch_size)
-    labels = None if data.labels is None else data.labels[order]
+    x = data.images[order]
+    train = x if data.labels is None else (x, data.labels[order])
     recipe = {"epochs": max(1, round(steps / per_epoch)), "batch_size": batch_size, "lr": 2e-3}
-    records = fit(model, objective, data.images[order], labels=labels, seed=seed, **recipe)
+    records = fit(model, objective, train, seed=seed, **recipe)
     return tqdm(records, total=recipe["epochs"] * per_epoch, leave=False)
 
 
@@ -142,15 +143,17 @@ def ready(ending: str) -> tuple[nn.Module, dict]:
     if name := fitting(ending, faces):
         return checkpoints.load(name)
     card, curve, goal = checkpoints.card("faces" + ending), [], objective_of(ending)
-    every = max(1, spare_steps // 8)
+    every = max(1, fallback_steps // 8)
     torch.manual_seed(seed)
     model = checkpoints.build(card)
-    for record in steps_of(model, goal, faces.train, steps=spare_steps):
+    for record in steps_of(model, goal, faces.train, steps=fallback_steps):
         if record.step % every == 0:
             curve.append(record.loss)
     model = model.cpu().eval().requires_grad_(False)
     if isinstance(model, models.ConvVAE):  # mean 0 and variance 1 of each latent, as in the recipe
-        settle(model, faces.train.images[:2_000], sigma=goal is losses.optimal_sigma_objective)
+        standardize_latents(model, faces.train.images[:2_000])
+    if goal is losses.optimal_sigma_objective:
+        calibrate_sigma(model, faces.train.images[:2_000])
     told = {"source": f"{faces.source}, here", "seconds": record.seconds}
     return model, card | told | {"curve": {"train": curve}, "every": every}
 
@@ -368,22 +371,20 @@ def optimal_log_sigma(x: Tensor, mean: Tensor) -> Tensor:
 optimal_log_sigma = check("optimal_log_sigma", optimal_log_sigma)
 
 # %% [markdown]
-# With both we write the objective. In training σ follows the batch, and the model keeps the last
-# value; in evaluation that value is used. `losses.optimal_sigma_objective` is the library's own; with
-# the same noise the two must agree.
+# With both we write the objective. In training σ is the best one of the batch, in evaluation the
+# model's. The objective returns it beside the two terms and changes nothing.
+# `losses.optimal_sigma_objective` is the library's own; with the same noise the two must agree.
 
 # %%
-def objective(vae: nn.Module, x: Tensor) -> tuple[Tensor, losses.ElboTerms]:
-    """−ELBO under N(x; x̂, σ²) with the best σ for this batch, and its two terms. Nats per image."""
+def objective(vae: nn.Module, x: Tensor) -> tuple[Tensor, losses.GaussianElboTerms]:
+    """−ELBO under N(x; x̂, σ²) with the best σ for this batch, its two terms, log σ. Nats per image."""
     q_z = vae.encode(x)
     z = q_z.rsample()  # (B, d)
     x_hat = vae.decode(z).mean  # (B, 3, H, W)
     log_sigma = optimal_log_sigma(x, x_hat) if vae.training else vae.log_sigma
-    if vae.training:
-        vae.log_sigma.copy_(log_sigma.detach())
     nll = gaussian_nll(x, x_hat, log_sigma)  # (B,)
     kl = kl_divergence(q_z, losses.standard_normal(z)).sum(1)  # (B,)
-    return (nll + kl).mean(), losses.ElboTerms(-nll, kl)
+    return (nll + kl).mean(), losses.GaussianElboTerms(-nll, kl, log_sigma)
 
 # %%
 torch.manual_seed(seed)
@@ -398,12 +399,14 @@ print(f"yours {values[0]:.1f}, course_lib's {values[1]:.1f} nats per image (untr
 # %% [markdown]
 # **Prediction.** We train this VAE now, for `face_steps` steps. At σ = 1 the Gaussian of a pixel is
 # wider than the whole range of grey values. Where will σ be at the end: near 0.5, 0.1 or 0.01?
+# (The loop below writes each step's σ into the model, so that it keeps the last one.)
 #
 # ✎ *Double-click here and write your answer:*
 
 # %%
 history = []
 for record in steps_of(own, objective, faces.train, steps=face_steps):
+    own.log_sigma.fill_(record.terms["log_sigma"])
     history.append((record.step, record.loss, own.log_sigma.exp().item(), record.terms["kl"]))
 own = own.cpu().eval().requires_grad_(False)
 step, loss, sigmas, rates = zip(*history)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_lib.datasets import catalog
+from course_lib.datasets import registry
 from course_lib.datasets.splits import Dataset, Split
 
 ATTRIBUTES = [f"Attribute_{i}" for i in range(38)] + ["Male", "Smiling"]
@@ -26,9 +26,14 @@ def cache(tmp_path, monkeypatch):
 
 def shrink(monkeypatch, name, counts):
     """Let a data set be complete with only these numbers of training and test images."""
-    small = dataclasses.replace(catalog.SPECS[name], counts=counts)
-    monkeypatch.setitem(catalog.SPECS, name, small)
-    return small
+    return change_entry(monkeypatch, name, counts=counts)
+
+
+def change_entry(monkeypatch, name, **changes):
+    """Change fields of a data set's entry in the table."""
+    changed = dataclasses.replace(registry.SPECS[name], **changes)
+    monkeypatch.setitem(registry.SPECS, name, changed)
+    return changed
 
 
 def pixels(*shape, seed=0):

@@ -57,7 +57,7 @@ def open_page(chromium, file):
         page.on("console", lambda m: m.type == "error" and faults.append(m.text))
         page.on("request", lambda request: _only_local(request.url, faults))
         page.goto(f"{file.as_uri()}#{view}")
-        settle(page)
+        wait_for_paint(page)
         return page
 
     yield at
@@ -71,7 +71,7 @@ def _only_local(url, faults):
         faults.append(f"asks for {url}")
 
 
-def settle(page):
+def wait_for_paint(page):
     """Until what was asked for stands on the page: two frames."""
     page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
 
@@ -79,7 +79,7 @@ def settle(page):
 def press(page, *keys):
     for key in keys:
         page.keyboard.press(key)
-    settle(page)
+    wait_for_paint(page)
 
 
 def text(page):

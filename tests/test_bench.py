@@ -45,7 +45,7 @@ def few_faces(monkeypatch):
     images = torch.randint(0, 255, (90, 3, 64, 64), dtype=torch.uint8)
     data = Dataset("celeba", "", Split(images), Split(images), valid=Split(images))
     monkeypatch.setattr(conv.datasets, "load", lambda name, size: data)
-    for name, value in {"ROUNDS": 2, "STEPS": 1, "SECONDS": 0.4, "SLICE": 0.1}.items():
+    for name, value in {"ROUNDS": 2, "STEPS": 1, "TRAIN_SECONDS": 0.4, "TURN_SECONDS": 0.1}.items():
         monkeypatch.setattr(conv, name, value)
 
 
@@ -78,7 +78,7 @@ def test_clocks_run_in_turns_alone(few_faces):
     trained = conv.equal_time(conv.datasets.load("celeba", size=64).train.images)
     slowest_step = 2.0  # seconds, on a busy machine
     for runner in [*trained["transposed"], *trained["course"]]:
-        assert conv.SECONDS <= runner.seconds < conv.SECONDS + slowest_step
+        assert conv.TRAIN_SECONDS <= runner.seconds < conv.TRAIN_SECONDS + slowest_step
 
 
 @pytest.mark.parametrize(

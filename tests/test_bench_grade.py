@@ -15,7 +15,7 @@ def test_the_class_holds_different_files_with_the_solution(tmp_path):
     """Catches a class of which all but one is answered from what was graded before."""
     folder = grade.write_class(tmp_path / "class")
     texts = {path.read_text(encoding="utf-8") for path in folder.iterdir()}
-    assert len(texts) == grade.CLASS
+    assert len(texts) == grade.N_SUBMISSIONS
     solution = (grade.ROOT / f"solutions/{grade.STEM}.ipynb").read_text(encoding="utf-8")
     for text in texts:
         assert json.loads(text)["cells"][:-1] == json.loads(solution)["cells"]

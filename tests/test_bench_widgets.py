@@ -15,13 +15,13 @@ PLAIN = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 @pytest.fixture
 def short(monkeypatch):
-    for name, value in {"ROUNDS": 1, "OURS": 3, "THEIRS": 1}.items():
+    for name, value in {"ROUNDS": 1, "OWN_STEPS": 3, "PEER_STEPS": 1}.items():
         monkeypatch.setattr(steps, name, value)
 
 
 def test_a_server_that_will_not_go_is_ended(monkeypatch):
     """Catches a JupyterLab that outlives its test, or an error in place of the test's result."""
-    monkeypatch.setattr(lab, "PATIENCE", 0.2)
+    monkeypatch.setattr(lab, "SHUTDOWN_TIMEOUT_S", 0.2)
     deaf = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True)"
     )

@@ -10,7 +10,7 @@ from widget_examples import PANELS
 
 from course_lib.benchmarks import lab as jupyter
 from course_lib.benchmarks import widgets as benchmark
-from course_lib.widgets import remains
+from course_lib.widgets import fallback
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTEFACTS = ROOT / "test-artefacts"
@@ -224,7 +224,7 @@ def test_a_drag_over_a_slow_model_ends_at_the_latest_value(small):
 
 def test_the_benchmark_times_keys_on_a_page(small, monkeypatch):
     """Catches a clock that starts late, or that counts pictures of another key."""
-    monkeypatch.setattr(benchmark, "PRESSES", 3)
+    monkeypatch.setattr(benchmark, "N_PRESSES", 3)
     slow = panels(small)[2]  # 0.2 s a step
     slow.handles.first.focus()
     times = benchmark.key_times(small, slow.output.locator("img").last)
@@ -268,7 +268,7 @@ def test_a_notebook_without_its_kernel_shows_the_picture(browser, lab):
 def test_the_picture_for_a_dead_widget_is_hidden_elsewhere(browser):
     """Catches a second picture on pages that JupyterLab has not made, such as VS Code's."""
     page = browser.new_page()
-    html = remains.in_hiding(b"", size=(400, 300), text="a picture", name="one")
+    html = fallback.hidden_html(b"", size=(400, 300), text="a picture", name="one")
     page.set_content(f"<div>{html}</div>")
     assert page.locator(".course-still").count() == 1
     assert not page.locator(".course-still").is_visible()
@@ -297,7 +297,7 @@ class Runs:
         if source not in self.pages:
             shutil.copy(source, self.lab[1])
             page = jupyter.open_notebook(self.browser, self.lab, name=source.name)
-            page.evaluate(jupyter.RUN)
+            page.evaluate(jupyter.RUN_ALL_CELLS)
             self.pages[source] = page
 
     def page(self, source):

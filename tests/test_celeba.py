@@ -125,14 +125,14 @@ def test_a_download_that_is_half_there_is_no_data_set(cache, monkeypatch, capsys
 
 def test_large_sets_go_to_disk_in_blocks(folder, monkeypatch):
     """Catches 2 GB of images gathered in memory before they are written."""
-    monkeypatch.setattr(store, "IN_MEMORY", 1)
+    monkeypatch.setattr(store, "MAX_IN_MEMORY_BYTES", 1)
     monkeypatch.setattr(celeba, "_in_memory", None)
     check(datasets.load("celeba"), 64)
 
 
 def test_a_disk_too_small_is_said_before_the_work(folder, monkeypatch, cache):
     """Catches an hour of decoding that ends at a full disk."""
-    monkeypatch.setattr(store, "IN_MEMORY", 1)
+    monkeypatch.setattr(store, "MAX_IN_MEMORY_BYTES", 1)
     monkeypatch.setattr(celeba.shutil, "disk_usage", lambda path: SimpleNamespace(free=1))
     with pytest.raises(CourseError, match="GB"):
         datasets.load("celeba")

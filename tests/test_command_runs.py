@@ -47,7 +47,7 @@ def test_lab_answers(course, root, tmp_path):
         import argparse, time, urllib.request
         from pathlib import Path
         from course_lib.commands import environment, lab
-        environment.settle_variables(Path({str(root)!r}))
+        environment.export_variables(Path({str(root)!r}))
         lab.run(argparse.Namespace(root=Path({str(root)!r}), no_browser=True, port={port}))"""
     variables = {**os.environ, "JUPYTER_TOKEN": "t", "JUPYTER_RUNTIME_DIR": str(tmp_path)}
     begin = time.monotonic()

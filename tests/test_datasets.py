@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from data_tools import cache, mnist_files, pixels, shrink, tiny, write_files  # noqa: F401
+from data_tools import (  # noqa: F401
+    cache,
+    change_entry,
+    mnist_files,
+    pixels,
+    shrink,
+    tiny,
+    write_files,
+)
 
 from course_lib import datasets
-from course_lib.datasets import catalog, folder, loading, store
+from course_lib.datasets import catalog, folder, registry, store
 from course_lib.errors import CourseError
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -48,7 +56,7 @@ def test_mnist_comes_from_course_data(mnist_folder, capsys):
 
 def test_official_mnist_has_its_sizes(monkeypatch):
     """Catches counts that do not let the real files through; needs them in COURSE_DATA."""
-    if REAL is None or not folder.present(catalog.SPECS["mnist"], REAL):
+    if REAL is None or not folder.present(registry.SPECS["mnist"], REAL):
         pytest.skip("no MNIST in COURSE_DATA")
     monkeypatch.setenv("COURSE_DATA", str(REAL))
     data = datasets.load("mnist")
@@ -92,7 +100,7 @@ def test_a_missing_course_data_says_so(monkeypatch, tmp_path):
 
 def test_order_of_sources(mnist_folder, monkeypatch, capsys):
     """Catches a stand-in where there are real images, or a cache that hides COURSE_DATA."""
-    spec = catalog.SPECS["mnist"]
+    spec = registry.SPECS["mnist"]
     data = tiny("mnist", source="imported")
     store.write(catalog.cache_file(spec, 28), store.parts_of(data), store.describe(data))
     assert "torchvision" in datasets.load("mnist").source
@@ -100,19 +108,42 @@ def test_order_of_sources(mnist_folder, monkeypatch, capsys):
     assert datasets.load("mnist").source == "imported"
     assert capsys.readouterr().out == ""
     catalog.cache_file(spec, 28).unlink()
-    monkeypatch.setattr(loading, "download", lambda spec: tiny("mnist", source="downloaded"))
+    fetched = tiny("mnist", source="downloaded")
+    change_entry(monkeypatch, "mnist", download_in_load=lambda spec: fetched)
     assert datasets.load("mnist").source == "downloaded"
+
+
+def test_a_data_set_is_one_entry(monkeypatch, tmp_path, capsys):
+    """Catches a data set that has to be named anywhere else than in the table."""
+
+    def made(source):
+        return lambda spec, *_: tiny(spec.name, size=8, source=source)
+
+    spec = catalog.Spec(
+        "checks", "Checks", 1, (8,), made("drawn"), folder="checks",
+        prepare=made("prepared"), download=lambda spec: "downloaded",
+    )  # fmt: skip
+    monkeypatch.setitem(registry.SPECS, "checks", spec)
+    assert datasets.load("checks").source == "drawn"
+    assert "data get checks" in capsys.readouterr().out
+    assert datasets.get("checks") == "downloaded"
+    (tmp_path / "checks").mkdir()
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    assert datasets.load("checks").source == "prepared"
+    assert dict(datasets.at_hand())["checks"] == str(tmp_path / "checks")
+    monkeypatch.setitem(registry.SPECS, "dots", catalog.Spec("dots", "dots", 1, (8,), made("own")))
+    assert datasets.load("dots").source == "own" and "nothing" in datasets.get("dots")
 
 
 def test_at_hand_names_the_place(mnist_folder, monkeypatch):
     """Catches a stand-in counted as real, and real images that are overlooked."""
     places = dict(datasets.at_hand())
-    assert list(places) == list(catalog.SPECS)
+    assert list(places) == list(registry.SPECS)
     assert places["mnist"] == str(mnist_folder) and places["fashion_mnist"] is None
     datasets.load("fashion_mnist")
     assert dict(datasets.at_hand())["fashion_mnist"] is None
     data = tiny("cifar10", size=32, channels=3)
-    path = catalog.cache_file(catalog.SPECS["cifar10"], 32)
+    path = catalog.cache_file(registry.SPECS["cifar10"], 32)
     store.write(path, store.parts_of(data), store.describe(data))
     assert dict(datasets.at_hand())["cifar10"] == str(path)
 

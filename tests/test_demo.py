@@ -248,7 +248,7 @@ def test_directions_lead_from_without_to_with():
         y, v = data.test.factors[:1000, data.factor_names.index(name)], torch.tensor(step)
         apart = (codes[y == 1] @ v).mean() - (codes[y == 0] @ v).mean()
         assert apart == pytest.approx(v.square().sum().item(), rel=0.25), name
-    assert torch.allclose(torch.tensor(found["faces"]), codes[walks.FACES], atol=0.02)
+    assert torch.allclose(torch.tensor(found["faces"]), codes[walks.TEST_FACES], atol=0.02)
 
 
 def test_directions_of_other_faces_are_refused(monkeypatch, tmp_path):

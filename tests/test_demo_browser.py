@@ -15,8 +15,8 @@ from demo_page import (
     outputs,
     pixels,
     press,
-    settle,
     text,
+    wait_for_paint,
 )
 
 from course_lib import checkpoints
@@ -132,14 +132,14 @@ def test_sliders_and_map_follow_the_pointer(open_page):
     box = page.locator("#map").bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.25)
     page.mouse.down()
-    settle(page)
+    wait_for_paint(page)
     assert outputs(page) == ["1.5", "1.5"]
     page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + box["height"] * 0.5)
-    settle(page)
+    wait_for_paint(page)
     page.mouse.up()
     assert outputs(page) == ["−1.5", "0.0"]
     page.locator("#control-0").fill("2.2")
-    settle(page)
+    wait_for_paint(page)
     assert outputs(page) == ["2.2", "0.0"]
 
 

@@ -19,8 +19,8 @@ from demo_page import (
     outputs,
     pixels,
     press,
-    settle,
     text,
+    wait_for_paint,
 )
 
 from course_lib import demo
@@ -148,7 +148,7 @@ def test_a_face_is_picked_by_its_picture(open_page):
     box = page.locator("#gallery").bounding_box()
     start = pixels(page, "gallery")
     page.mouse.click(box["x"] + box["width"] * 5.5 / 8, box["y"] + box["height"] / 2)
-    settle(page)
+    wait_for_paint(page)
     assert text(page) == "Face 6: as it is encoded."
     assert (pixels(page, "gallery") != start).any()
 
@@ -158,7 +158,7 @@ def test_a_finger_moves_the_mark(open_page):
     page = open_page("pad", screen="phone", has_touch=True, is_mobile=True)
     box = page.locator("#map").bounding_box()
     page.touchscreen.tap(box["x"] + box["width"] / 4, box["y"] + box["height"] / 4)
-    settle(page)
+    wait_for_paint(page)
     assert all(float(o.replace("−", "-")) == pytest.approx(v, abs=0.11)
                for o, v in zip(outputs(page), (-1.5, 1.5), strict=True))  # fmt: skip
 
@@ -168,7 +168,7 @@ def test_the_pictures_stay_in_sight_on_a_phone(open_page):
     page = open_page("latents", screen="phone", has_touch=True, is_mobile=True)
     page.locator("#control-9").scroll_into_view_if_needed()
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-    settle(page)
+    wait_for_paint(page)
     page.screenshot(path=ARTEFACTS / "demo_latents_phone_scrolled.png")
     image, slider = page.locator("#image").bounding_box(), page.locator("#control-9").bounding_box()
     assert image["y"] >= 0 and image["y"] + image["height"] < slider["y"] < SCREENS["phone"][1]

@@ -16,7 +16,7 @@ from data_tools import cache, encoded, mnist_files, pixels, shrink, write_files 
 from loopback import md5, names, server  # noqa: F401
 
 from course_lib import datasets
-from course_lib.datasets import catalog, downloads, fetch, store
+from course_lib.datasets import downloads, fetch, registry, store
 from course_lib.errors import CourseError
 
 
@@ -128,7 +128,7 @@ def test_offline(mnist, server, monkeypatch, capsys):
 
 def test_no_network(mnist, monkeypatch, capsys):
     """Catches a class that hangs without a network."""
-    monkeypatch.setattr(fetch, "PROBE_SECONDS", 0.2)
+    monkeypatch.setattr(fetch, "PROBE_TIMEOUT_S", 0.2)
     monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", ["http://127.0.0.1:9/"])
     assert datasets.load("mnist").stand_in and "no connection" in capsys.readouterr().out
     with pytest.raises(CourseError, match="no connection"):
@@ -164,7 +164,7 @@ def cifar_archive(monkeypatch) -> bytes:
     for i, name in enumerate([*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"]):
         batch = {"data": pixels(2, 3072, seed=i), "labels": [i, 9 - i]}
         members[name] = pickle.dumps(batch)
-    members["batches.meta"] = pickle.dumps({"label_names": list(catalog.THINGS)})
+    members["batches.meta"] = pickle.dumps({"label_names": list(registry.CIFAR10_CLASSES)})
     sums = [[name, md5(data)] for name, data in members.items()]
     monkeypatch.setattr(loader, "train_list", sums[:5])
     monkeypatch.setattr(loader, "test_list", sums[5:6])
@@ -191,5 +191,5 @@ def test_cifar10(server, monkeypatch, cache):
     expected = np.concatenate([pixels(2, 3072, seed=i) for i in range(5)]).reshape(10, 3, 32, 32)
     assert torch.equal(cifar.train.images, torch.from_numpy(expected))
     assert cifar.train.labels.tolist() == [0, 9, 1, 8, 2, 7, 3, 6, 4, 5]
-    assert cifar.label_names == catalog.THINGS and cifar.test.labels.tolist() == [5, 4]
+    assert cifar.label_names == registry.CIFAR10_CLASSES and cifar.test.labels.tolist() == [5, 4]
     assert not (cache / "downloads" / "cifar10").exists()

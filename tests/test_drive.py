@@ -10,18 +10,18 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torchvision.datasets
-from data_tools import cache  # noqa: F401
+from data_tools import cache, change_entry  # noqa: F401
 from loopback import md5, names
 
 from course_lib import datasets
-from course_lib.datasets import drive, loading
+from course_lib.datasets import drive
 from course_lib.errors import CourseError
 
 
 @pytest.fixture
 def gdown(monkeypatch, cache):
     """A `gdown` that gives what `drive.files` holds, by file name."""
-    fake = SimpleNamespace(files={name: name.encode() for name in drive.NEEDED}, asked=[])
+    fake = SimpleNamespace(files={name: name.encode() for name in drive.FILE_NAMES}, asked=[])
 
     def download(id, output, **options):
         name = os.path.basename(output)
@@ -31,7 +31,7 @@ def gdown(monkeypatch, cache):
         with open(output, "wb") as file:
             file.write(fake.files[name])
 
-    sums = [("id", md5(name.encode()), name) for name in drive.NEEDED]
+    sums = [("id", md5(name.encode()), name) for name in drive.FILE_NAMES]
     monkeypatch.setattr(torchvision.datasets.CelebA, "file_list", sums)
     monkeypatch.setitem(sys.modules, "gdown", SimpleNamespace(download=download))
     monkeypatch.setattr(drive, "reachable", lambda url: True)
@@ -42,7 +42,7 @@ def gdown(monkeypatch, cache):
 def test_celeba_comes_by_get(gdown, cache):
     """Catches files put where `load` does not look, or fetched twice."""
     assert "three files" in datasets.get("celeba")
-    assert names(cache / "celeba") == sorted(drive.NEEDED)
+    assert names(cache / "celeba") == sorted(drive.FILE_NAMES)
     assert "at hand" in datasets.get("celeba") and len(gdown.asked) == 3
 
 
@@ -59,7 +59,7 @@ def test_celeba_over_quota_says_how_to_get_it_by_hand(gdown, cache, trouble, mon
         datasets.get("celeba")
     text = str(error.value)
     assert "by hand" in text and str(cache / "celeba") in text and "\n" not in text
-    assert drive.PAGE in text and "img_align_celeba.zip" in text
+    assert drive.PROJECT_PAGE in text and "img_align_celeba.zip" in text
     left = [] if trouble == "no gdown" else ["list_attr_celeba.txt", "list_eval_partition.txt"]
     assert names(cache / "celeba") == left
 
@@ -80,7 +80,7 @@ def test_celeba_without_room_or_network(gdown, monkeypatch, cache):
 
 def test_load_never_downloads_celeba(gdown, monkeypatch):
     """Catches a notebook that begins with 1.4 GB."""
-    monkeypatch.setitem(loading.DRAW, "celeba", lambda spec, size: dataclasses.replace(FACES))
+    change_entry(monkeypatch, "celeba", stand_in=lambda spec, size: dataclasses.replace(FACES))
     assert datasets.load("celeba").stand_in and gdown.asked == []
 
 

@@ -95,7 +95,7 @@ def test_refusals(server, tmp_path, mode, code):
 
 def test_server_that_hangs(server, tmp_path, monkeypatch):
     """Catches a class that waits for ever for a server that has fallen silent."""
-    monkeypatch.setattr(fetch, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(fetch, "READ_TIMEOUT_S", 0.3)
     server.mode = "hang"
     start = time.monotonic()
     with pytest.raises(CourseError, match="broke off"):
@@ -118,7 +118,7 @@ def test_full_disk(server, tmp_path, monkeypatch):
 def test_probe(server, monkeypatch):
     """Catches a probe that hangs, and one that takes a closed door for an open one."""
     assert fetch.reachable("http://127.0.0.1:9/", server.url)
-    monkeypatch.setattr(fetch, "PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(fetch, "PROBE_TIMEOUT_S", 0.3)
     server.mode = "deaf"
     start = time.monotonic()
     assert not fetch.reachable(server.url)

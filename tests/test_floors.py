@@ -1,4 +1,4 @@
-"""The house: an import goes to a lower floor only, and nothing heavy is imported at the door."""
+"""Floors: an import goes to a lower floor only, and the start imports nothing heavy."""
 
 import ast
 import subprocess
@@ -71,7 +71,7 @@ def fresh(code):
 
 
 @pytest.mark.parametrize("module", ["course_lib", "course_lib.__main__", "course_lib.errors"])
-def test_door_is_light(module):
+def test_start_is_light(module):
     """Catches a heavy import at the start: `lab` has to start on a Python without packages."""
     if module == "course_lib.__main__" and not (PACKAGE / "__main__.py").exists():
         pytest.skip("no command line yet")

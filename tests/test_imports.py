@@ -11,7 +11,7 @@ import torch
 from data_tools import cache, encoded, pixels, write_files  # noqa: F401
 
 from course_lib import datasets
-from course_lib.datasets import catalog, files, store
+from course_lib.datasets import files, registry, store
 from course_lib.errors import CourseError
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -63,7 +63,7 @@ def test_train_and_test_folders(tmp_path, kind, capsys):
     assert "12 train and 6 test" in line
     data = datasets.load("cifar10")
     assert (len(data.train), len(data.test), data.stand_in) == (12, 6, False)
-    assert data.label_names == catalog.THINGS  # the official numbers of these classes
+    assert data.label_names == registry.CIFAR10_CLASSES  # the official numbers of these classes
     assert colours_fit(data.train, data.label_names) and colours_fit(data.test, data.label_names)
     assert data.source == f"CIFAR-10 (imported: {path.name})"
     assert capsys.readouterr().out == ""
@@ -187,7 +187,7 @@ def test_paths_in_a_zip_lead_nowhere(tmp_path):
 
 def test_a_member_that_unpacks_to_gigabytes_is_refused(tmp_path, monkeypatch):
     """Catches a ZIP bomb: 64 MiB and more are never unpacked."""
-    monkeypatch.setattr(files, "LARGEST", 10_000)
+    monkeypatch.setattr(files, "MAX_IMAGE_BYTES", 10_000)
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.png", b"\0" * 10_001)

@@ -161,7 +161,7 @@ def test_another_python_below_is_a_new_venv(tmp_path, monkeypatch):
     monkeypatch.setattr(installer, "python_version", lambda venv: "3.13")
     monkeypatch.setattr(installer, "make_venv", made.append)
     monkeypatch.setattr(installer, "_run_quietly", lambda command: None)
-    installer._settle_venv(tmp_path)
+    installer._ensure_venv(tmp_path)
     assert made == [tmp_path]
 
 

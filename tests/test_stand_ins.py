@@ -5,7 +5,7 @@ import torch
 from data_tools import cache  # noqa: F401
 
 from course_lib import datasets
-from course_lib.datasets import catalog, digits, loading, procedural
+from course_lib.datasets import digits, procedural, registry
 from course_lib.synthetic import faces
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -23,7 +23,7 @@ def test_stand_in_is_announced_in_one_line_and_cached(monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1 and "python -m course_lib data get mnist" in lines[0]
     assert "digits" in lines[0] and first.stand_in
-    monkeypatch.setitem(loading.DRAW, "mnist", None)
+    monkeypatch.setattr(digits, "_vary", None)
     again = datasets.load("mnist")
     assert len(capsys.readouterr().out.splitlines()) == 1
     assert torch.equal(first.train.images, again.train.images)
@@ -39,7 +39,7 @@ def test_fashion_stand_in_says_that_it_shows_digits(capsys):
 @pytest.fixture(scope="module")
 def digits_set():
     """The stand-in for MNIST, drawn once."""
-    return digits.draw_digits(catalog.SPECS["mnist"], 28)
+    return digits.draw_digits(registry.SPECS["mnist"], 28)
 
 
 def test_digits_look_like_mnist(digits_set):
@@ -71,7 +71,7 @@ def test_no_original_is_behind_both_splits(monkeypatch):
     monkeypatch.setattr(
         digits, "_vary", lambda x, y, **k: seen.append(x) or vary(x, y, **{**k, "n": 20})
     )
-    digits.draw_digits(catalog.SPECS["mnist"], 28)
+    digits.draw_digits(registry.SPECS["mnist"], 28)
     train, test = ({bytes(x.numpy().tobytes()) for x in originals} for originals in seen)
     assert len(train) > 1500 and len(test) > 200 and not train & test
 
@@ -79,7 +79,7 @@ def test_no_original_is_behind_both_splits(monkeypatch):
 def test_digits_are_the_same_every_time(digits_set):
     """Catches warps that depend on the global random state."""
     torch.manual_seed(1)
-    again = digits.draw_digits(catalog.SPECS["mnist"], 28)
+    again = digits.draw_digits(registry.SPECS["mnist"], 28)
     assert torch.equal(again.test.images, digits_set.test.images)
 
 

@@ -50,11 +50,11 @@ def test_choice_on_linux(index, wanted, nvidia, name, why):
 
 def test_silent_index_costs_three_seconds(monkeypatch):
     """Catches a start that hangs on a network which swallows packets."""
-    monkeypatch.setattr(torch_source, "PATIENCE", 0.5)
+    monkeypatch.setattr(torch_source, "INDEX_TIMEOUT_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         begin = time.monotonic()
-        assert not torch_source.answers(url, patience=0.5)
+        assert not torch_source.answers(url, timeout=0.5)
         assert time.monotonic() - begin < 1.5
 
 
@@ -112,7 +112,7 @@ def test_pytorch_comes_first_and_alone(tmp_path, monkeypatch):
     calls = []
     (tmp_path / ".venv").mkdir()
     (tmp_path / "requirements.txt").write_text("numpy==2.0\ntorch==2.14.1\ntorchvision==0.29.2\n")
-    monkeypatch.setattr(installer, "_settle_venv", lambda venv: None)
+    monkeypatch.setattr(installer, "_ensure_venv", lambda venv: None)
     monkeypatch.setattr(installer, "_pip", lambda venv, *arguments, lock: calls.append(arguments))
     for name in ("cpu-index", "ordinary"):
         index = "https://index.example" if name == "cpu-index" else None

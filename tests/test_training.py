@@ -9,8 +9,8 @@ from course_lib import losses, metrics
 from course_lib.distributions import gaussian
 from course_lib.errors import CourseError
 from course_lib.exact import LinearGaussian
-from course_lib.models import MLPVAE, MLPAutoencoder
-from course_lib.training import evaluate, fit
+from course_lib.models import MLPVAE, ConvVAE, MLPAutoencoder
+from course_lib.training import evaluate, fit, keep_log_sigma
 
 
 @pytest.fixture
@@ -277,16 +277,19 @@ def test_labels_stay_with_their_images(images):
 
     records = list(
         fit(
-            Lookup(), objective, marked, labels=labels, epochs=2, batch_size=64,
-            valid=marked[:10], valid_labels=labels[:10],
+            Lookup(), objective, (marked, labels), epochs=2, batch_size=64,
+            valid=(marked[:10], labels[:10]),
         )
     )  # fmt: skip
     assert all(seen)
     assert len(seen) == 12  # five steps and one evaluation an epoch
     assert records[-1].valid["squared_error"] == pytest.approx(4.5)
-    for wrong in ({"labels": labels[:-1]}, {"valid": marked[:3], "valid_labels": labels[:2]}):
+    for train, valid in (
+        ((marked, labels[:-1]), None),
+        ((marked, labels), (marked[:3], labels[:2])),
+    ):
         with pytest.raises(CourseError, match=r"of them, and \d+ labels"):
-            next(fit(Lookup(), objective, marked, epochs=1, **wrong))
+            next(fit(Lookup(), objective, train, epochs=1, valid=valid))
 
 
 def test_the_gaussian_likelihood_is_torchs_own():
@@ -324,23 +327,39 @@ class OneSigma(ExactVAE):
         return super().decode(z)
 
 
-def test_sigma_follows_training_and_rests_in_evaluation():
-    """Catches a σ that evaluation takes from the test batch, or that training does not keep."""
-    W = torch.eye(2).double()
-    vae = OneSigma(LinearGaussian(W, torch.zeros(2).double(), 0.5))
-    _, x = vae.exact.sample(400, generator=torch.Generator().manual_seed(2))
-    y = torch.arange(400)
+@pytest.fixture
+def one_sigma():
+    """A model with a log σ of 0.3, images of it, and labels."""
+    exact = LinearGaussian(torch.eye(2).double(), torch.zeros(2).double(), 0.5)
+    _, x = exact.sample(400, generator=torch.Generator().manual_seed(2))
     torch.manual_seed(0)
+    return OneSigma(exact), x, torch.arange(400)
+
+
+def test_the_optimal_sigma_objective_changes_no_model(one_sigma):
+    """Catches a loss that moves the model's σ, or takes evaluation's σ from the test batch."""
+    vae, x, y = one_sigma
     loss, terms = losses.optimal_sigma_objective(vae.train(), x, y)
-    kept = vae.log_sigma.item()
-    assert kept != pytest.approx(0.3)
+    assert vae.log_sigma == torch.tensor(0.3)
     assert torch.equal(vae.labels[0], y)
     # At the optimal σ the squares average to σ²: −log p(x|z) = ½ + log σ + ½ log 2π a pixel.
-    expected = 2 * (0.5 + kept + 0.5 * torch.log(torch.tensor(2 * torch.pi)).item())
-    assert -terms.log_lik.mean().item() == pytest.approx(expected, rel=1e-6)
+    expected = 2 * (0.5 + terms.log_sigma + 0.5 * torch.log(torch.tensor(2 * torch.pi)))
+    assert -terms.log_lik.mean().item() == pytest.approx(expected.item(), rel=1e-6)
     assert loss.item() == pytest.approx((terms.kl - terms.log_lik).mean().item())
-    losses.optimal_sigma_objective(vae.eval(), x[:5])
-    assert vae.log_sigma.item() == kept
-    with_default = losses.optimal_sigma_objective(vae, x)[1].log_lik.mean().item()
+    at_own = losses.optimal_sigma_objective(vae.eval(), x)[1]
+    assert at_own.log_sigma == vae.log_sigma
     vae.log_sigma.fill_(2.0)
-    assert losses.optimal_sigma_objective(vae, x)[1].log_lik.mean().item() != with_default
+    assert losses.optimal_sigma_objective(vae, x)[1].log_lik.mean() != at_own.log_lik.mean()
+
+
+def test_sigma_follows_training_where_fit_is_asked_to_keep_it():
+    """Catches a hook that comes after the evaluation, or not at each step."""
+    images = torch.randint(0, 256, (40, 1, 16, 16), generator=torch.Generator().manual_seed(0))
+    images = images.to(torch.uint8)
+    torch.manual_seed(0)
+    vae = ConvVAE(2, size=16, channels=1, width=4, hidden=4, log_sigma=0.0)
+    hooked = {"batch_size": 16, "valid": images[:8], "after_step": keep_log_sigma}
+    for record in fit(vae, losses.optimal_sigma_objective, images, epochs=2, **hooked):
+        assert vae.log_sigma.item() == pytest.approx(record.terms["log_sigma"]) != 0
+        if record.valid:
+            assert record.valid["log_sigma"] == vae.log_sigma.item()

@@ -23,7 +23,7 @@ from widget_pictures import centre, coloured, image_in, opened, shown, unscaled
 from course_lib import plots, widgets
 from course_lib.errors import CourseError
 from course_lib.exact import LinearGaussian
-from course_lib.widgets import gap, pictures, sheets
+from course_lib.widgets import bound_charts, image_rows, pictures
 
 # --- corruption -------------------------------------------------------------------------------
 
@@ -136,8 +136,8 @@ def test_interpolation_mixes_pixels_and_codes_at_t():
         assert f"in pixels {near[0]:.1f}, in the code {near[1]:.1f}." in panel.text.value
 
 
-def test_film_runs_from_the_first_image_to_the_second():
-    """Catches a film that stays with the first pair, runs backwards or swaps its rows."""
+def test_strip_runs_from_the_first_image_to_the_second():
+    """Catches a strip that stays with the first pair, runs backwards or swaps its rows."""
     panel = widgets.interpolation(X, encode, decoded, pairs=[(0, 1), (5, 2)])
     panel.controls["pair"].value = 1
     for step, t in enumerate(np.linspace(0, 1, 9)):
@@ -148,10 +148,12 @@ def test_film_runs_from_the_first_image_to_the_second():
             assert abs(found - plots.to_uint8(expected).astype(int)).max() <= 1
 
 
-def test_mark_of_the_film_stands_below_its_step():
+def test_mark_of_the_strip_stands_below_its_step():
     """Catches a mark that stands still, or runs past the ends."""
     panel = widgets.interpolation(X, encode, decoded)
-    cells = sheets.grid(*[STRIP[0], np.zeros(STRIP[1])], width=panel.widths["from start to end"])
+    cells = image_rows.layout(
+        *[STRIP[0], np.zeros(STRIP[1])], width=panel.widths["from start to end"]
+    )
     for t, step in [(0.0, 0), (0.5, 4), (1.0, 8), (0.25, 2)]:
         panel.controls["t"].value = t
         picture = shown(panel, "from start to end")
@@ -210,7 +212,7 @@ def test_interpolation_refuses_arguments_that_do_not_fit(wrong):
 # --- bound ------------------------------------------------------------------------------------
 
 DENSITIES, BARS = "densities of z", "log p(x) = ELBO + gap, gap = KL(q ‖ p(z|x))"
-TINT = gap.TINT
+TINT = bound_charts.TINT
 
 
 def test_bound_on_the_exact_model_tells_evidence_elbo_and_gap():
@@ -228,7 +230,7 @@ def test_bound_on_the_exact_model_tells_evidence_elbo_and_gap():
     panel = widgets.bound(exact, log_evidence=evidence, posterior=place)
     for mu, sigma in [(-1.0, 0.5), (0.6, 1.5)]:
         panel.set({"μ": mu, "σ": sigma})
-        kl = gap.gap_between((mu, sigma), place)
+        kl = bound_charts.kl_normal((mu, sigma), place)
         told = f"log p(x) = {evidence:.2f}, ELBO = {evidence - kl:.2f}, gap = {kl:.2f} nats."
         assert f"μ = {mu:.2f}, σ = {sigma:.2f}: {told}".replace("-", "−") in panel.text.value
     assert set(shapes) == {((1, 1), (1, 1), torch.float64, torch.float64)}
@@ -247,7 +249,7 @@ def test_bars_end_where_elbo_and_evidence_are():
     panel, tops, elbos = make_bound(), [], []
     for mu, sigma in [(0.0, 1.0), (0.6, 0.5), (1.0, 0.8)]:
         panel.set({"μ": mu, "σ": sigma})
-        elbos.append(EVIDENCE - gap.gap_between((mu, sigma), POSTERIOR))
+        elbos.append(EVIDENCE - bound_charts.kl_normal((mu, sigma), POSTERIOR))
         (top, bottom), (line, end) = bar(panel)
         tops.append(top)
         assert abs(end - top) <= 2 and line < top < bottom
@@ -259,13 +261,13 @@ def test_bars_end_where_elbo_and_evidence_are():
 def test_an_elbo_off_the_axis_is_told_as_it_is(monkeypatch):
     """Catches a clipped number, a bar that is left standing, and no sign of the axis' end."""
     labels = []
-    write = gap.write
+    write = bound_charts.write
     monkeypatch.setattr(
-        gap, "write", lambda p, place, text: labels.append(text) or write(p, place, text)
+        bound_charts, "write", lambda p, place, text: labels.append(text) or write(p, place, text)
     )
     panel = make_bound()
     panel.set({"μ": -3.0, "σ": 0.1})
-    kl = gap.gap_between((-3.0, 0.1), POSTERIOR)
+    kl = bound_charts.kl_normal((-3.0, 0.1), POSTERIOR)
     assert labels[-2:] == [f"gap = {kl:.2f}", f"ELBO = −{kl - EVIDENCE:.2f} ↓"]
     assert f"ELBO = −{kl - EVIDENCE:.2f}, gap = {kl:.2f} nats" in panel.text.value
     green, _ = bar(panel)

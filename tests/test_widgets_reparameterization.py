@@ -8,7 +8,7 @@ from widget_pictures import coloured, shown
 
 from course_lib import plots, widgets
 from course_lib.errors import CourseError
-from course_lib.widgets.carried import CODES, NOISE, Carried
+from course_lib.widgets.reparameterization_charts import MAX_EPS, MAX_Z, ReparameterizationCharts
 
 PLANE, SIDE = "each ε and its z", "where the z lie"
 
@@ -38,10 +38,10 @@ def panel():
 
 def place_of(points):
     """Where the picture's pixels (row, column) lie: ε and z."""
-    left, top, right, bottom = Carried().plane.frame
+    left, top, right, bottom = ReparameterizationCharts().line.frame
     rows, columns = points
-    eps = -NOISE + 2 * NOISE * (np.asarray(columns) + 0.5 - left) / (right - left)
-    return eps, CODES - 2 * CODES * (np.asarray(rows) + 0.5 - top) / (bottom - top)
+    eps = -MAX_EPS + 2 * MAX_EPS * (np.asarray(columns) + 0.5 - left) / (right - left)
+    return eps, MAX_Z - 2 * MAX_Z * (np.asarray(rows) + 0.5 - top) / (bottom - top)
 
 
 def orange(panel):
@@ -63,7 +63,7 @@ def test_points_lie_where_the_function_carries_them(panel, mu, log_var):
 def test_line_stands_for_the_true_sigma_whatever_the_function(panel):
     """Catches a line that follows a wrong function: then nothing would look amiss."""
     panel.set({"function": "wide", "μ": 0.0, "log σ²": 1.0})
-    left, top, right, bottom = map(round, Carried().plane.frame)
+    left, top, right, bottom = map(round, ReparameterizationCharts().line.frame)
     inside = shown(panel, PLANE)[top + 4 : bottom - 4, left + 4 : right - 4]
     rows, columns = np.nonzero((inside < 40).all(-1))
     slope = np.polyfit(*place_of((rows + top + 4, columns + left + 4)), 1)[0]
@@ -74,9 +74,9 @@ def test_line_stands_for_the_true_sigma_whatever_the_function(panel):
 
 def bars_of(panel):
     """Mean and standard deviation of z as the bars' area has them."""
-    _, top, _, bottom = map(round, Carried().side.frame)
+    _, top, _, bottom = map(round, ReparameterizationCharts().density.frame)
     area = coloured(shown(panel, SIDE), plots.SKY)[top:bottom].sum(1)
-    z = CODES - 2 * CODES * (np.arange(len(area)) + 0.5) / len(area)
+    z = MAX_Z - 2 * MAX_Z * (np.arange(len(area)) + 0.5) / len(area)
     mean = (area * z).sum() / area.sum()
     return mean, ((area * (z - mean) ** 2).sum() / area.sum()) ** 0.5
 
@@ -94,15 +94,15 @@ def test_bars_show_where_the_functions_own_z_lie(panel):
 
 def test_curve_is_the_density_that_was_asked_for(panel):
     """Catches a curve that is fitted to the samples, or has its peak elsewhere than at μ."""
-    left, top, _, bottom = map(round, Carried().side.frame)
+    left, top, _, bottom = map(round, ReparameterizationCharts().density.frame)
     for name, mu in [("yours", 2.0), ("wide", 2.0), ("wide", -3.0)]:
         panel.set({"function": name, "μ": mu, "log σ²": 1.0})
         black = (shown(panel, SIDE)[top + 4 : bottom - 4, left + 60 : -40] < 40).all(-1)
         rows = np.nonzero(black)[0] + top + 4.5
-        z = CODES - 2 * CODES * (rows - top) / (bottom - top)
+        z = MAX_Z - 2 * MAX_Z * (rows - top) / (bottom - top)
         assert (z.min() + z.max()) / 2 == pytest.approx(mu, abs=0.1)
         height = np.exp(-0.5 * ((z.max() - mu) / np.exp(0.5)) ** 2)  # where the cut is
-        x = Carried().side.pixels([height], [0])[0, 0]
+        x = ReparameterizationCharts().density.pixels([height], [0])[0, 0]
         assert x == pytest.approx(left + 60, abs=8)
 
 

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from course_lib.widgets import sheets
+from course_lib.widgets import image_rows
 
 
 def opened(png):
@@ -26,7 +26,7 @@ def unscaled(picture, scale):
 def image_in(panel, name, rows, place):
     """The image at place (row, column) of a sheet with these named rows."""
     picture, (count, h, w) = shown(panel, name), rows[1]
-    cells = sheets.grid(rows[0], np.zeros((count, h, w)), width=panel.widths[name])
+    cells = image_rows.layout(rows[0], np.zeros((count, h, w)), width=panel.widths[name])
     left, top = cells.corner(*place)
     width, height = cells.size
     return unscaled(picture[top : top + height, left : left + width], height // h)

@@ -18,15 +18,15 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from course_lib import datasets
-from course_lib.benchmarks.machine import busy
+from course_lib.benchmarks.machine import load_per_core
 from course_lib.losses import autoencoder_objective
 from course_lib.metrics import psnr
 from course_lib.models import ConvAutoencoder
 from course_lib.training import best_device, to_float
 
-LATENTS, WIDTH, BATCH = 128, 112, 128
+LATENT_DIM, WIDTH, BATCH = 128, 112, 128
 ROUNDS, STEPS = 15, 3  # of the timing
-SECONDS, SLICE = 30.0, 0.5  # of each training, and of its turns
+TRAIN_SECONDS, TURN_SECONDS = 30.0, 0.5  # of each training, and of its turns
 RATES = (1e-3, 2e-3, 4e-3)
 
 
@@ -90,8 +90,8 @@ class Runner:
 def networks() -> dict[str, Callable[[], nn.Module]]:
     """The two networks, of about the same size."""
     return {
-        "transposed": lambda: TransposedAutoencoder(LATENTS),
-        "course": lambda: ConvAutoencoder(LATENTS, width=WIDTH),
+        "transposed": lambda: TransposedAutoencoder(LATENT_DIM),
+        "course": lambda: ConvAutoencoder(LATENT_DIM, width=WIDTH),
     }
 
 
@@ -115,12 +115,12 @@ def step_times(images: Tensor) -> dict[str, list[float]]:
 
 
 def equal_time(images: Tensor) -> dict[str, list[Runner]]:
-    """Train both for SECONDS at each rate, all in short turns: they share whatever else goes on."""
+    """Train both equally long at each rate, in short turns: they share whatever else goes on."""
     trained = {name: [runner(name, images, rate=rate) for rate in RATES] for name in networks()}
-    for _ in tqdm(range(math.ceil(SECONDS / SLICE)), desc="training"):
+    for _ in tqdm(range(math.ceil(TRAIN_SECONDS / TURN_SECONDS)), desc="training"):
         for i in range(len(RATES)):
             for some in trained.values():
-                some[i].turn(SLICE, total=SECONDS)
+                some[i].turn(TURN_SECONDS, total=TRAIN_SECONDS)
     return trained
 
 
@@ -135,7 +135,7 @@ def quality(model: nn.Module, images: Tensor) -> float:
 def run() -> dict:
     """Time both, train both for equal time, and print them side by side."""
     data = datasets.load("celeba", size=64)
-    load = busy()
+    load = load_per_core()
     times = step_times(data.train.images)
     rows = {}
     for name, trained in equal_time(data.train.images).items():
@@ -157,7 +157,9 @@ def report(times: dict[str, list[float]], rows: dict[str, dict]) -> dict:
     ratio = statistics.median(a / b for a, b in zip(*times.values(), strict=True))
     for name, row in rows.items():
         print(f"  {name:11s} {row['parameters']:9,} parameters {row['ms per step']:7.1f} ms a step")
-        print(f"  after {SECONDS:.0f} s: {row['steps']:9,} steps {row['psnr']:16.2f} dB", end="")
+        print(
+            f"  after {TRAIN_SECONDS:.0f} s: {row['steps']:9,} steps {row['psnr']:16.2f} dB", end=""
+        )
         print(f", at rate {row['rate']:g}")
     print(f"  ratio {ratio:.2f}, {torch.get_num_threads()} threads, batches of {BATCH}")
-    return {"ratio": ratio, "seconds": SECONDS, "times": times} | rows
+    return {"ratio": ratio, "seconds": TRAIN_SECONDS, "times": times} | rows

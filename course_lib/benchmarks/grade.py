@@ -20,17 +20,17 @@ import papermill
 import psutil
 from tqdm import tqdm
 
-from course_lib.benchmarks.machine import busy
+from course_lib.benchmarks.machine import load_per_core
 from course_lib.grading.sandbox.supervise import PROCESSES
 from course_lib.grading.submission.engine import grade_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
 STEM = "01_autoencoder_basics"
-ROUNDS, CLASS, PRINTED = 3, 4, 200  # of the first; submissions of the second; MB of the third
+ROUNDS, N_SUBMISSIONS, PRINTED_MB = 3, 4, 200  # of one notebook; in the class; by a student
 LIMITS = {"cost": 1.3, "throughput": 1.7, "memory": 400}  # at most, at least, at most (MB)
 # Processes of the grader itself, by a word of their command line; all others run students' code.
 # The judge is counted by itself: it holds torch, and sees nothing that a student prints.
-OWN = {"course_lib grade": "command"} | {PROCESSES[name]: name for name in ("worker", "judge")}
+GRADER = {"course_lib grade": "command"} | {PROCESSES[name]: name for name in ("worker", "judge")}
 
 
 def bare(scratch: Path) -> None:
@@ -54,7 +54,7 @@ def seconds(call: Callable[[Path], None], scratch: Path) -> float:
     return time.perf_counter() - start
 
 
-def write_class(folder: Path, *, extra: str = "", count: int = CLASS) -> Path:
+def write_class(folder: Path, *, extra: str = "", count: int = N_SUBMISSIONS) -> Path:
     """So many submissions of the solution, no two of the same bytes; `extra` is a last cell."""
     folder.mkdir(parents=True)
     text = (ROOT / f"solutions/{STEM}.ipynb").read_text(encoding="utf-8")
@@ -106,13 +106,13 @@ def peaks(process: subprocess.Popen) -> dict[str, float]:
 
 def kind_of(command: str) -> str | None:
     """What a process is to the grader; None for one that runs a student's code."""
-    return next((kind for word, kind in OWN.items() if word in command), None)
+    return next((kind for word, kind in GRADER.items() if word in command), None)
 
 
 def run() -> dict:
     """Measure the three and print each beside what it has to be."""
     os.environ["COURSE_FAST"] = "1"
-    load = busy()
+    load = load_per_core()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         scratch = Path(folder)
         ways = {"papermill": bare, "grading": graded}
@@ -121,7 +121,7 @@ def run() -> dict:
             times[name].append(seconds(ways[name], scratch))
         write_class(scratch / "class")
         cores = {n: class_seconds(scratch, cores=n) for n in tqdm((1, 2), desc="a class")}
-        noise = f"for _ in range({PRINTED}):\n    print('x' * 2**20)"
+        noise = f"for _ in range({PRINTED_MB}):\n    print('x' * 2**20)"
         noisy = write_class(scratch / "noisy", extra=noise, count=1)
         memory = peaks(grade_command(noisy, scratch / "noisy-out", cores=1))
     times = {name: values[1:] for name, values in times.items()}  # the first warms up
@@ -141,10 +141,12 @@ def report(
         print(f"  {name:10s} {statistics.median(values):6.1f} s for one notebook")
     print(f"  ratio      {cost:6.2f}, at most {LIMITS['cost']}")
     for number, value in cores.items():
-        print(f"  {number} core{'s' * (number > 1):4s} {value:7.1f} s for {CLASS} submissions")
+        print(
+            f"  {number} core{'s' * (number > 1):4s} {value:7.1f} s for {N_SUBMISSIONS} submissions"
+        )
     print(f"  ratio      {throughput:6.2f}, at least {LIMITS['throughput']}")
     for kind, value in memory.items():
-        print(f"  {value:6.0f} MB  {kind}, where a student prints {PRINTED} MB")
+        print(f"  {value:6.0f} MB  {kind}, where a student prints {PRINTED_MB} MB")
     print(f"  together   {together:6.0f} MB without the judge, at most {LIMITS['memory']}")
     figures = {"cost": cost, "throughput": throughput, "memory": together}
     return figures | {"seconds": times, "class": cores, "peaks": memory}

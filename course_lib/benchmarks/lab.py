@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE = 30  # seconds that a server has to end its kernels and itself
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-SETTINGS: dict[str, dict[str, Any]] = {
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+SHUTDOWN_TIMEOUT_S = 30  # for a server to end its kernels and itself
+BROWSER_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+LAB_SETTINGS: dict[str, dict[str, Any]] = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "notebook-extension/tracker": {"windowingMode": "none"},
 }
-CONNECTED = """() => {
+KERNEL_IS_IDLE = """() => {
     const session = window.jupyterapp?.shell.currentWidget?.sessionContext;
     const kernel = session?.session?.kernel;
     return session?.isReady && kernel?.connectionStatus == 'connected' && kernel.status == 'idle';
 }"""
-RUN = """() => {
+RUN_ALL_CELLS = """() => {
     window.ran = null;
     const run = window.jupyterapp.commands.execute('notebook:run-all-cells');
     run.then(ok => { window.ran = ok });
@@ -44,7 +44,7 @@ RUN = """() => {
 
 def chromium_path() -> str | None:
     """Where Chromium is, or None."""
-    return next(filter(None, map(shutil.which, NAMES)), None)
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def lacking() -> str | None:
@@ -63,7 +63,7 @@ def chromium() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+        browser = p.chromium.launch(executable_path=chromium_path(), args=BROWSER_FLAGS)
         yield browser
         browser.close()
 
@@ -75,7 +75,7 @@ def serving(home: Path) -> Iterator[tuple[str, Path]]:
     Short training, and one thread: the browser needs the other cores.
     """
     (home / "notebooks").mkdir()
-    for name, value in SETTINGS.items():
+    for name, value in LAB_SETTINGS.items():
         file = home / "settings/@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(value), encoding="utf-8")
@@ -102,7 +102,7 @@ def _end(server: subprocess.Popen) -> None:
     """Ask it to go; on a crowded machine it waits for its kernels, so then end them all."""
     server.terminate()
     try:
-        server.wait(timeout=PATIENCE)
+        server.wait(timeout=SHUTDOWN_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         kill_tree(server.pid)
         server.wait()
@@ -125,18 +125,18 @@ def open_notebook(browser: Browser, lab: tuple[str, Path], *, name: str) -> Page
     page = browser.new_page(viewport={"width": 1200, "height": 1000})
     page.set_default_timeout(30_000)
     page.goto(f"{lab[0]}/doc/tree/{name}")
-    page.wait_for_function(CONNECTED)
+    page.wait_for_function(KERNEL_IS_IDLE)
     return page
 
 
 def run_all(page: Page, *, timeout: float) -> None:
     """Run all cells, in at most `timeout` seconds."""
-    page.evaluate(RUN)
+    page.evaluate(RUN_ALL_CELLS)
     await_run(page, timeout=timeout)
 
 
 def await_run(page: Page, *, timeout: float) -> None:
-    """Wait for the cells that RUN started."""
+    """Wait for the cells that RUN_ALL_CELLS started."""
     page.wait_for_function("() => window.ran !== null", timeout=timeout * 1000)
     errors = page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
     if page.evaluate("window.ran") is not True:
@@ -146,7 +146,7 @@ def await_run(page: Page, *, timeout: float) -> None:
 def restart(page: Page) -> None:
     """Restart the kernel of the notebook, and wait until it is ready."""
     page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-    page.wait_for_function(CONNECTED)
+    page.wait_for_function(KERNEL_IS_IDLE)
 
 
 def shut(page: Page) -> None:

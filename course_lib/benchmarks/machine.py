@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 
-def busy() -> float | None:
+def load_per_core() -> float | None:
     """What other programs ask of each core, with a warning where that spoils the figures."""
     if not hasattr(os, "getloadavg"):  # Windows
         return None

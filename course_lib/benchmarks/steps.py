@@ -23,7 +23,8 @@ PEERS = {*PEER.values(), *PEER_ALONE.values()}
 SHAPES = {MLP: (1, 28, 28), PAD: (1, 28, 28), CONV: (3, 64, 64)}
 CHECKPOINTS = {MLP: "mnist-decoder-64-beta-1", PAD: "mnist-decoder-2", CONV: "faces-vae-128"}
 SLIDERS, LIMIT, STEP = 8, 3.0, 0.1
-ROUNDS, OURS, THEIRS = 20, 15, 3  # each round takes so many steps of each; the first warms up
+ROUNDS = 20  # after a first one that is not counted
+OWN_STEPS, PEER_STEPS = 15, 3  # in each round
 
 
 def decoder(name: str) -> Callable[[Tensor], Tensor]:
@@ -111,7 +112,7 @@ def measure() -> dict[str, list[tuple[float, float]]]:
     rng, times = np.random.default_rng(0), {name: [] for name in movers}
     for number in range(1 + ROUNDS):
         for name, sliders in movers.items():
-            count = THEIRS if name in PEERS else OURS
+            count = PEER_STEPS if name in PEERS else OWN_STEPS
             found = walk(sliders, rng, count)
             times[name] += found if number else []
     return times

@@ -16,7 +16,7 @@ from torchvision.datasets import MNIST
 from tqdm import tqdm
 
 from course_lib import datasets
-from course_lib.benchmarks.machine import busy
+from course_lib.benchmarks.machine import load_per_core
 from course_lib.datasets import Split
 from course_lib.losses import vae_objective
 from course_lib.models import MLPVAE
@@ -67,7 +67,7 @@ def seconds(epoch: Callable[[], None]) -> float:
 def run() -> dict:
     """Alternate the two, after a warm-up of each, and compare medians and pairwise ratios."""
     train = datasets.load("mnist").train
-    load = busy()
+    load = load_per_core()
     with tempfile.TemporaryDirectory() as root:
         loader_set = torchvision_mnist(train, Path(root))
         ways = {

@@ -9,16 +9,16 @@ from pathlib import Path
 from course_lib.commands import pins
 from course_lib.commands.installer import LOCK, install
 from course_lib.commands.lock import exclusive
-from course_lib.commands.process import WINDOWS, hand_over, python_of, say, settle_variables
+from course_lib.commands.process import WINDOWS, export_variables, hand_over, python_of, say
 from course_lib.commands.stamp import FOLDER, is_complete, python_version, read_stamp
 from course_lib.errors import CourseError
 
-ENTERED = "COURSE_ENTERED"
+ENTERED = "COURSE_ENTERED"  # the variable that names the .venv a start goes on in
 
 
 def ensure(root: Path, *, torch: str | None, argv: list[str]) -> None:
     """Returns inside a Python that has what the course needs; else makes one and goes on there."""
-    settle_variables(root)
+    export_variables(root)
     venv = root / FOLDER
     inside = is_inside(venv)
     if not (inside and read_stamp(venv)):  # somebody else's environment, which stays as it is
@@ -37,7 +37,7 @@ def ensure(root: Path, *, torch: str | None, argv: list[str]) -> None:
 
 def enter_if_there(root: Path, *, argv: list[str]) -> None:
     """Goes on inside .venv where that can run at all; installs nothing (for `doctor`)."""
-    settle_variables(root)
+    export_variables(root)
     venv = root / FOLDER
     if not is_inside(venv) and pins.lacking(root) and python_version(venv):
         _go_on_inside(venv, argv=argv)

@@ -25,7 +25,7 @@ from course_lib.commands.stamp import (
 from course_lib.errors import CourseError
 
 NEWEST_PYTHON = (3, 14)  # the last one that the pinned PyTorch has wheels for
-LEAST_GIGABYTES = 2.5  # the smallest PyTorch, unpacked, and the other packages
+MIN_FREE_GB = 2.5  # the smallest PyTorch, unpacked, and the other packages
 LOCK = "course.lock"
 DOWNLOADS = "downloads"
 
@@ -36,8 +36,8 @@ def install(root: Path, *, torch: str, lock: int) -> None:
     if torch_pins(root):
         check_system()
         if not _is_usable(venv):  # what PyTorch takes is known later, the least of it now
-            check_space(root, gigabytes=LEAST_GIGABYTES)
-    _settle_venv(venv)
+            check_space(root, gigabytes=MIN_FREE_GB)
+    _ensure_venv(venv)
     stamp = {**read_stamp(venv), "python": python_version(venv), "complete": False}
     write_stamp(venv, stamp)
     if source := _new_source(root, torch=torch):
@@ -72,7 +72,7 @@ def _install_torch(root: Path, *, source: torch_source.Source, lock: int) -> Non
     _pip(root / FOLDER, *options, *torch_pins(root), lock=lock)
 
 
-def _settle_venv(venv: Path) -> None:
+def _ensure_venv(venv: Path) -> None:
     """An environment with a Python that runs and a whole pip, whatever was there before."""
     if not _is_usable(venv):
         say(f"[1/3] making {FOLDER} with Python {platform.python_version()}")

@@ -34,7 +34,7 @@ def hand_over(command: list[str]) -> int:
             continue
 
 
-def settle_variables(root: Path) -> None:
+def export_variables(root: Path) -> None:
     """What every process started from here needs to find: the package, kernels, the user's data."""
     others = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
     paths = [str(root), *(part for part in others if part != str(root))]

@@ -13,7 +13,7 @@ from course_lib.errors import CourseError
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 CUDA_INDEX = "https://download.pytorch.org/whl/cu130"  # Windows only: Linux's ordinary wheels do
 CHOICES = ("auto", "cpu", "cuda")
-PATIENCE = 3.0  # seconds
+INDEX_TIMEOUT_S = 3.0
 CUDA_GB = 8.5  # free space that Linux's ordinary wheels take: unpacked, and once as downloads
 
 
@@ -49,7 +49,8 @@ def choose(
         return Source("cpu-index", cpu_index, 2.5, f"PyTorch for CPUs from its own index: {why}")
     if wanted == "cpu":
         raise CourseError(
-            f"{cpu_index} did not answer in {PATIENCE:.0f} s: try later, or leave --torch cpu out"
+            f"{cpu_index} did not answer in {INDEX_TIMEOUT_S:.0f} s: "
+            "try later, or leave --torch cpu out"
         )
     why = "no NVIDIA driver is here, but PyTorch's CPU index does not answer"
     return Source("ordinary", None, CUDA_GB, f"PyTorch's ordinary wheels (5 GB): {why}")
@@ -76,15 +77,15 @@ def has_nvidia_driver() -> bool:
     return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
 
 
-def answers(url: str, *, patience: float = PATIENCE) -> bool:
-    """Whether `url` gives 200 within `patience` seconds, name resolution and redirects included."""
+def answers(url: str, *, timeout: float = INDEX_TIMEOUT_S) -> bool:
+    """Whether `url` gives 200 within `timeout` seconds, name resolution and redirects included."""
     import urllib.request  # slow to import, and only an installation needs it
 
     verdict: list[bool] = []
 
     def ask() -> None:
         try:
-            with urllib.request.urlopen(url, timeout=patience) as reply:
+            with urllib.request.urlopen(url, timeout=timeout) as reply:
                 verdict.append(reply.status == 200)
         except (OSError, ValueError):  # no name, no route, refused, an HTTP error
             verdict.append(False)
@@ -92,5 +93,5 @@ def answers(url: str, *, patience: float = PATIENCE) -> bool:
     # urlopen's timeout counts per socket call and not at all in name resolution: a thread's does.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
-    thread.join(patience)
+    thread.join(timeout)
     return verdict == [True]

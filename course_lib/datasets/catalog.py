@@ -1,71 +1,46 @@
-"""Which data sets there are, and the folders they are looked for in."""
+"""What is known of a data set, and the folders that data sets are looked for in."""
 
-import difflib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
+from course_lib.datasets.splits import Dataset
 from course_lib.errors import CourseError
 
-DIGITS = tuple("0123456789")
-CLOTHES = (
-    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
-    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-)  # fmt: skip
-THINGS = (
-    "airplane", "automobile", "bird", "cat", "deer",
-    "dog", "frog", "horse", "ship", "truck",
-)  # fmt: skip
+StandIn = Callable[["Spec", int], Dataset]
 
 
 @dataclass(frozen=True)
 class Spec:
-    """One line of the table of data sets. `sizes[0]` is the default side of the square images."""
+    """One entry of the table of data sets. `sizes[0]` is the default side of the square images.
+
+    stand_in(spec, size) draws images; of a set without a `folder` these are the images themselves.
+    A set with a folder has two more: prepare(spec, place, size) reads the real ones in their
+    official layout, download(spec) brings them on request and says in one line where they are.
+    """
 
     name: str
     title: str
     channels: int
     sizes: tuple[int, ...]
+    stand_in: StandIn
     label_names: tuple[str, ...] = ()
     folder: str = ""  # torchvision's folder below its root; "" for what the course draws itself
     loader: str = ""  # the class in torchvision.datasets
     counts: tuple[int, int] = (0, 0)  # official numbers of training and test images
+    prepare: Callable[["Spec", Path, int], Dataset] | None = None
+    download: Callable[["Spec"], str] | None = None
+    download_in_load: Callable[["Spec"], Dataset] | None = None  # None: on request only
+    import_files: Callable[["Spec", Path, int], Dataset] | None = None  # None: any images
+    originals: Callable[["Spec"], Path | None] | None = None  # what further sizes are made from
 
     @property
     def procedural(self) -> bool:
         """Whether the course draws these images itself, so that they are always at hand."""
         return not self.folder
-
-
-def _photos(
-    name: str, title: str, channels: int, size: int, labels: tuple[str, ...], folder: str, n: int
-) -> Spec:
-    """A labelled set that torchvision has: n training images and 10,000 test images."""
-    loader = title.replace("-", "")
-    return Spec(name, title, channels, (size,), labels, folder, loader, (n, 10_000))
-
-
-_ALL = (
-    _photos("mnist", "MNIST", 1, 28, DIGITS, "MNIST/raw", 60_000),
-    _photos("fashion_mnist", "Fashion-MNIST", 1, 28, CLOTHES, "FashionMNIST/raw", 60_000),
-    _photos("cifar10", "CIFAR-10", 3, 32, THINGS, "cifar-10-batches-py", 50_000),
-    Spec("celeba", "CelebA", 3, (64, 128, 256), folder="celeba", loader="CelebA"),
-    Spec("sprites", "sprites", 1, (32,)),
-    Spec("faces", "cartoon faces", 3, (64, 32, 128, 256)),
-)
-SPECS = {spec.name: spec for spec in _ALL}
-
-
-def find(name: str) -> Spec:
-    """The data set of this name. CourseError names the closest one when there is none."""
-    if name in SPECS:
-        return SPECS[name]
-    key = str(name).lower().replace("-", "_")
-    close = difflib.get_close_matches(key, SPECS, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(SPECS)}"
-    raise CourseError(f"unknown data set {name!r}: {hint}")
 
 
 def check_size(spec: Spec, size: int | None) -> int:

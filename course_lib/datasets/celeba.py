@@ -41,16 +41,16 @@ def complete(folder: Path) -> bool:
     return all(path.exists() for path in lists) and any(path.exists() for path in images)
 
 
-def from_origin(spec: Spec, size: int) -> Dataset | None:
-    """Prepare a size that is not cached yet, from where the images are known to be."""
+def originals(spec: Spec) -> Path | None:
+    """Where the aligned images are known to lie, for sizes that are not cached yet."""
     downloaded = cache_folder() / spec.folder
     if complete(downloaded):
-        return prepare(spec, downloaded, size)
+        return downloaded
     for path in sorted(cache_folder().glob(f"{spec.name}-*[0-9].safetensors")):
         found = store.read(path)
         place = Path(found[1]["origin"].split("|")[0]) if found else None
         if place and place.exists():
-            return prepare(spec, place, size)
+            return place
     return None
 
 
@@ -70,7 +70,7 @@ def prepare(spec: Spec, folder: Path, size: int, *, must_keep: bool = False) -> 
     names = {"label_names": (), "factor_names": layout.attribute_names}
     info = {"name": spec.name, "source": source, "stand_in": False, **names, "origin": origin}
     total = sum(part.nbytes for part in parts)
-    if total <= store.IN_MEMORY and not must_keep:
+    if total <= store.MAX_IN_MEMORY_BYTES and not must_keep:
         data = _in_memory(parts, info)
         store.keep(path, data, origin=origin)
         return data

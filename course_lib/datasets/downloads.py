@@ -1,4 +1,4 @@
-"""The downloads: what `load` tries by itself, and what `data get NAME` does."""
+"""The downloads of torchvision's archives: within `load`, and by `data get NAME`."""
 
 import contextlib
 import shutil
@@ -9,29 +9,25 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
-from course_lib.datasets import drive, store
-from course_lib.datasets.catalog import Spec, cache_file, cache_folder, data_folder, find, offline
+from course_lib.datasets import store
+from course_lib.datasets.catalog import Spec, cache_file, cache_folder, offline
 from course_lib.datasets.fetch import fetch, reachable
-from course_lib.datasets.folder import UNREADABLE, loader_class, present, read_folder
+from course_lib.datasets.folder import (
+    UNREADABLE,
+    in_data_folder,
+    loader_class,
+    prepare,
+    read_folder,
+)
 from course_lib.datasets.splits import Dataset
 from course_lib.errors import CourseError
 
 
-def get(name: str) -> str:
-    """Download a data set into the cache, if it is not at hand; one line on where it is.
-
-    Raises CourseError with what to do: no network, wrong checksum, full disk, full quota.
-    """
-    spec = find(name)
-    if spec.procedural:
-        return f"{spec.name} is drawn by the course itself: nothing to download"
-    root = data_folder()
-    if root is not None and present(spec, root):
-        if spec.name != "celeba":  # hours of work, and it is checked when it is prepared
-            read_folder(spec, root, source="")  # a damaged set must not pass for one at hand
-        return f"{spec.name} is at hand in {root / spec.folder}: nothing to download"
-    if spec.name == "celeba":
-        return drive.get_celeba(spec)
+def get_archives(spec: Spec) -> str:
+    """Download a data set into the cache, if it is not at hand; one line on where it is."""
+    if place := in_data_folder(spec):
+        prepare(spec, place, spec.sizes[0])  # a damaged set must not pass for one at hand
+        return f"{spec.name} is at hand in {place}: nothing to download"
     path = cache_file(spec, spec.sizes[0])
     found = store.read(path)
     if found and found[1].get("official"):

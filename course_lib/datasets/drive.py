@@ -7,14 +7,14 @@ from pathlib import Path
 
 from course_lib.datasets.catalog import Spec, cache_folder, offline
 from course_lib.datasets.fetch import reachable
-from course_lib.datasets.folder import loader_class
+from course_lib.datasets.folder import in_data_folder, loader_class
 from course_lib.datasets.store import disk_error
 from course_lib.errors import CourseError
 
-NEEDED = ("list_attr_celeba.txt", "list_eval_partition.txt", "img_align_celeba.zip")
-BYTES = 1_500_000_000
+FILE_NAMES = ("list_attr_celeba.txt", "list_eval_partition.txt", "img_align_celeba.zip")
+DOWNLOAD_BYTES = 1_500_000_000
 DRIVE = "https://drive.google.com"
-PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+PROJECT_PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 
 
 def get_celeba(spec: Spec) -> str:
@@ -22,18 +22,20 @@ def get_celeba(spec: Spec) -> str:
 
     A file that came through stays when a later one fails. Raises CourseError.
     """
+    if place := in_data_folder(spec):  # not read, which takes hours: `load` checks it
+        return f"{spec.name} is at hand in {place}: nothing to download"
     root = cache_folder() / spec.folder
-    missing = [name for name in NEEDED if not (root / name).exists()]
+    missing = [name for name in FILE_NAMES if not (root / name).exists()]
     if not missing:
         return f"celeba is at hand in {root}: nothing to download"
-    by_hand = f"or fetch {', '.join(missing)} by hand from {PAGE} into {root}"
+    by_hand = f"or fetch {', '.join(missing)} by hand from {PROJECT_PAGE} into {root}"
     if offline():
         raise CourseError(f"COURSE_OFFLINE is set, which forbids downloads: unset it, {by_hand}")
     if not reachable(DRIVE):
         raise CourseError(f"no connection to {DRIVE}: try on another network, {by_hand}")
     try:
         root.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(root).free < BYTES:
+        if shutil.disk_usage(root).free < DOWNLOAD_BYTES:
             raise CourseError(f"CelebA takes 1.5 GB, more than is free at {root}: set COURSE_CACHE")
         with tempfile.TemporaryDirectory(dir=root) as temporary:
             for name in missing:

@@ -21,27 +21,27 @@ from tqdm import tqdm
 from course_lib.datasets.store import disk_error
 from course_lib.errors import CourseError
 
-PROBE_SECONDS = 3.0  # how long a class waits to learn that there is no network
-STALL_SECONDS = 20.0  # how long a server may send nothing
-CHUNK = 1 << 16
+PROBE_TIMEOUT_S = 3.0  # how long a class waits to learn that there is no network
+READ_TIMEOUT_S = 20.0  # how long a server may send nothing
+CHUNK_BYTES = 1 << 16
 # All but the last are kinds of OSError, and must not be taken for a full disk.
-NETWORK = (
+NETWORK_ERRORS = (
     urllib.error.URLError, TimeoutError, ConnectionError, ssl.SSLError, http.client.HTTPException
 )  # fmt: skip
-AGENT = {"User-Agent": "autoencoder-course"}
+USER_AGENT = {"User-Agent": "autoencoder-course"}
 
 
 def reachable(*urls: str) -> bool:
-    """Whether one of the servers answers within PROBE_SECONDS, whatever it says.
+    """Whether one of the servers answers within PROBE_TIMEOUT_S, whatever it says.
 
     In threads of their own, because looking up a name cannot be given a time limit.
     """
     answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
     def ask(url: str) -> None:
-        request = urllib.request.Request(url, headers=AGENT, method="HEAD")
+        request = urllib.request.Request(url, headers=USER_AGENT, method="HEAD")
         try:
-            urllib.request.urlopen(request, timeout=PROBE_SECONDS).close()
+            urllib.request.urlopen(request, timeout=PROBE_TIMEOUT_S).close()
             answers.put(True)
         except urllib.error.HTTPError:
             answers.put(True)  # it spoke: the download itself will say what is wrong
@@ -50,7 +50,7 @@ def reachable(*urls: str) -> bool:
 
     for url in urls:
         threading.Thread(target=ask, args=(url,), daemon=True).start()
-    end = time.monotonic() + PROBE_SECONDS
+    end = time.monotonic() + PROBE_TIMEOUT_S
     try:
         return any(answers.get(timeout=max(0, end - time.monotonic())) for _ in urls)
     except queue.Empty:
@@ -77,7 +77,7 @@ def fetch(url: str, path: Path, *, md5: str) -> None:
         os.replace(part, path)
     except urllib.error.HTTPError as error:
         raise CourseError(f"{url} answers {error.code} {error.reason}") from error
-    except NETWORK as error:
+    except NETWORK_ERRORS as error:
         raise CourseError(f"{url} broke off ({_reason(error)}): the next try continues") from error
     except OSError as error:
         raise disk_error(error, part.parent) from error
@@ -104,11 +104,11 @@ def _receive(url: str, part: Path) -> bool:
 
 def _request(url: str, start: int) -> http.client.HTTPResponse:
     # "identity", because a Range counts the bytes that are sent
-    headers = {**AGENT, "Accept-Encoding": "identity"}
+    headers = {**USER_AGENT, "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
     request = urllib.request.Request(url, headers=headers)
-    return urllib.request.urlopen(request, timeout=STALL_SECONDS)
+    return urllib.request.urlopen(request, timeout=READ_TIMEOUT_S)
 
 
 def _copy(response: http.client.HTTPResponse, part: Path, *, start: int) -> None:
@@ -117,7 +117,7 @@ def _copy(response: http.client.HTTPResponse, part: Path, *, start: int) -> None
     total = None if length is None else start + length
     bar = tqdm(total=total, initial=start, desc=label, unit="B", unit_scale=True, leave=False)
     with open(part, "ab" if start else "wb") as file, bar:
-        while chunk := response.read(CHUNK):
+        while chunk := response.read(CHUNK_BYTES):
             file.write(chunk)
             bar.update(len(chunk))
         received = file.tell() - start

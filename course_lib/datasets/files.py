@@ -16,9 +16,9 @@ from tqdm import tqdm
 from course_lib.errors import CourseError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-LARGEST = 64 * 2**20  # bytes of one image file; what is larger is no photograph
-CHUNK = 128  # images per task of a thread
-BLOCK = 4096  # images decoded before they are handed on
+MAX_IMAGE_BYTES = 64 * 2**20  # of one file; what is larger is no photograph
+CHUNK_IMAGES = 128  # per task of a thread
+BLOCK_IMAGES = 4096  # decoded before they are handed on
 
 
 class Files(Protocol):
@@ -47,8 +47,8 @@ class Folder:
     def read(self, name: str) -> bytes:
         """The bytes of one file; ValueError for one too large to be an image."""
         with open(self.path / name, "rb") as file:
-            data = file.read(LARGEST + 1)
-        if len(data) > LARGEST:
+            data = file.read(MAX_IMAGE_BYTES + 1)
+        if len(data) > MAX_IMAGE_BYTES:
             raise ValueError("larger than 64 MiB")
         return data
 
@@ -66,7 +66,7 @@ class Archive:
 
     def read(self, name: str) -> bytes:
         """The bytes of one file; ValueError for one too large to be an image."""
-        if self._zip.getinfo(name).file_size > LARGEST:
+        if self._zip.getinfo(name).file_size > MAX_IMAGE_BYTES:
             raise ValueError("larger than 64 MiB")
         return self._zip.read(name)
 
@@ -161,15 +161,15 @@ def decode_all(
 def _in_order(
     chunk: Callable[[Sequence[str]], np.ndarray], names: Sequence[str]
 ) -> Iterator[np.ndarray]:
-    """Threads work on chunks; no more than BLOCK images wait to be taken."""
+    """Threads work on chunks; no more than BLOCK_IMAGES images wait to be taken."""
     bar = tqdm(
         total=len(names), desc="reading images", unit=" images", leave=False, mininterval=0.5
     )
     with bar, ThreadPoolExecutor(os.cpu_count()) as pool, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks about odd metadata, one per image
-        for start in range(0, len(names), BLOCK):
-            block = names[start : start + BLOCK]
-            parts = [block[i : i + CHUNK] for i in range(0, len(block), CHUNK)]
+        for start in range(0, len(names), BLOCK_IMAGES):
+            block = names[start : start + BLOCK_IMAGES]
+            parts = [block[i : i + CHUNK_IMAGES] for i in range(0, len(block), CHUNK_IMAGES)]
             for images in pool.map(chunk, parts):
                 bar.update(len(images))
                 yield images

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from course_lib.datasets.catalog import Spec
+from course_lib.datasets.catalog import Spec, data_folder
 from course_lib.datasets.splits import Dataset, Split
 from course_lib.errors import CourseError
 
@@ -33,6 +33,18 @@ def loader_class(spec: Spec) -> type[VisionDataset]:
 def present(spec: Spec, root: Path) -> bool:
     """Whether `root` holds (or seems to hold) the data set in torchvision's layout."""
     return bool(spec.folder) and (root / spec.folder).is_dir()
+
+
+def in_data_folder(spec: Spec) -> Path | None:
+    """The data set's folder below the one that COURSE_DATA names, if it is there."""
+    root = data_folder()
+    return root / spec.folder if root is not None and present(spec, root) else None
+
+
+def prepare(spec: Spec, place: Path, size: int) -> Dataset:
+    """Both splits from `place`, the data set's folder below a root in torchvision's layout."""
+    root = place.parents[len(Path(spec.folder).parts) - 1]
+    return read_folder(spec, root, source=f"{spec.title} (torchvision's files in {place})")
 
 
 def read_folder(spec: Spec, root: Path, *, source: str) -> Dataset:

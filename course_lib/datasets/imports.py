@@ -5,15 +5,16 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import torch
 
-from course_lib.datasets import celeba, store
-from course_lib.datasets.catalog import Spec, cache_file, check_size, find
+from course_lib.datasets import store
+from course_lib.datasets.catalog import Spec, cache_file, check_size
 from course_lib.datasets.files import Files, decode_all, image_names, open_files
+from course_lib.datasets.registry import find
 from course_lib.datasets.splits import Dataset, Split, hold_out
 from course_lib.errors import CourseError
 
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 SPLITS |= {"val": "valid", "valid": "valid", "validation": "valid"}
-HELD_OUT = 6  # one image in so many is for testing where the folder has no test images
+TEST_DIVISOR = 6  # one image in six is for testing where the folder has no test images
 
 
 def import_images(path: str | Path, name: str, *, size: int | None = None) -> str:
@@ -28,8 +29,8 @@ def import_images(path: str | Path, name: str, *, size: int | None = None) -> st
     size = check_size(spec, size)
     path = Path(path).expanduser()
     target = cache_file(spec, size)
-    if spec.name == "celeba":
-        data = celeba.prepare(spec, path, size, must_keep=True)
+    if spec.import_files:
+        data = spec.import_files(spec, path, size)
     else:
         data = read_images(spec, open_files(path), size)
         store.write(target, store.parts_of(data), store.describe(data))
@@ -104,7 +105,7 @@ def _splits(whole: Split, keys: list[str], files: Files) -> dict[str, Split]:
         raise CourseError(f"{files.path} holds fewer than two training images")
     if "test" not in splits:
         train = splits["train"]
-        held = max(1, len(train) // HELD_OUT)
+        held = max(1, len(train) // TEST_DIVISOR)
         splits["train"], splits["test"] = hold_out(train, held)
         print(f"{files.path.name} has no test images: {held:,} held out for testing", flush=True)
     return splits

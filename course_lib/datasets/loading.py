@@ -1,30 +1,15 @@
-"""`load`: the named folder, the cache, a download, and last the stand-in."""
+"""`load`: the named folder, the cache, a download, and last the stand-in; and `data get`."""
 
+import inspect
 from pathlib import Path
 
-from course_lib.datasets import celeba, digits, procedural, store
-from course_lib.datasets.catalog import (
-    SPECS,
-    Spec,
-    cache_file,
-    cache_folder,
-    check_size,
-    data_folder,
-    find,
-)
-from course_lib.datasets.downloads import download
-from course_lib.datasets.folder import present, read_folder
+from course_lib import synthetic
+from course_lib.datasets import store
+from course_lib.datasets.catalog import Spec, cache_file, check_size, data_folder
+from course_lib.datasets.folder import in_data_folder, present
+from course_lib.datasets.registry import SPECS, find
 from course_lib.datasets.splits import Dataset
 from course_lib.errors import CourseError
-
-DRAW = {
-    "mnist": digits.draw_digits,
-    "fashion_mnist": digits.draw_digits,
-    "cifar10": procedural.faces_for_cifar10,
-    "celeba": procedural.faces_for_celeba,
-    "sprites": procedural.draw_sprites,
-    "faces": procedural.draw_faces,
-}
 
 
 def load(name: str, *, size: int | None = None) -> Dataset:
@@ -53,37 +38,33 @@ def load(name: str, *, size: int | None = None) -> Dataset:
 
 
 def from_folder(spec: Spec, size: int) -> Dataset | None:
-    """From the folder that COURSE_DATA names, in torchvision's layout."""
-    root = data_folder()
-    if root is None or not present(spec, root):
-        return None
-    folder = root / spec.folder
-    if spec.name == "celeba":
-        return celeba.prepare(spec, folder, size)
-    return read_folder(spec, root, source=f"{spec.title} (torchvision's files in {folder})")
+    """From the folder that COURSE_DATA names, in the data set's own layout."""
+    place = in_data_folder(spec)
+    return None if place is None else spec.prepare(spec, place, size)
 
 
 def from_cache(spec: Spec, size: int) -> Dataset | None:
-    """What was downloaded or imported earlier."""
+    """What was downloaded or imported earlier, prepared now where this size was not."""
     if found := store.read(cache_file(spec, size)):
         return found[0]
-    return celeba.from_origin(spec, size) if spec.name == "celeba" else None
+    place = spec.originals(spec) if spec.originals else None
+    return None if place is None else spec.prepare(spec, place, size)
 
 
 def from_network(spec: Spec) -> Dataset:
     """A download now, if it is one that a class can wait for. CourseError if not."""
-    if spec.name == "celeba":
+    if spec.download_in_load is None:
         raise CourseError("it is downloaded on request only")
-    return download(spec)
+    return spec.download_in_load(spec)
 
 
 def _drawn(spec: Spec, size: int) -> Dataset:
     """Images that the course makes itself, cached until the code that makes them changes."""
     path = cache_file(spec, size, stand_in=not spec.procedural)
-    made_by = store.fingerprint(procedural.faces, procedural.sprites, procedural, digits)
+    made_by = store.fingerprint(inspect.getmodule(spec.stand_in), synthetic)
     if found := store.read(path, made_by=made_by):
         return found[0]
-    data = DRAW[spec.name](spec, size)
+    data = spec.stand_in(spec, size)
     store.keep(path, data, made_by=made_by)
     return data
 
@@ -95,6 +76,17 @@ def _announced(data: Dataset, why: str) -> Dataset:
         flush=True,
     )
     return data
+
+
+def get(name: str) -> str:
+    """Download a data set into the cache, if it is not at hand; one line on where it is.
+
+    Raises CourseError with what to do: no network, wrong checksum, full disk, full quota.
+    """
+    spec = find(name)
+    if spec.procedural:
+        return f"{spec.name} is drawn by the course itself: nothing to download"
+    return spec.download(spec)
 
 
 def at_hand() -> list[tuple[str, str | None]]:
@@ -116,6 +108,6 @@ def _where(spec: Spec, root: Path | None) -> str | None:
         return str(root / spec.folder)
     cached = (cache_file(spec, size) for size in spec.sizes)
     place = next((path for path in cached if path.exists()), None)
-    if place is None and spec.name == "celeba" and celeba.complete(cache_folder() / spec.folder):
-        place = cache_folder() / spec.folder
+    if place is None and spec.originals:
+        place = spec.originals(spec)
     return place and str(place)

@@ -11,7 +11,7 @@ from course_lib.synthetic import faces, sprites
 # Images for (training, testing) by size: about ten seconds of drawing on two cores at most.
 COUNTS = {32: (20_000, 2_000), 64: (20_000, 2_000), 128: (5_000, 1_000), 256: (1_200, 300)}
 SEEDS = {"train": 0, "test": 1, "valid": 2}
-TEN_STYLES = ("bald", "side", "afro", "long", "bun")  # times with and without glasses
+FIVE_STYLES = ("bald", "side", "afro", "long", "bun")  # times with and without glasses
 
 
 def draw_sprites(spec: Spec, size: int) -> Dataset:
@@ -48,12 +48,12 @@ def faces_for_cifar10(spec: Spec, size: int) -> Dataset:
 
     def split(key: str, n: int) -> Split:
         factors, labels = faces.sample_factors(n, seed=SEEDS[key]), torch.arange(n) % 10
-        _set(factors, "hair_style", labels // 2, _code("hair_style", *TEN_STYLES))
+        _set(factors, "hair_style", labels // 2, _code("hair_style", *FIVE_STYLES))
         _set(factors, "glasses", labels % 2, _code("glasses", "none", "square"))
         return Split(render(factors, size=size), labels)
 
     n_train, n_test = COUNTS[size]
-    names = [f"{style}{glasses}" for style in TEN_STYLES for glasses in ("", " with glasses")]
+    names = [f"{style}{glasses}" for style in FIVE_STYLES for glasses in ("", " with glasses")]
     return _stand_in(spec, split("train", n_train), split("test", n_test), label_names=tuple(names))
 
 

@@ -17,9 +17,9 @@ from course_lib.errors import CourseError
 from course_lib.writing import replacing
 
 FORMAT = 1  # raise it when older files can no longer be read
-IN_MEMORY = 2**30  # bytes; larger files stay on disk and are memory-mapped
+MAX_IN_MEMORY_BYTES = 2**30  # larger files stay on disk and are memory-mapped
 FIELDS = ("images", "labels", "factors")
-FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # no quotas on Windows
+DISK_FULL_ERRNOS = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # no quotas on Windows
 DTYPES = {"uint8": "U8", "int64": "I64", "float32": "F32"}
 
 
@@ -120,7 +120,7 @@ def read(path: Path, *, made_by: str | None = None) -> tuple[Dataset, dict] | No
 
 
 def _open(path: Path, made_by: str | None) -> tuple[Dataset, dict] | None:
-    whole = path.stat().st_size <= IN_MEMORY
+    whole = path.stat().st_size <= MAX_IN_MEMORY_BYTES
     with safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
         info = json.loads(metadata["info"])
@@ -159,7 +159,7 @@ def keep(path: Path, dataset: Dataset, **info: str | bool) -> None:
 
 def disk_error(error: OSError, folder: Path) -> CourseError:
     """One line for a file that could not be written."""
-    if error.errno in FULL:
+    if error.errno in DISK_FULL_ERRNOS:
         return CourseError(
             f"the disk is full at {folder}: free some space, or set COURSE_CACHE to another folder"
         )

@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 
 from course_lib import checkpoints, widgets
-from course_lib.widgets.remains import beside
+from course_lib.widgets.fallback import side_by_side
 from course_lib.writing import check_target, write_whole
 
 MODEL = "mnist-decoder-2"
 STOPS = (1, 7, 4, 6, 0, 2, 3, 8, 1)  # digits whose codes are visited, and back to the first
-STEPS, MILLISECONDS = 10, 110  # from one stop to the next; a frame
+FRAMES_PER_STOP, FRAME_MS = 10, 110  # from one stop to the next; a frame
 
 
 def write_walk(data: Path, target: Path) -> int:
@@ -25,7 +25,7 @@ def write_walk(data: Path, target: Path) -> int:
     frames, buffer = walk(data), io.BytesIO()
     frames[0].save(
         buffer, format="GIF", save_all=True, append_images=frames[1:], loop=0,
-        duration=MILLISECONDS, optimize=True,
+        duration=FRAME_MS, optimize=True,
     )  # fmt: skip
     write_whole(target, buffer.getvalue())
     return len(buffer.getvalue())
@@ -42,14 +42,14 @@ def walk(data: Path) -> list[Image.Image]:
     medians = [z[labels == digit].median(0).values for digit in STOPS]
     frames = []
     for start, end in itertools.pairwise(medians):
-        for i in range(STEPS):
-            t = (1 - math.cos(math.pi * i / STEPS)) / 2  # slow near the digits
+        for i in range(FRAMES_PER_STOP):
+            t = (1 - math.cos(math.pi * i / FRAMES_PER_STOP)) / 2  # slow near the digits
             place = ((1 - t) * start + t * end).tolist()
             pad.set(
                 {name: round(value, 1) for name, value in zip(pad.controls, place, strict=True)}
             )
             shown = pad.frame
-            frames.append(beside(shown.pictures, widths=pad.widths, lines=[shown.text]))
+            frames.append(side_by_side(shown.pictures, widths=pad.widths, lines=[shown.text]))
     palette = _palette(frames[0].crop((0, 0, frames[0].width // 2, frames[0].height)))
     return [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from course_lib.errors import CourseError
 
-ACTIVE = 0.01  # variance of a posterior mean over the data below which a latent counts as dead
+MIN_ACTIVE_VARIANCE = 0.01  # of a posterior mean over the data; below it a latent counts as dead
 
 
 def factor_information(z: Tensor, factors: Tensor, *, n_bins: int = 20) -> Tensor:
@@ -73,7 +73,7 @@ def factor_vae_score(
     """
     _refuse_bad_tables(z, factors)
     n_factors, spread = factors.shape[1], z.double().var(0)
-    alive = spread > ACTIVE
+    alive = spread > MIN_ACTIVE_VARIANCE
     if not alive.any():
         return 1 / n_factors
     code, g = (z.double() / spread.sqrt())[:, alive], torch.Generator().manual_seed(seed)

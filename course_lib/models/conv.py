@@ -58,7 +58,7 @@ class ConvVAE(nn.Module):
     """q(z|x) = N(μ(x), σ²(x)), prior N(0, I), with the networks of `ConvAutoencoder`.
 
     p(x|z) is Bernoulli where log_sigma is None; else Gaussian, with one σ for all pixels, whose
-    logarithm is kept in the buffer `log_sigma`: objectives may move it, gradients do not.
+    logarithm is kept in the buffer `log_sigma`: no gradient moves it; `keep_log_sigma` may.
     log σ²(x) is read off the grid's averages over four quarters; that is enough and saves weights.
     """
 

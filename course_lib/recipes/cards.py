@@ -7,6 +7,7 @@ import functools
 import re
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -64,19 +65,18 @@ def train(
     *,
     n_valid: int,
     title: str,
-    **recipe: float,
+    **recipe: Any,
 ) -> tuple[list[Record], float]:
     """`fit` on labelled images under a progress bar: records with validation figures, and seconds.
 
-    recipe: epochs, batch_size, lr, seed. The first n_valid test images are looked at after each
-    epoch, for the card's curve; nothing is chosen by them.
+    recipe: epochs, batch_size, lr, seed, after_step. The first n_valid test images are looked at
+    after each epoch, for the card's curve; nothing is chosen by them.
     """
-    held = {}
-    if n_valid:
-        held = {"valid": data.test.images[:n_valid], "valid_labels": data.test.labels[:n_valid]}
-    images, labels = data.train.images, data.train.labels
+    images, test = data.train.images, data.test
+    valid = (test.images[:n_valid], test.labels[:n_valid]) if n_valid else None
+    labelled = images, data.train.labels
     return run(
-        lambda: fit(model, in_bfloat16(objective), images, labels=labels, **held, **recipe),
+        lambda: fit(model, in_bfloat16(objective), labelled, valid=valid, **recipe),
         title=title, steps=recipe["epochs"] * -(-len(images) // recipe["batch_size"]),
     )  # fmt: skip
 

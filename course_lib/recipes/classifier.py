@@ -51,7 +51,7 @@ def run(out: Path) -> None:
     _, seconds = cards.train(
         model, objective, data, n_valid=0, title="classifier", seed=SEED, **recipe
     )
-    test = evaluate(model, objective, data.test.images, labels=data.test.labels)
+    test = evaluate(model, objective, (data.test.images, data.test.labels))
     arguments = {"n_classes": len(data.label_names)}
     card = cards.card(
         "classifier", data, seed=SEED, seconds=seconds,

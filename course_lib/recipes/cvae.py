@@ -9,13 +9,13 @@ import torch
 from course_lib import checkpoints, datasets
 from course_lib.losses import optimal_sigma_objective
 from course_lib.models import ConditionalVAE
-from course_lib.models.settle import settle
+from course_lib.models.calibration import standardize_latents
 from course_lib.recipes import cards
 from course_lib.recipes.classifier import prefix
-from course_lib.training import evaluate
+from course_lib.training import evaluate, keep_log_sigma
 
 EPOCHS = {"cifar10": 16, "faces32": 24}
-BATCH, RATE, SEED, SETTLING = 128, 2e-3, 0, 5_000
+BATCH, RATE, SEED, N_STANDARDIZE = 128, 2e-3, 0, 5_000
 SIZES = {"latent_dim": 128, "width": 128, "hidden": 192}  # as many parameters as the U-Net
 
 
@@ -28,10 +28,17 @@ def run(out: Path) -> None:
     model = ConditionalVAE(**arguments).to(memory_format=torch.channels_last)
     recipe = {"epochs": EPOCHS[prefix(data)], "batch_size": BATCH, "lr": RATE}
     curve, seconds = cards.train(
-        model, optimal_sigma_objective, data, n_valid=2_000, title=name, seed=SEED, **recipe
+        model,
+        optimal_sigma_objective,
+        data,
+        n_valid=2_000,
+        title=name,
+        seed=SEED,
+        after_step=keep_log_sigma,
+        **recipe,
     )
-    settle(model, data.train.images[-SETTLING:], sigma=False)
-    test = evaluate(model, optimal_sigma_objective, data.test.images, labels=data.test.labels)
+    standardize_latents(model, data.train.images[-N_STANDARDIZE:])
+    test = evaluate(model, optimal_sigma_objective, (data.test.images, data.test.labels))
     card = cards.card(
         "cvae", data, seed=SEED, seconds=seconds,
         model={"class": "ConditionalVAE", "arguments": arguments},

@@ -27,7 +27,7 @@ def run(out: Path) -> None:
     curve, seconds = cards.train(
         model, diffusion_objective, data, n_valid=1_000, title=name, seed=SEED, **recipe
     )
-    test = evaluate(model, diffusion_objective, data.test.images, labels=data.test.labels)
+    test = evaluate(model, diffusion_objective, (data.test.images, data.test.labels))
     card = cards.card(
         "ddpm", data, seed=SEED, seconds=seconds,
         model={"class": "UNet", "arguments": arguments},

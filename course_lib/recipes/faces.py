@@ -20,9 +20,9 @@ from course_lib.losses import (
 )
 from course_lib.metrics import active_units, psnr
 from course_lib.models import ConvAutoencoder, ConvVAE
-from course_lib.models.settle import settle
+from course_lib.models.calibration import calibrate_sigma, standardize_latents
 from course_lib.recipes import cards
-from course_lib.training import Objective, Record, evaluate, fit, to_float
+from course_lib.training import Objective, Record, evaluate, fit, keep_log_sigma, to_float
 
 EPOCHS, BATCH, RATE, BETA2, SEED, WIDTH = 8, 64, 8e-3, 0.99, 0, 16
 TRAINING = {
@@ -69,8 +69,8 @@ def run(out: Path) -> None:
 
     Squared error for the autoencoders; for the VAEs −ELBO with the optimal σ, for n = 128 also
     with σ = 1 and with cross-entropy. Same networks, steps, seed and order of images; the rate is
-    smaller for `ae-1024`. Where the codes lie, and the optimal σ, are settled on the validation
-    images at the end; test images are for the figures alone.
+    smaller for `ae-1024`. At the end the latents are standardized, and σ is
+    calibrated, on the validation images; test images are for the figures alone.
     """
     data = datasets.load("celeba", size=64)
     if data.valid is None:  # a folder in CelebA's layout without the official split
@@ -83,18 +83,22 @@ def run(out: Path) -> None:
 def train_row(row: Row, data: Dataset, *, out: Path) -> dict:
     """Train one model, keep it, and return its card's figures on the test images."""
     model, name = row.model(), f"{'faces' if data.stand_in else 'celeba'}-{row.name}"
+    best_sigma = row.objective is optimal_sigma_objective
     start = time.perf_counter()
-    curve = _drive(
+    curve = _loss_curve(
         fit(
             model, cards.in_bfloat16(row.objective), data.train.images, valid=data.valid.images,
             epochs=EPOCHS, batch_size=BATCH, lr=row.rate, beta2=BETA2, seed=SEED,
+            after_step=keep_log_sigma if best_sigma else None,
         ),
         title=name, steps=EPOCHS * -(-len(data.train) // BATCH),
     )  # fmt: skip
     seconds = time.perf_counter() - start
     model.eval()
     if isinstance(model, ConvVAE):
-        settle(model, data.valid.images, sigma=row.objective is optimal_sigma_objective)
+        standardize_latents(model, data.valid.images)
+    if best_sigma:
+        calibrate_sigma(model, data.valid.images)
     test = measured(model, row.objective, data.test.images)
     described = {"class": type(model).__name__, "arguments": model.arguments}
     card = cards.card(
@@ -107,7 +111,7 @@ def train_row(row: Row, data: Dataset, *, out: Path) -> dict:
     return test
 
 
-def _drive(records: Iterator[Record], *, title: str, steps: int) -> dict[str, list[float]]:
+def _loss_curve(records: Iterator[Record], *, title: str, steps: int) -> dict[str, list[float]]:
     """The loss of each epoch, mean over its training steps, and that on validation images."""
     curve: dict[str, list[float]] = {"train": [], "valid": []}
     losses: list[float] = []
@@ -135,6 +139,7 @@ def measured(model: nn.Module, objective: Objective, images: Tensor) -> dict[str
     figures = {"psnr": torch.cat(decibels).mean().item()} | terms
     if isinstance(model, ConvVAE):
         figures["negative_elbo"] = figures.pop("loss")
+        figures.pop("log_sigma", None)  # the same as σ below
         figures["active_units"] = active_units(torch.cat(codes))
         if model.log_sigma is not None:
             figures["sigma"] = model.log_sigma.exp().item()

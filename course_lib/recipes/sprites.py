@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from course_lib import checkpoints, datasets, metrics
 from course_lib.datasets import Dataset
 from course_lib.distributions import kl_full_normal
-from course_lib.losses import ElboTerms, beta_vae_loss, elbo_terms
+from course_lib.losses import vae_objective
 from course_lib.models import MLPVAE
 from course_lib.recipes import cards
 from course_lib.training import fit, to_float
@@ -49,7 +49,7 @@ def run(out: Path) -> None:
 def train_one(data: Dataset, *, beta: float, seed: int) -> tuple[nn.Module, dict]:
     """One β-VAE, and its figures before and after the rotation of its code."""
     torch.manual_seed(seed)
-    model, goal = MLPVAE(**MODEL), functools.partial(objective, beta=beta)
+    model, goal = MLPVAE(**MODEL), functools.partial(vae_objective, beta=beta)
     _, seconds = cards.run(
         lambda: fit(
             model, cards.in_bfloat16(goal), data.train.images,
@@ -59,12 +59,6 @@ def train_one(data: Dataset, *, beta: float, seed: int) -> tuple[nn.Module, dict
     )  # fmt: skip
     row = {"beta": beta, "seed": seed, "seconds": round(seconds, 1)}
     return model, row | measured(model.eval(), data, seed=seed)
-
-
-def objective(model: nn.Module, x: Tensor, *, beta: float) -> tuple[Tensor, ElboTerms]:
-    """Cross-entropy + β·KL, averaged over the batch. Nats per image."""
-    terms = elbo_terms(model, x)
-    return beta_vae_loss(terms, beta), terms
 
 
 @torch.no_grad()

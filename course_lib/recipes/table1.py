@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.distributions import kl_divergence
 
 from course_lib import checkpoints, datasets
 from course_lib.datasets import Dataset, Split
-from course_lib.losses import ElboTerms, beta_vae_loss, elbo_terms, standard_normal
+from course_lib.losses import standard_normal, vae_objective
 from course_lib.metrics import active_units
 from course_lib.models import MLPVAE, MLPDecoder
 from course_lib.recipes import cards
@@ -22,7 +22,7 @@ ROWS = ((1, 1.0), (2, 1.0), (64, 1.0), (64, 0.1), (64, 0.5), (64, 2.0), (64, 10.
 EPOCHS = dict.fromkeys(ROWS, 40) | {(64, 0.1): 80, (64, 10.0): 80}  # the extreme prices learn last
 BATCH, RATE, SEED = 256, 2e-3, 0
 TRAINING = {"batch_size": BATCH, "lr": RATE, "optimizer": "Adam, one cycle"}
-MAPPED = 1000  # codes of test images that a card with two latents keeps
+N_MAP_CODES = 1000  # codes of test images that a card with two latents keeps
 
 
 def run(out: Path) -> None:
@@ -42,7 +42,7 @@ def run(out: Path) -> None:
 def train_row(data: Dataset, n: int, beta: float, *, out: Path) -> dict:
     """Train one model, keep its decoder, and measure it on the test images. Nats per image."""
     torch.manual_seed(SEED)
-    model, goal, epochs = MLPVAE(n), functools.partial(objective, beta=beta), EPOCHS[n, beta]
+    model, goal, epochs = MLPVAE(n), functools.partial(vae_objective, beta=beta), EPOCHS[n, beta]
     _, seconds = cards.run(
         lambda: fit(
             model, cards.in_bfloat16(goal), data.train.images,
@@ -59,12 +59,6 @@ def train_row(data: Dataset, n: int, beta: float, *, out: Path) -> dict:
         )  # fmt: skip
         keep_decoder(model, checkpoint_name(n, beta), card | codes(model, data.test), out=out)
     return row
-
-
-def objective(model: nn.Module, x: Tensor, *, beta: float) -> tuple[Tensor, ElboTerms]:
-    """Cross-entropy + β·KL, averaged over the batch. Nats per image."""
-    terms = elbo_terms(model, x)
-    return beta_vae_loss(terms, beta), terms
 
 
 @torch.no_grad()
@@ -91,7 +85,7 @@ def codes(model: nn.Module, test: Split) -> dict:
     kl = kl_divergence(q_z, standard_normal(q_z.mean)).mean(0)  # (d,)
     found = {"kl_per_latent": [round(value, 4) for value in kl.tolist()]}
     if len(kl) == 2:
-        places, labels = q_z.mean[:MAPPED].tolist(), test.labels[:MAPPED].tolist()
+        places, labels = q_z.mean[:N_MAP_CODES].tolist(), test.labels[:N_MAP_CODES].tolist()
         found["codes"] = [
             [*(round(z, 2) for z in place), y] for place, y in zip(places, labels, strict=True)
         ]

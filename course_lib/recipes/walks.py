@@ -18,8 +18,8 @@ ATTRIBUTES = (
     "Blond_Hair", "Black_Hair", "Pale_Skin", "Smiling",
     "Gray_Hair", "Mustache", "Bald", "Eyeglasses",
 )  # fmt: skip
-IMAGES = 8000
-FACES = [5, 15, 12, 23, 30, 9, 1, 21]  # test images: eight that differ in hair and skin
+N_IMAGES = 8000
+TEST_FACES = [5, 15, 12, 23, 30, 9, 1, 21]  # test images: eight that differ in hair and skin
 
 
 def run(out: Path) -> None:
@@ -28,14 +28,14 @@ def run(out: Path) -> None:
     data, start = datasets.load(card["data"]), time.perf_counter()
     if data.stand_in != card["stand_in"]:
         raise CourseError(f"{MODEL} knows other faces than {data.source}: train faces first")
-    codes = encoded(model, data.train.images[:IMAGES])  # (N, d)
+    codes = encoded(model, data.train.images[:N_IMAGES])  # (N, d)
     flags = data.train.factors[: len(codes)]
     steps = {}
     for name in ATTRIBUTES:
         y = flags[:, data.factor_names.index(name)]
         steps[name] = rounded(codes[y == 1].mean(0) - codes[y == 0].mean(0))
     about = cards.card("walks", data, seed=SEED, seconds=time.perf_counter() - start, model=MODEL)
-    faces = rounded(encoded(model, data.test.images[FACES]))
+    faces = rounded(encoded(model, data.test.images[TEST_FACES]))
     checkpoints.write_json(
         out / "metrics" / "walks.json", about | {"attributes": steps, "faces": faces}
     )

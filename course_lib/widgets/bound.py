@@ -9,13 +9,20 @@ import torch
 from torch import Tensor
 
 from course_lib.errors import CourseError
+from course_lib.widgets.bound_charts import (
+    NARROW,
+    WIDE,
+    DensityChart,
+    EvidenceBars,
+    kl_normal,
+    make_bars,
+)
 from course_lib.widgets.controls import nearest_stop, slider, written
-from course_lib.widgets.gap import NARROW, WIDE, Bars, Densities, gap_between, make_bars
 from course_lib.widgets.outputs import call, numbers, to_number
 from course_lib.widgets.panel import Frame, Panel, Values
 
 STEP = 0.05
-SPAN = 3, 15  # nats below log p(x) that the axis of the bars reaches, at least and at most
+MIN_SPAN, MAX_SPAN = 3, 15  # nats below log p(x) that the axis of the bars reaches
 ROUNDING = 1e-6  # nats that an ELBO in double precision may lie above log p(x)
 DENSITIES, BARS = "densities of z", "log p(x) = ELBO + gap, gap = KL(q ‖ p(z|x))"
 
@@ -54,10 +61,10 @@ def bound(
     }
     evidence = to_number(log_evidence, source="log_evidence")
     controls = {k: slider(k, stops["start"][k], **r, width=WIDE) for k, r in ranges.items()}
-    mean_sd, away = places["posterior"], gap_between(places["start"], places["posterior"])
-    bars = make_bars(evidence, span=min(max(1.3 * away, SPAN[0]), SPAN[1]))
+    mean_sd, away = places["posterior"], kl_normal(places["start"], places["posterior"])
+    bars = make_bars(evidence, span=min(max(1.3 * away, MIN_SPAN), MAX_SPAN))
     return Panel(
-        _drawer(elbo, Densities(mean_sd, mu_range=mu_range), bars),
+        _drawer(elbo, DensityChart(mean_sd, mu_range=mu_range), bars),
         controls=controls,
         widths={DENSITIES: WIDE, BARS: NARROW},
         actions={
@@ -82,7 +89,7 @@ def _place(place: tuple[float, float], *, what: str) -> tuple[float, float]:
 
 
 def _drawer(
-    elbo: Callable[[Tensor, Tensor], Tensor], densities: Densities, bars: Bars
+    elbo: Callable[[Tensor, Tensor], Tensor], densities: DensityChart, bars: EvidenceBars
 ) -> Callable[[Values], Frame]:
     """The function that a step of a slider calls."""
 

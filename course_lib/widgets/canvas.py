@@ -8,9 +8,9 @@ from PIL import Image, ImageColor, ImageDraw
 
 from course_lib.widgets.pictures import DENSITY, GREYS, Chart, font
 
-PAPER = 190  # mean of red, green and blue from which a colour counts as paper: grids do
+MIN_PAPER_LEVEL = 190  # mean of red, green and blue from which a colour counts as paper: grids do
 STRIPES = np.add.outer(np.arange(14), np.arange(14)) % 14 < 5
-INKS = 8  # shades from paper to ink: enough for text to look smooth
+SHADES = 8  # from paper to ink: enough for text to look smooth
 
 
 class Area:
@@ -27,7 +27,7 @@ class Area:
         self.palette = np.concatenate([palette, twins, [line]]).astype(np.uint8).tobytes()
         self.base = np.asarray(chart.picture)
         self.twin, self.ink = np.uint8(len(palette)), 2 * len(palette)
-        self.light = (palette.mean(1) > PAPER)[self.base]
+        self.light = (palette.mean(1) > MIN_PAPER_LEVEL)[self.base]
 
     def under(self, x: np.ndarray, y: np.ndarray, *, width: int = 4) -> Image.Image:
         """Tint what lies between the curve and the axis; what is above the axes is cut off."""
@@ -70,8 +70,8 @@ def write(picture: Image.Image, place: tuple[float, float], text: str, *, size: 
     letters = font(size * DENSITY)
     ImageDraw.Draw(spot).text((0, spot.height // 2), text, 255, letters, anchor="lm")
     spot = spot.crop((0, 0, spot.getbbox()[2], spot.height))
-    inks = _inks(picture, [(255 - round(255 * i / INKS),) * 3 for i in range(INKS + 1)])
-    levels = (np.asarray(spot).astype(int) * INKS + 127) // 255
+    inks = _inks(picture, [(255 - round(255 * i / SHADES),) * 3 for i in range(SHADES + 1)])
+    levels = (np.asarray(spot).astype(int) * SHADES + 127) // 255
     corner = round(place[0]), round(place[1]) - spot.height // 2
     picture.paste(_indexed(inks[levels]), corner, Image.fromarray((levels > 0) * np.uint8(255)))
 

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from course_lib import plots
 from course_lib.errors import CourseError
-from course_lib.widgets import pictures, sheets
+from course_lib.widgets import image_rows, pictures
 from course_lib.widgets.controls import stops
 from course_lib.widgets.outputs import call, given, to_bytes, to_images
 from course_lib.widgets.panel import Frame, Panel, Values
 
 Reconstruct = Mapping[str, Callable[[int], Tensor]]
 Errors = Mapping[str, Mapping[int, float]]
-SHEET, CURVE = 580, (380, 260)  # page pixels
+ROWS_WIDTH, CHART_SIZE = 580, (380, 260)  # page pixels
 IMAGES, ERROR = "images", "error"
 
 
@@ -45,9 +45,9 @@ def k_slider(
     start = ks[len(ks) // 2] if start is None else start
     if start not in ks:
         raise CourseError(f"start must be one of the stops {ks}, not {start!r}")
-    slider = stops("k, numbers per image", start, options=ks, width=SHEET)
+    slider = stops("k, numbers per image", start, options=ks, width=ROWS_WIDTH)
     draw = _drawer(originals, reconstruct, errors, shape=shape, error_label=error_label)
-    return Panel(draw, controls={"k": slider}, widths={IMAGES: SHEET, ERROR: CURVE[0]})
+    return Panel(draw, controls={"k": slider}, widths={IMAGES: ROWS_WIDTH, ERROR: CHART_SIZE[0]})
 
 
 def _ks(reconstruct: Reconstruct, errors: Errors, *, ks: Sequence[int] | None) -> list[int]:
@@ -78,8 +78,8 @@ def _drawer(
     colours = dict(zip(errors, plots.PALETTE, strict=False))  # as plots.curves gives them
     chart = pictures.chart(
         lambda ax: _paint_curves(ax, errors=errors, error_label=error_label),
-        width=CURVE[0],
-        height=CURVE[1],
+        width=CHART_SIZE[0],
+        height=CHART_SIZE[1],
     )
     seen: dict[tuple[str, int], np.ndarray] = {}
 
@@ -98,7 +98,7 @@ def _drawer(
         marks = {colours[name]: (k, error) for name, error in found.items()}
         told = ", ".join(f"{name} {error:.1f}" for name, error in found.items())
         text = f"k = {k}: {told or 'no method has this k'} ({error_label})."
-        sheet = sheets.rows(rows, width=SHEET)
+        sheet = image_rows.draw_rows(rows, width=ROWS_WIDTH)
         return Frame({IMAGES: sheet, ERROR: chart.marked(marks, lines="|")}, text)
 
     return draw

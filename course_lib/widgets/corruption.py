@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from course_lib.errors import CourseError
-from course_lib.widgets import sheets
+from course_lib.widgets import image_rows
 from course_lib.widgets.controls import choice, nearest_stop, slider
 from course_lib.widgets.outputs import call, given, to_batch, to_bytes, to_number
 from course_lib.widgets.panel import Frame, Panel, Values
 
 Corrupt = Callable[[Tensor, str, float, torch.Generator], Tensor]
 LEVELS = {"low": 0.0, "high": 1.0, "step": 0.05}
-SHEET = 720  # page pixels
+ROWS_WIDTH = 720  # page pixels
 IMAGES, ORIGINAL, CORRUPTED = "images", "original", "corrupted"
 
 
@@ -45,9 +45,11 @@ def corruption(
         _drawer(originals, corrupt, restore, seed=seed),
         controls={
             "kind": choice("kind", kind, options=names),
-            "level": slider("level", nearest_stop(level, **LEVELS), **LEVELS, width=SHEET // 2),
+            "level": slider(
+                "level", nearest_stop(level, **LEVELS), **LEVELS, width=ROWS_WIDTH // 2
+            ),
         },
-        widths={IMAGES: SHEET},
+        widths={IMAGES: ROWS_WIDTH},
     )
 
 
@@ -99,6 +101,6 @@ def _drawer(
         )
         rows = {name: to_bytes(batch) for name, batch in {ORIGINAL: originals, **batches}.items()}
         text = f"{kind.replace('_', ' ')}, level {level:.2f}: squared error per image {told}."
-        return Frame({IMAGES: sheets.rows(rows, width=SHEET)}, text)
+        return Frame({IMAGES: image_rows.draw_rows(rows, width=ROWS_WIDTH)}, text)
 
     return draw

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from course_lib import plots
 from course_lib.errors import CourseError
-from course_lib.widgets import pictures, sheets
+from course_lib.widgets import image_rows, pictures
 from course_lib.widgets.controls import stops, written
 from course_lib.widgets.outputs import call, given, to_bytes, to_images, to_number
 from course_lib.widgets.panel import Frame, Panel, Values
 
 Points = dict[float, tuple[float, float]]  # β to (rate, distortion), nats per image
 Function = Callable[[Tensor, float], Tensor]
-SHEET, CURVE = 560, (380, 300)  # page pixels
+ROWS_WIDTH, CHART_SIZE = 560, (380, 300)  # page pixels
 IMAGES, PLANE = "images", "rate and distortion"
 OURS, FULL = "these models", "full runs"
 
@@ -56,8 +56,8 @@ def beta_family(
     names = [(f"{beta:g}", beta) for beta in betas]
     return Panel(
         _drawer(given(images, shape=shape, what="images"), z, points, full, (reconstruct, decode)),
-        controls={"β": stops("β", start, options=names, width=SHEET)},
-        widths={PLANE: CURVE[0], IMAGES: SHEET},
+        controls={"β": stops("β", start, options=names, width=ROWS_WIDTH)},
+        widths={PLANE: CHART_SIZE[0], IMAGES: ROWS_WIDTH},
     )
 
 
@@ -85,7 +85,7 @@ def _drawer(
     """The function that a step of the slider calls."""
     shape, originals = tuple(images.shape[1:]), to_bytes(images)
     curves = {OURS: points, **({FULL: full} if full else {})}
-    chart = pictures.chart(lambda ax: _paint(ax, curves), width=CURVE[0], height=CURVE[1])
+    chart = pictures.chart(lambda ax: _paint(ax, curves), width=CHART_SIZE[0], height=CHART_SIZE[1])
     reconstruct, decode = functions
 
     @functools.cache
@@ -96,7 +96,7 @@ def _drawer(
             "decoded": to_images(x_hat, count=len(images), shape=shape, source="reconstruct"),
             "sample": to_images(samples, count=len(z), shape=shape, source="decode"),
         }
-        return sheets.rows(rows, width=SHEET)
+        return image_rows.draw_rows(rows, width=ROWS_WIDTH)
 
     def draw(values: Values) -> Frame:
         beta = values["β"]

@@ -11,12 +11,12 @@ from torch import Tensor
 from course_lib.errors import CourseError
 from course_lib.widgets import pictures
 from course_lib.widgets.controls import choice, slider
-from course_lib.widgets.film import Film, make_film
 from course_lib.widgets.outputs import call, given, to_batch, to_bytes
 from course_lib.widgets.panel import Frame, Panel, Values
+from course_lib.widgets.strip import Strip, make_strip
 
-STEPS = 9  # of the film
-FILM, SIDE = 640, 140  # page pixels
+STEPS = 9  # of the strip
+STRIP, SIDE = 640, 140  # page pixels
 WALK, PIXELS, CODE = "from start to end", "in pixels", "in the code"
 
 
@@ -45,10 +45,10 @@ def interpolation(
     return Panel(
         _drawer(batch, pairs, encode=encode, decode=decode, scale=scale),
         controls={
-            "t": slider("t", 0.5, low=0, high=1, step=0.05, width=FILM),
+            "t": slider("t", 0.5, low=0, high=1, step=0.05, width=STRIP),
             "pair": choice("pair", 0, options=names),
         },
-        widths={WALK: FILM, PIXELS: side, CODE: side},
+        widths={WALK: STRIP, PIXELS: side, CODE: side},
     )
 
 
@@ -94,9 +94,9 @@ def _drawer(
         return {PIXELS: _mix(x, t), CODE: batch}
 
     @functools.cache
-    def film(pair: int) -> Film:
+    def strip(pair: int) -> Strip:
         steps = mixes(pair, torch.linspace(0, 1, STEPS))
-        return make_film({name: to_bytes(mix) for name, mix in steps.items()}, width=FILM)
+        return make_strip({name: to_bytes(mix) for name, mix in steps.items()}, width=STRIP)
 
     def draw(values: Values) -> Frame:
         t, pair = values["t"], int(values["pair"])
@@ -107,7 +107,7 @@ def _drawer(
             f"{', '.join(told)}."
         )
         large = {name: pictures.enlarged(to_bytes(mix)[0], scale) for name, mix in now.items()}
-        return Frame({WALK: film(pair).at(t), **large}, text)
+        return Frame({WALK: strip(pair).at(t), **large}, text)
 
     return draw
 

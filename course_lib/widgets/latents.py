@@ -21,8 +21,8 @@ from course_lib.widgets.panel import Frame, Panel, Values
 
 DECODED, KL = "decode(z)", "KL per latent"
 SIDE, WIDE, HIGH = 336, 460, 336  # page pixels
-STEP, PARTS = 0.1, 10
-NAMED = 16  # more names do not fit under the bars
+STEP, WALK_STEPS = 0.1, 10
+MAX_NAMED_BARS = 16  # more names do not fit under the bars
 SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -100,7 +100,7 @@ class _Walk:
     def step(self, values: Values) -> Values:
         """One part of the way that is left, from where the sliders are now."""
         if not self.left:
-            self.goal, self.left = np.array(list(self.place().values())), PARTS
+            self.goal, self.left = np.array(list(self.place().values())), WALK_STEPS
         if self._stops(self.here) != self._stops([values[name] for name in self.names]):
             self.here = np.array([values[name] for name in self.names])  # somebody moved them
         self.here = self.here + (self.goal - self.here) / self.left
@@ -162,7 +162,7 @@ def _paint(ax: Axes, kl: np.ndarray, order: Sequence[int], rest: str) -> None:
     if n < len(kl):
         ax.bar(ranks[n:], values[n:], color=plots.CLASS_COLOURS[8], label=f"stays {rest}")
     ax.plot([], [], "v", color=plots.VERMILION, markersize=9, label="moved")
-    if len(kl) <= NAMED:
+    if len(kl) <= MAX_NAMED_BARS:
         ax.set_xticks(ranks, [_name(i) for i in np.argsort(-kl, kind="stable")], fontsize=10)
     ax.set(xlabel="latents, largest KL first", ylabel="nats per image")
     ax.set_ylim(0, 1.12 * max(values[0], 1e-3))

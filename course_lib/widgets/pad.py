@@ -21,7 +21,7 @@ from course_lib.widgets.plane import AXES, Extent, Plane, make_plane
 
 Decode = Callable[[Tensor], Tensor]
 SIDE = 420  # page pixels of the map, and about those of the decoded image
-TILES = 15  # images along each side of the manifold
+TILES_PER_SIDE = 15  # images along each side of the manifold
 MAP, DECODED = "code z", "decode(z)"
 KIND, CODES, MANIFOLD = "map", "codes", "manifold"
 
@@ -68,12 +68,12 @@ def pad(
 
 def _manifold(decode: Decode, plane: Plane, *, shape: tuple[int, ...]) -> pictures.Chart:
     """A chart of the images that decode from a grid of places, z₁ to the right and z₂ upwards."""
-    fractions = (np.arange(TILES) + 0.5) / TILES
+    fractions = (np.arange(TILES_PER_SIDE) + 0.5) / TILES_PER_SIDE
     right, up = np.meshgrid(fractions, fractions[::-1])  # the first row is the upper one
     z = plane.draw(np.stack([right, up], axis=-1).reshape(-1, 2))
     output = call(decode, torch.tensor(z).float())
     images = to_batch(output, count=len(z), shape=shape, source="decode")
-    sheet = plots.tile(images.numpy(), columns=TILES, gap=0)
+    sheet = plots.tile(images.numpy(), columns=TILES_PER_SIDE, gap=0)
 
     def paint(ax: Axes) -> None:
         look = {"cmap": "gray", "vmin": 0, "vmax": 255, "interpolation": "antialiased"}

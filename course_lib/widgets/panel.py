@@ -15,13 +15,13 @@ from IPython.display import display
 from PIL import Image
 
 from course_lib import plots
-from course_lib.widgets import pictures, remains
+from course_lib.widgets import fallback, pictures
 
 Values = dict[str, Any]
-PAGE = 900  # page pixels, about the width of a cell
+MAX_WIDTH = 900  # page pixels, about the width of a cell
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATUS = 'role="status" aria-live="polite" style="font-size: 115%; line-height: 1.5"'
-STILL = "A still picture: run the notebook in JupyterLab or Colab to move the sliders."
+NO_KERNEL = "A still picture: run the notebook in JupyterLab or Colab to move the sliders."
 
 
 @dataclass(frozen=True)
@@ -123,17 +123,17 @@ class Panel:
 
     def still(self) -> Image.Image:
         """The panel as it stands: its pictures side by side and its text."""
-        lines = [self.frame.text, STILL]
-        return remains.beside(self.frame.pictures, widths=self.widths, lines=lines)
+        lines = [self.frame.text, NO_KERNEL]
+        return fallback.side_by_side(self.frame.pictures, widths=self.widths, lines=lines)
 
     def _ipython_display_(self) -> None:
-        """The live widget for a front end, and the still picture for what has none.
+        """The live widget for a front end, and a still picture for what has none.
 
         A runner (nbclient, papermill, nbval) gets the picture alone: it keeps the widgets' state
-        in the notebook, and nbconvert would then prefer a dead widget to the picture.
+        in the notebook, and nbconvert would then prefer a widget without a kernel to the picture.
         """
         still, model = self.still(), self.widget.model_id
-        png = remains.packed(still)
+        png = fallback.small_png(still)
         data = {"text/plain": self.frame.text, "image/png": base64.b64encode(png).decode()}
         told = {"image/png": {"alt": self.frame.text}}
         if not _attended():
@@ -142,7 +142,7 @@ class Panel:
         view = {"version_major": 2, "version_minor": 0, "model_id": model}
         display({VIEW: view, **data}, metadata=told, raw=True)
         name = f"course-still-{model}"
-        hidden = remains.in_hiding(png, size=still.size, text=self.frame.text, name=name)
+        hidden = fallback.hidden_html(png, size=still.size, text=self.frame.text, name=name)
         display({"text/html": hidden}, raw=True)
 
 
@@ -173,7 +173,7 @@ def _arrange(panel: Panel) -> ipywidgets.VBox:
     ]
     controls = list(panel.controls.values())
     if len(controls) > 3:  # in two columns where the page is wide enough
-        controls = [ipywidgets.HBox(controls, layout={**row, "max_width": f"{PAGE}px"})]
+        controls = [ipywidgets.HBox(controls, layout={**row, "max_width": f"{MAX_WIDTH}px"})]
     children = [ipywidgets.HBox(columns, layout=row), *controls]
     if panel.buttons:
         children.append(ipywidgets.HBox(list(panel.buttons.values())))

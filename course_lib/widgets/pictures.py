@@ -25,8 +25,8 @@ from PIL import Image, ImageDraw, ImageFont
 from course_lib import plots
 
 DENSITY = 1.5  # picture pixels to one pixel of the page: sharp when a lecture is zoomed
-COLOURS = 110  # of 256 for a chart: the rest is for tints and for what is drawn on it later
-ALONG, ABOVE = 1, 2  # PNG's filters "sub" and "up"
+CHART_COLOURS = 110  # of 256 for a chart: the rest is for tints and for what is drawn on it later
+PNG_SUB, PNG_UP = 1, 2  # filters: differences along a row, and from the row above
 GREYS = bytes(grey for grey in range(256) for _ in "RGB")
 
 
@@ -57,7 +57,7 @@ def _encode_colour(pixels: np.ndarray) -> bytes:
     flat = pixels.reshape(height, -1)
     new = np.append(True, (flat[1:] != flat[:-1]).any(1))
     rows = np.zeros((height, 1 + flat.shape[1]), np.uint8)
-    rows[:, 0] = np.where(new, ALONG, ABOVE)
+    rows[:, 0] = np.where(new, PNG_SUB, PNG_UP)
     rows[new, 1:4] = flat[new, :3]
     rows[new, 4:] = flat[new, 3:] - flat[new, :-3]  # modulo 256
     packer = zlib.compressobj(1, zlib.DEFLATED, 15, 9, zlib.Z_RLE)
@@ -140,5 +140,5 @@ def chart(paint: Callable[[Axes], object], *, width: int, height: int) -> Chart:
         picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     box = ax.bbox
     frame = (box.x0, picture.height - box.y1, box.x1, picture.height - box.y0)
-    picture = picture.quantize(COLOURS, dither=Image.Dither.NONE)
+    picture = picture.quantize(CHART_COLOURS, dither=Image.Dither.NONE)
     return Chart(picture, ax.transData.frozen(), frame)

@@ -17,8 +17,8 @@ from course_lib.widgets.outputs import numbers, to_array
 
 Extent = tuple[float, float, float, float]  # left, right, bottom, top, as matplotlib has it
 AXES = ("z₁", "z₂")
-MANY = 4000  # more points make the map no clearer
-FLAT = 1e-4  # codes that are closer together have no spread that sliders could walk through
+MAX_POINTS = 4000  # more points make the map no clearer
+MIN_SPREAD = 1e-4  # codes that are closer together have no spread that sliders could walk through
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Plane:
 
     def paint(self, ax: Axes) -> None:
         """Draw the codes in the colours and with the markers of their classes."""
-        some = np.random.default_rng(0).permutation(len(self.codes))[:MANY]
+        some = np.random.default_rng(0).permutation(len(self.codes))[:MAX_POINTS]
         codes, labels = self.codes[some], self.labels[some]
         ax.scatter(*codes[labels < 0].T, s=6, c=plots.BLUE, linewidths=0)
         plots.code_map(codes, labels, ax, names=self.names, size=8)
@@ -108,7 +108,7 @@ def _extent(codes: np.ndarray, extent: Extent | None) -> tuple[Extent, float]:
     """The extent, and the sliders' step: about a hundredth of it, a round number."""
     if extent is None and len(codes):
         low, high = np.quantile(codes, [0.005, 0.995], axis=0)  # a few far codes would shrink all
-        margin = np.where(high - low < FLAT, 1, 0.1 * (high - low))
+        margin = np.where(high - low < MIN_SPREAD, 1, 0.1 * (high - low))
         low, high = low - margin, high + margin
     else:
         ends = (-3, 3, -3, 3) if extent is None else extent

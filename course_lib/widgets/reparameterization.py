@@ -1,4 +1,4 @@
-"""Noise carried to codes: what z = μ + σ ε does, and what a function does that is not that."""
+"""Noise charts to codes: what z = μ + σ ε does, and what a function does that is not that."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import torch
 from torch import Tensor
 
 from course_lib.errors import CourseError
-from course_lib.widgets.carried import NARROW, WIDE, Carried
 from course_lib.widgets.controls import choice, nearest_stop, slider, written
 from course_lib.widgets.outputs import numbers
 from course_lib.widgets.panel import Frame, Panel, Values
+from course_lib.widgets.reparameterization_charts import NARROW, WIDE, ReparameterizationCharts
 
 Reparameterize = Callable[[Tensor, Tensor, Tensor], Tensor]
 PLANE, SIDE = "each ε and its z", "where the z lie"
 FUNCTION, MU, LOG_VAR = "function", "μ", "log σ²"
-ENDS = {
+RANGES = {
     MU: {"low": -3.0, "high": 3.0, "step": 0.1},
     LOG_VAR: {"low": -4.0, "high": 2.0, "step": 0.1},
 }
-COUNT = 1_000  # samples of the noise
+N_SAMPLES = 1_000  # samples of the noise
 
 
 def reparameterization(
@@ -43,9 +43,9 @@ def reparameterization(
     named = reparameterize if isinstance(reparameterize, Mapping) else {"yours": reparameterize}
     if not named or not all(map(callable, named.values())):
         raise CourseError("give reparameterize(mu, log_var, eps), or names with such functions")
-    places = zip(ENDS.items(), numbers(start, count=2, what="start").tolist(), strict=True)
+    places = zip(RANGES.items(), numbers(start, count=2, what="start").tolist(), strict=True)
     home = {name: nearest_stop(place, **ends) for (name, ends), place in places}
-    controls = {name: slider(name, home[name], **ENDS[name], width=WIDE) for name in ENDS}
+    controls = {name: slider(name, home[name], **RANGES[name], width=WIDE) for name in RANGES}
     if len(named) > 1:
         names = list(named)
         controls = {
@@ -67,19 +67,19 @@ def reparameterization(
 
 
 class _Noise:
-    """The ε that stay while the sliders move: (COUNT, 1)."""
+    """The ε that stay while the sliders move: (N_SAMPLES, 1)."""
 
     def __init__(self, seed: int) -> None:
         self.generator = torch.Generator().manual_seed(seed)
         self.draw()
 
     def draw(self) -> None:
-        self.eps = torch.randn(COUNT, 1, generator=self.generator)
+        self.eps = torch.randn(N_SAMPLES, 1, generator=self.generator)
 
 
 def _drawer(named: Mapping[str, Reparameterize], noise: _Noise) -> Callable[[Values], Frame]:
     """The function that a step of a control calls."""
-    carried, first = Carried(), next(iter(named))
+    charts, first = ReparameterizationCharts(), next(iter(named))
 
     def draw(values: Values) -> Frame:
         name, mu, log_var = values.get(FUNCTION, first), values[MU], values[LOG_VAR]
@@ -93,7 +93,7 @@ def _drawer(named: Mapping[str, Reparameterize], noise: _Noise) -> Callable[[Val
         if not reached:
             text += " No gradient reaches μ: training could not move it."
         place = {"mu": mu, "sigma": sigma}
-        shown = {PLANE: carried.points(eps, z, **place), SIDE: carried.spread(z, **place)}
+        shown = {PLANE: charts.scatter(eps, z, **place), SIDE: charts.histogram(z, **place)}
         return Frame(shown, text)
 
     return draw

@@ -18,11 +18,11 @@ from course_lib.widgets.panel import Frame, Panel, Values
 
 Decode = Callable[[Tensor, Tensor], Tensor]
 Path = Callable[[Tensor, Tensor, float], Tensor]
-SHEET, SIDE = 480, 320  # page pixels
-COLUMNS = 4
+GRID_WIDTH, SIDE = 480, 320  # page pixels
+N_COLUMNS = 4
 CLASS, TEMPERATURE, PLACE = "class", "temperature τ", "t"
-HOT = {"low": 0.0, "high": 1.5, "step": 0.05}
-WAY = {"low": 0.0, "high": 1.0, "step": 0.05}
+TEMPERATURES = {"low": 0.0, "high": 1.5, "step": 0.05}
+FRACTIONS = {"low": 0.0, "high": 1.0, "step": 0.05}
 GRID, LARGE = "decode(τ z, class)", "from the first sample to the second"
 
 
@@ -53,11 +53,11 @@ def class_samples(
     if y not in range(len(names)):
         raise CourseError(f"start must begin with a class from 0 to {len(names) - 1}, not {y:g}")
     sliders = {
-        name: slider(name, nearest_stop(value, **ends), **ends, width=SHEET)
-        for name, value, ends in ((TEMPERATURE, tau, HOT), (PLACE, t, WAY))
+        name: slider(name, nearest_stop(value, **ends), **ends, width=GRID_WIDTH)
+        for name, value, ends in ((TEMPERATURE, tau, TEMPERATURES), (PLACE, t, FRACTIONS))
     }
     classes = choice(CLASS, int(y), options={name: i for i, name in enumerate(names)})
-    columns, side = min(COLUMNS, len(z)), shape[-1]
+    columns, side = min(N_COLUMNS, len(z)), shape[-1]
     return Panel(
         _drawer(decode, slerp, z.detach(), names=names, shape=shape),
         controls={CLASS: classes, **sliders},
@@ -70,7 +70,7 @@ def class_samples(
 
 def _small(shape: tuple[int, ...]) -> int:
     """How many pixels wide a pixel of the grid is."""
-    return max(1, SHEET // (COLUMNS * (shape[-1] + 1)))
+    return max(1, GRID_WIDTH // (N_COLUMNS * (shape[-1] + 1)))
 
 
 def _drawer(
@@ -86,7 +86,7 @@ def _drawer(
 
     @functools.lru_cache(2)  # t alone leaves the grid as it is
     def grid(y: int, tau: float) -> Image.Image:
-        tiles = plots.tile(decoded(tau * z, y).numpy(), columns=min(COLUMNS, count))
+        tiles = plots.tile(decoded(tau * z, y).numpy(), columns=min(N_COLUMNS, count))
         return pictures.enlarged(tiles, _small(shape))
 
     @functools.lru_cache(64)  # y and τ leave the place as it is

@@ -22,10 +22,10 @@ from course_lib.widgets.panel import Frame, Panel, Values
 
 WIDE, NARROW, HIGH = 480, 400, 320  # page pixels
 LEVELS, KL = "eigenvalues λ and water level βσ²", "KL per latent"
-DECADE = 10  # stops in each
-DEEPEST = 1e-6  # of the largest eigenvalue: no level below
-BELOW = 3  # stops under the smallest eigenvalue
-WATER = "#CBE6F7"  # plots.SKY on paper
+STOPS_PER_DECADE = 10
+MIN_LEVEL_SHARE = 1e-6  # of the largest eigenvalue: no level below
+STOPS_BELOW = 3  # the smallest eigenvalue
+WATER = "#CBE6F7"  # its colour: plots.SKY on paper
 
 
 def water_filling(
@@ -57,10 +57,10 @@ def water_filling(
 
 def _levels(eigenvalues: np.ndarray) -> list[float]:
     """Ten round levels a decade, from below the smallest eigenvalue to above the largest."""
-    low, high = max(eigenvalues[-1], DEEPEST * eigenvalues[0]), eigenvalues[0]
-    first = math.floor(DECADE * math.log10(low)) - BELOW
-    last = math.ceil(DECADE * math.log10(high)) + 1
-    return [float(f"{10 ** (i / DECADE):.2g}") for i in range(first, last + 1)]
+    low, high = max(eigenvalues[-1], MIN_LEVEL_SHARE * eigenvalues[0]), eigenvalues[0]
+    first = math.floor(STOPS_PER_DECADE * math.log10(low)) - STOPS_BELOW
+    last = math.ceil(STOPS_PER_DECADE * math.log10(high)) + 1
+    return [float(f"{10 ** (i / STOPS_PER_DECADE):.2g}") for i in range(first, last + 1)]
 
 
 def _drawer(
@@ -75,7 +75,7 @@ def _drawer(
         ax.set(yscale="log", ylim=ends, xlim=(0.4, ranks[-1] + 0.6))
         ax.set(xlabel="latents, largest eigenvalue first", ylabel="λ, log scale")
 
-    sea = Area(pictures.chart(paint, width=WIDE, height=HIGH), colour=plots.BLUE, tint=WATER)
+    filled = Area(pictures.chart(paint, width=WIDE, height=HIGH), colour=plots.BLUE, tint=WATER)
     most = 0.5 * math.log(eigenvalues[0] / levels[0])
     chart = pictures.chart(lambda ax: _paint_kl(ax, ranks, most), width=NARROW, height=HIGH)
 
@@ -88,8 +88,8 @@ def _drawer(
             f"βσ² = {level:g}: {alive} of {len(found)} latents live, rate {written(found.sum())} "
             f"nats, largest KL {written(found.max())} nats."
         )
-        water = sea.under(np.array([0.0, ranks[-1] + 1]), np.array([level, level]))
-        (left, _, right, _), (_, y) = sea.chart.frame, sea.chart.pixel(1, level)
+        water = filled.under(np.array([0.0, ranks[-1] + 1]), np.array([level, level]))
+        (left, _, right, _), (_, y) = filled.chart.frame, filled.chart.pixel(1, level)
         ImageDraw.Draw(water).line((left, y, right - 1, y), plots.BLUE, 4)
         return Frame({LEVELS: water, KL: _with_bars(chart, ranks, found)}, text)
 

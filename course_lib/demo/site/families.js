@@ -1,7 +1,7 @@
 // The view along the price β, and the view of faces and their attributes.
 
 const COLUMNS = 6, SAMPLES = 24; // of the sheet of samples
-const MOST = 3; // strengths of attributes end there
+const MAX_STRENGTH = 3; // strengths of attributes end there
 
 /** A view: the same codes through the decoders trained for each β, and where each model stands. */
 function priceView(decoders, table) {
@@ -91,7 +91,7 @@ function facesView(decoder, walks) {
   const before = walks.faces.map((code) => decoder.decode(Float32Array.from(code))); // as they are
   const people = walks.faces.map((_, i) => String(i + 1));
   const strengths = names.map((name) => ({
-    name: name.replaceAll("_", " ").toLowerCase(), note: "", low: -MOST, high: MOST, step: STEP, home: 0,
+    name: name.replaceAll("_", " ").toLowerCase(), note: "", low: -MAX_STRENGTH, high: MAX_STRENGTH, step: STEP, home: 0,
     random: () => 0.6 * normal(), // eight attributes at once lead far from any face
   }));
   const who = { name: "face", note: "", stops: people, low: 0, high: people.length - 1, step: 1, home: 0 };

@@ -1,4 +1,4 @@
-"""What a panel leaves behind where it is not alive: a picture in the place of the sliders.
+"""The picture that stands in for a panel where no kernel runs.
 
 JupyterLab prefers a widget to a picture even where the widget's kernel is gone, and then says
 "Error displaying widget: model not found". So a panel on a page is two outputs: the widget, and a
@@ -19,17 +19,17 @@ from PIL import Image, ImageDraw
 from course_lib.widgets.pictures import font
 
 CHILD, OUTPUT = ".jp-OutputArea-child", ".jp-OutputArea-output"
-# The message is text straight in the output; a living widget is an element in it.
-DEAD = f"{CHILD}:has(> {OUTPUT}.jupyter-widgets):not(:has(> {OUTPUT}.jupyter-widgets > *))"
-STILL = f"{CHILD}:has(> {OUTPUT} > .course-still)"
-RULES = f"""{STILL} {{display: none}}
-{DEAD}:has(+ {CHILD} > {OUTPUT} > .course-still) {{display: none}}
-{DEAD} + {STILL} {{display: flex}}
+# The message is text straight in the output; a widget with a kernel is an element in it.
+BROKEN = f"{CHILD}:has(> {OUTPUT}.jupyter-widgets):not(:has(> {OUTPUT}.jupyter-widgets > *))"
+FALLBACK = f"{CHILD}:has(> {OUTPUT} > .course-still)"
+CSS = f"""{FALLBACK} {{display: none}}
+{BROKEN}:has(+ {CHILD} > {OUTPUT} > .course-still) {{display: none}}
+{BROKEN} + {FALLBACK} {{display: flex}}
 .course-still {{display: none}}
-{DEAD} + {CHILD} > {OUTPUT} > .course-still {{display: block}}"""
+{BROKEN} + {CHILD} > {OUTPUT} > .course-still {{display: block}}"""
 
 
-def beside(
+def side_by_side(
     pictures: Mapping[str, Image.Image], *, widths: Mapping[str, int], lines: Sequence[str]
 ) -> Image.Image:
     """Pictures side by side under their names, with lines of text below.
@@ -57,21 +57,21 @@ def beside(
     return sheet
 
 
-def packed(picture: Image.Image) -> bytes:
+def small_png(picture: Image.Image) -> bytes:
     """PNG bytes of 256 colours, a quarter of the full ones: they stay in the notebook's file."""
     buffer = io.BytesIO()
     picture.quantize(256, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
 
 
-def in_hiding(png: bytes, *, size: tuple[int, int], text: str, name: str) -> str:
-    """HTML that shows the picture below a dead widget, and nothing below a living one.
+def hidden_html(png: bytes, *, size: tuple[int, int], text: str, name: str) -> str:
+    """HTML that shows the picture below a widget without a kernel, else nothing.
 
     size: width and height, page pixels; text: the picture in words; name: used once on a page.
     """
     data, (width, height) = base64.b64encode(png).decode(), size
     picture = f"background: url(data:image/png;base64,{data}) no-repeat; background-size: contain"
     box = f"width: {width}px; max-width: 100%; aspect-ratio: {width} / {height}"
-    style = f"<style>{RULES}\n.{name} {{{picture}; {box}}}</style>"
+    style = f"<style>{CSS}\n.{name} {{{picture}; {box}}}</style>"
     told = html.escape(text)
     return f'{style}<div class="course-still {name}" role="img" aria-label="{told}"></div>'

@@ -15,45 +15,45 @@ from course_lib import plots
 from course_lib.widgets import pictures
 
 WIDE, NARROW, HIGH = 420, 320, 400  # page pixels
-NOISE, CODES = 3.5, 8.0  # ends of the axes of ε and z
-POINTS = 150  # of the noise: more hide each other
+MAX_EPS, MAX_Z = 3.5, 8.0  # ends of the axes of ε and z
+MAX_POINTS = 150  # of the noise: more hide each other
 RADIUS = 6  # picture pixels
-BIN, BINS = 0.25, 96  # σ, the width of a bar; as many bars, half of them above μ
-PEAK = BIN / math.sqrt(2 * math.pi)  # share of N(μ, σ²) in a bar at its peak
+BIN_WIDTH, N_BINS = 0.25, 96  # σ, the width of a bar; as many bars, half of them above μ
+PEAK = BIN_WIDTH / math.sqrt(2 * math.pi)  # share of N(μ, σ²) in a bar at its peak
 
 
-class Carried:
+class ReparameterizationCharts:
     """Empty axes, painted once; points, line, bars and curve are drawn on copies."""
 
     def __init__(self) -> None:
-        self.plane = pictures.chart(_paint_plane, width=WIDE, height=HIGH)
-        self.side = pictures.chart(_paint_side, width=NARROW, height=HIGH)
+        self.line = pictures.chart(_paint_line_axes, width=WIDE, height=HIGH)
+        self.density = pictures.chart(_paint_density_axes, width=NARROW, height=HIGH)
 
-    def points(self, eps: np.ndarray, z: np.ndarray, *, mu: float, sigma: float) -> Image.Image:
+    def scatter(self, eps: np.ndarray, z: np.ndarray, *, mu: float, sigma: float) -> Image.Image:
         """The line z = μ + σ ε, and on it, or beside it, a point for each pair. (N,) each."""
-        picture, draw = _copy(self.plane)
-        ends = np.array([-NOISE, NOISE])
-        line = self.plane.pixels(ends, mu + sigma * ends)
+        picture, draw = _copy(self.line)
+        ends = np.array([-MAX_EPS, MAX_EPS])
+        line = self.line.pixels(ends, mu + sigma * ends)
         draw.line([tuple(end) for end in line.tolist()], plots.BLACK, 3)
-        for x, y in np.rint(self.plane.pixels(eps[:POINTS], z[:POINTS])).tolist():
+        for x, y in np.rint(self.line.pixels(eps[:MAX_POINTS], z[:MAX_POINTS])).tolist():
             box = x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS
             draw.ellipse(box, plots.ORANGE, outline="white")
-        return _cut(picture, self.plane)
+        return _clip(picture, self.line)
 
-    def spread(self, z: np.ndarray, *, mu: float, sigma: float) -> Image.Image:
+    def histogram(self, z: np.ndarray, *, mu: float, sigma: float) -> Image.Image:
         """Bars of how many z lie where, and the curve of N(μ, σ²); its peak is 1. z: (N,)."""
-        picture, draw = _copy(self.side)
-        edges = mu + sigma * BIN * (np.arange(BINS + 1) - BINS / 2)
+        picture, draw = _copy(self.density)
+        edges = mu + sigma * BIN_WIDTH * (np.arange(N_BINS + 1) - N_BINS / 2)
         lengths = np.histogram(z, edges)[0] / (len(z) * PEAK)
-        corners = self.side.pixels(np.append(lengths, 0), edges)
-        left = self.side.frame[0]
+        corners = self.density.pixels(np.append(lengths, 0), edges)
+        left = self.density.frame[0]
         for (right, bottom), (_, top) in itertools.pairwise(corners.tolist()):
             if right > left:
                 draw.rectangle((left, top, right, max(top, bottom - 1)), plots.SKY)
         steps = np.linspace(-4, 4, 101)
-        curve = self.side.pixels(np.exp(-0.5 * steps**2), mu + sigma * steps)
+        curve = self.density.pixels(np.exp(-0.5 * steps**2), mu + sigma * steps)
         draw.line([tuple(point) for point in curve.tolist()], plots.BLACK, 3)
-        return _cut(picture, self.side)
+        return _clip(picture, self.density)
 
 
 def _copy(chart: pictures.Chart) -> tuple[Image.Image, ImageDraw.ImageDraw]:
@@ -61,7 +61,7 @@ def _copy(chart: pictures.Chart) -> tuple[Image.Image, ImageDraw.ImageDraw]:
     return picture, ImageDraw.Draw(picture)
 
 
-def _cut(picture: Image.Image, chart: pictures.Chart) -> Image.Image:
+def _clip(picture: Image.Image, chart: pictures.Chart) -> Image.Image:
     """What was drawn beyond the axes is taken back."""
     left, top, right, bottom = map(round, chart.frame)
     whole = chart.picture.copy()
@@ -70,23 +70,23 @@ def _cut(picture: Image.Image, chart: pictures.Chart) -> Image.Image:
     return whole
 
 
-def _paint_plane(ax: Axes) -> None:
+def _paint_line_axes(ax: Axes) -> None:
     handles = [
         Line2D([], [], color=plots.BLACK, label="z = μ + σ ε"),
         Line2D([], [], color=plots.ORANGE, marker="o", linestyle="", label="z of the function"),
     ]
-    _settle(ax, handles, x_label="noise ε", x_ends=(-NOISE, NOISE))
+    _label(ax, handles, x_label="noise ε", x_ends=(-MAX_EPS, MAX_EPS))
 
 
-def _paint_side(ax: Axes) -> None:
+def _paint_density_axes(ax: Axes) -> None:
     handles = [
         Line2D([], [], color=plots.BLACK, label="N(μ, σ²)"),
         Patch(color=plots.SKY, label="all z"),
     ]
-    _settle(ax, handles, x_label="density, the curve's peak being 1", x_ends=(0, 1.25))
+    _label(ax, handles, x_label="density, the curve's peak being 1", x_ends=(0, 1.25))
 
 
-def _settle(ax: Axes, handles: list, *, x_label: str, x_ends: tuple[float, float]) -> None:
-    ax.set(xlabel=x_label, ylabel="code z", xlim=x_ends, ylim=(-CODES, CODES))
+def _label(ax: Axes, handles: list, *, x_label: str, x_ends: tuple[float, float]) -> None:
+    ax.set(xlabel=x_label, ylabel="code z", xlim=x_ends, ylim=(-MAX_Z, MAX_Z))
     style = {"ncols": 2, "columnspacing": 1.2, "handlelength": 1.4}
     ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1), **style)

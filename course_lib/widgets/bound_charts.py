@@ -17,7 +17,7 @@ from course_lib.widgets.controls import written
 
 TINT = "#FFE3B0"  # plots.ORANGE on paper
 WIDE, NARROW, HIGH = 500, 400, 320  # page pixels
-GAP = 20  # picture pixels that a line of text needs above and below its middle
+TEXT_MARGIN = 20  # picture pixels that a line of text needs above and below its middle
 HEADROOM = 0.3  # above the higher of prior and posterior, and above log p(x), of what is below
 
 
@@ -26,13 +26,13 @@ def density(z: np.ndarray, mu: float, sigma: float) -> np.ndarray:
     return np.exp(-0.5 * ((z - mu) / sigma) ** 2) / (sigma * math.sqrt(2 * math.pi))
 
 
-def gap_between(q: tuple[float, float], p: tuple[float, float]) -> float:
+def kl_normal(q: tuple[float, float], p: tuple[float, float]) -> float:
     """KL(N(q) ‖ N(p)), nats, both a mean and a standard deviation."""
     (mu, sigma), (mean, sd) = q, p
     return math.log(sd / sigma) + (sigma**2 + (mu - mean) ** 2) / (2 * sd**2) - 0.5
 
 
-class Densities:
+class DensityChart:
     """Prior and posterior, painted once; q is filled in on a copy."""
 
     def __init__(self, posterior: tuple[float, float], *, mu_range: tuple[float, float]) -> None:
@@ -62,7 +62,7 @@ class Densities:
 
 
 @dataclass(frozen=True)
-class Bars:
+class EvidenceBars:
     """log p(x) as a line, and below it ELBO and gap on each other, from the axis' lower end."""
 
     evidence: float
@@ -82,14 +82,14 @@ class Bars:
         value = self.chart.pixel(0, elbo)[1]
         arrow = " ↓" if value > bottom else " ↑" if value < top else ""
         beside = bar[1] + 14
-        middle = max((line + level) // 2, line + GAP)
-        lowest = min(max((level + bottom) // 2, middle + 2 * GAP), bottom - GAP)
+        middle = max((line + level) // 2, line + TEXT_MARGIN)
+        lowest = min(max((level + bottom) // 2, middle + 2 * TEXT_MARGIN), bottom - TEXT_MARGIN)
         write(picture, (beside, middle), f"gap = {written(self.evidence - elbo)}")
         write(picture, (beside, lowest), f"ELBO = {written(elbo)}{arrow}")
         return picture
 
 
-def make_bars(evidence: float, *, span: float) -> Bars:
+def make_bars(evidence: float, *, span: float) -> EvidenceBars:
     """Bars for log p(x) = evidence; span: how many nats the axis reaches below it."""
 
     def paint(ax: Axes) -> None:
@@ -100,4 +100,4 @@ def make_bars(evidence: float, *, span: float) -> Bars:
         label, above = f"log p(x) = {written(evidence)}", {"xytext": (0, 4), "va": "bottom"}
         ax.annotate(label, (0.45, evidence), textcoords="offset points", **above, fontsize=11)
 
-    return Bars(evidence, pictures.chart(paint, width=NARROW, height=HIGH))
+    return EvidenceBars(evidence, pictures.chart(paint, width=NARROW, height=HIGH))

@@ -1,0 +1,72 @@
+"""The data sets: adding one is one entry here."""
+
+import difflib
+import functools
+
+from course_lib.datasets import celeba, digits, downloads, drive, folder, procedural
+from course_lib.datasets.catalog import Spec, StandIn
+from course_lib.errors import CourseError
+
+FASHION_CLASSES = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+CIFAR10_CLASSES = (
+    "airplane", "automobile", "bird", "cat", "deer",
+    "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
+
+
+def _torchvision(
+    name: str,
+    title: str,
+    *,
+    stand_in: StandIn,
+    channels: int,
+    size: int,
+    label_names: tuple[str, ...],
+    place: str,
+    n_train: int,
+) -> Spec:
+    """A labelled set that torchvision downloads: n_train training images and 10,000 test images."""
+    return Spec(
+        name, title, channels, (size,), stand_in,
+        label_names=label_names, folder=place, loader=title.replace("-", ""),
+        counts=(n_train, 10_000), prepare=folder.prepare,
+        download=downloads.get_archives, download_in_load=downloads.download,
+    )  # fmt: skip
+
+
+_ALL = (
+    _torchvision(
+        "mnist", "MNIST", stand_in=digits.draw_digits, channels=1, size=28,
+        label_names=digits.DIGITS, place="MNIST/raw", n_train=60_000,
+    ),
+    _torchvision(
+        "fashion_mnist", "Fashion-MNIST", stand_in=digits.draw_digits, channels=1, size=28,
+        label_names=FASHION_CLASSES, place="FashionMNIST/raw", n_train=60_000,
+    ),
+    _torchvision(
+        "cifar10", "CIFAR-10", stand_in=procedural.faces_for_cifar10, channels=3, size=32,
+        label_names=CIFAR10_CLASSES, place="cifar-10-batches-py", n_train=50_000,
+    ),
+    Spec(
+        "celeba", "CelebA", 3, (64, 128, 256), procedural.faces_for_celeba,
+        folder="celeba", loader="CelebA", prepare=celeba.prepare, download=drive.get_celeba,
+        import_files=functools.partial(celeba.prepare, must_keep=True),
+        originals=celeba.originals,
+    ),
+    Spec("sprites", "sprites", 1, (32,), procedural.draw_sprites),
+    Spec("faces", "cartoon faces", 3, (64, 32, 128, 256), procedural.draw_faces),
+)  # fmt: skip
+SPECS = {spec.name: spec for spec in _ALL}
+
+
+def find(name: str) -> Spec:
+    """The data set of this name. CourseError names the closest one when there is none."""
+    if name in SPECS:
+        return SPECS[name]
+    key = str(name).lower().replace("-", "_")
+    close = difflib.get_close_matches(key, SPECS, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(SPECS)}"
+    raise CourseError(f"unknown data set {name!r}: {hint}")
