@@ -24,6 +24,17 @@ FLOORS = [
     "commands",
     "__main__",
 ]
+GRADING = [  # inside `grading`: the same, one floor for each step of a submission's path
+    "assignment encoding outputs",
+    "intake sandbox",
+    "inside",
+    "submission",
+    "batch",
+    "gradebooks",
+    "reports",
+    "classroom",
+    "selftest",
+]
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 HEAVY = {"torch", "torchvision", "numpy", "matplotlib", "ipywidgets", "IPython", "nbformat", "PIL"}
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -44,7 +55,7 @@ def imports(path):
             folder = path.parent.relative_to(ROOT).parts
             here = ".".join(folder[: len(folder) + 1 - node.level]) if node.level else ""
             module = ".".join(filter(None, [here, node.module]))
-            inside = module == "course_lib"  # from course_lib import plots
+            inside = module in ("course_lib", "course_lib.grading")  # from course_lib import plots
             names = [f"{module}.{alias.name}" if inside else module for alias in node.names]
             yield from ((node.lineno, name) for name in names)
 
@@ -62,6 +73,17 @@ def test_imports_go_down(name):
         if not module.startswith("course_lib.") or other not in FLOOR or other == own:
             continue
         assert FLOOR[other] < FLOOR[own], f"{name}:{line}: {own} imports {other}, not below it"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("grading/")])
+def test_imports_follow_the_path_of_a_submission(name):
+    """Catches a part of the grader that needs a later one, or one that needs it in turn."""
+    floor = {part: number for number, parts in enumerate(GRADING) for part in parts.split()}
+    own = name.split("/")[1].removesuffix(".py")
+    for line, module in imports(PACKAGE / name):
+        other = module.removeprefix("course_lib.grading.").split(".")[0]
+        if module.startswith("course_lib.grading.") and other != own and own != "__init__":
+            assert floor[other] < floor[own], f"{name}:{line}: {own} imports {other}"
 
 
 def fresh(code):

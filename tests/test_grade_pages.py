@@ -20,8 +20,9 @@ from course_lib.exercises.card import Card
 from course_lib.grading import assignment
 from course_lib.grading.batch import store
 from course_lib.grading.batch.overrides import Override
-from course_lib.grading.reports import class_page, sanitise, student_page
-from course_lib.grading.reports.cells import WIDGET
+from course_lib.grading.outputs import sanitise
+from course_lib.grading.outputs.cells import WIDGET
+from course_lib.grading.reports import class_page, student_page
 from course_lib.grading.reports.page import POLICY
 from course_lib.grading.reports.table import table
 from course_lib.grading.submission import feedback

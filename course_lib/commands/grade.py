@@ -111,8 +111,10 @@ def _same_as_earlier(args: argparse.Namespace, wanted: Assignment | None) -> Ass
             break
     else:
         return wanted
-    limit = Limits().file_mb * 2**20
-    wanted = wanted or intake.collect(args.submissions, wanted=None, limit=limit).assignment
+    wanted = (
+        wanted
+        or intake.collect(args.submissions, wanted=None, limit=Limits().file_bytes).assignment
+    )
     if wanted.stem != earlier:
         raise CourseError(
             f"--out {args.out} holds results of notebook {earlier[:2]}, and this is "

@@ -64,7 +64,7 @@ def grade_class(config: GradingConfig, engine: Engine) -> Outcome:
     """Grade every submission that is new or changed, and write all files. Raises CourseError."""
     with store.opened(config.out) as work:
         sweep()
-        limit = config.limits.file_mb * 2**20
+        limit = config.limits.file_bytes
         taken = intake.collect(config.source, wanted=config.notebook, limit=limit)
         given = {}
         if config.overrides:
@@ -131,7 +131,7 @@ def _stage(
         return []
 
     def grade(job: Job) -> list[dict]:
-        one = intake.staged(job.one, work, limit=config.limits.file_mb * 2**20)
+        one = intake.staged(job.one, work, limit=config.limits.file_bytes)
         try:
             return job.grade(stage, engine, one.path)
         finally:

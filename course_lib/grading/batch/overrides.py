@@ -17,7 +17,7 @@ from pathlib import Path
 
 from course_lib.errors import CourseError
 from course_lib.grading.assignment import Assignment
-from course_lib.grading.gradebooks.sheet import decoded
+from course_lib.grading.encoding import decoded, harmless
 
 COLUMNS = ["student", "exercise", "points", "comment"]
 TOTAL = "total"
@@ -37,8 +37,6 @@ Overrides = dict[tuple[str, str], Override]  # by student and exercise
 def read(path: Path, *, students: Iterable[str], assignment: Assignment) -> Overrides:
     """All overrides of a file. CourseError names the line that no student or exercise fits, and
     the one with more points than there are."""
-    from course_lib.grading.reports.table import harmless  # which needs this module
-
     most = assignment.points | {TOTAL: assignment.max_points}
     ids = {spelt: one for one in students for spelt in (harmless(one), one)}
     known = {"student": ids, "exercise": most}

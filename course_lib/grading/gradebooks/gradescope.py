@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from course_lib.grading.batch.results import Result
-from course_lib.grading.reports.words import lines_of, verdict_of
+from course_lib.grading.batch.words import lines_of, verdict_of
 
 
 def results_json(result: Result) -> str:

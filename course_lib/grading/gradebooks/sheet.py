@@ -2,40 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
-import contextlib
 import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from course_lib.errors import CourseError
-
-BOMS = {
-    codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF16_LE: "utf-16-le",
-    codecs.BOM_UTF16_BE: "utf-16-be",
-}
-
-
-class Text(NamedTuple):
-    """A decoded file: its text, and what it takes to write it as it was."""
-
-    text: str
-    encoding: str
-    bom: bytes
-
-
-def decoded(data: bytes) -> Text:
-    """Bytes in the encoding that their byte order mark names, else UTF-8, else Windows' Latin."""
-    for bom, encoding in BOMS.items():
-        if data.startswith(bom):
-            return Text(data[len(bom) :].decode(encoding, "replace"), encoding, bom)
-    for encoding in ("utf-8", "cp1252"):
-        with contextlib.suppress(UnicodeDecodeError):
-            return Text(data.decode(encoding), encoding, b"")
-    return Text(data.decode("latin-1"), "latin-1", b"")
+from course_lib.grading.encoding import Text, decoded
 
 
 @dataclass

@@ -17,10 +17,10 @@ from course_lib.card import LOOKS, card_html
 from course_lib.grading.assignment import ROOT, Assignment, assignments
 from course_lib.grading.batch import store
 from course_lib.grading.batch.results import Result
-from course_lib.grading.reports import sanitise
-from course_lib.grading.reports.cells import Budget, outputs, text_of
+from course_lib.grading.batch.words import WORDS, lines_of, verdict_of
+from course_lib.grading.outputs import sanitise
+from course_lib.grading.outputs.cells import Budget, outputs, text_of
 from course_lib.grading.reports.page import page
-from course_lib.grading.reports.words import WORDS, lines_of, verdict_of
 
 SUMMARY = "course-feedback"  # the engine's own cell on top: this page says the same
 Block = tuple[str, Any]  # "card" and its exercise, or "html", "output", "folded" and Markup

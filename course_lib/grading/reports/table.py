@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 
 from course_lib.grading.assignment import Assignment
 from course_lib.grading.batch.results import Result
+from course_lib.grading.encoding import harmless
 
 BEFORE = ("student", "notebook", "status", "points", "max_points", "percent")
 AFTER = ("overridden", "flags", "reason", "isolation", "file", "folder")
-# What a spreadsheet may take for a formula, also in the wide forms of East Asian writing: at the
-# start of a cell, and after a sign that some spreadsheets end a cell at.
-FORMULA = re.compile("^(?=[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])|(?<=[,;\t\r\n|])(?= *[=+\\-@])")
 
 
 def table(results: list[Result], assignment: Assignment) -> bytes:
@@ -35,8 +32,3 @@ def table(results: list[Result], assignment: Assignment) -> bytes:
 
 def _given(one: Result, number: float, form: str = "g") -> str:
     return format(number, form) if one.graded else ""
-
-
-def harmless(cell: str) -> str:
-    """A cell that no spreadsheet runs: an apostrophe before what looks like a formula."""
-    return FORMULA.sub("'", cell)

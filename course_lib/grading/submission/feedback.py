@@ -10,7 +10,7 @@ import nbformat
 from nbformat.v4 import new_markdown_cell, new_notebook, new_output
 
 from course_lib.authoring.assemble import METADATA
-from course_lib.grading.reports.cells import RASTER, Budget, shown
+from course_lib.grading.outputs.cells import RASTER, Budget, shown
 from course_lib.writing import replace
 
 CARD, SUMMARY = "course_card", "course-feedback"  # what marks the grader's own in a notebook

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-WITH_OUTPUTS = 5  # times `file_mb`: so large may a file be whose cells are not
-MOST_PARTS = 300_000  # lists and dictionaries in one file: each takes memory, however short
-MOST_SHOWN = 5_000_000  # brackets in what is left out
-MOST_CELLS = 2_000
+from course_lib.grading.sandbox.limits import WITH_OUTPUTS
+
+MAX_PARTS = 300_000  # lists and dictionaries in one file: each takes memory, however short
+MAX_SHOWN = 5_000_000  # brackets in what is left out
+MAX_CELLS = 2_000
 CHUNK = 2**20
 STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 SHOWN = rb'"(?:outputs|attachments|widgets)"\s*+:\s*+([\[{])'  # and what widgets remember
@@ -69,10 +70,8 @@ def read_cells(path: Path, *, file_mb: int) -> tuple[list[Cell], list[str]]:
     listed = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(listed, list):
         raise Unfit("unreadable", "the file is JSON, but no notebook: it has no list of cells")
-    if len(listed) > MOST_CELLS:
-        raise Unfit(
-            "too_large", f"the notebook has {len(listed):,} cells, more than {MOST_CELLS:,}"
-        )
+    if len(listed) > MAX_CELLS:
+        raise Unfit("too_large", f"the notebook has {len(listed):,} cells, more than {MAX_CELLS:,}")
     cells = [cell for cell in map(_cell, listed) if cell is not None]
     if len(cells) < len(listed):
         flags.append(f"{len(listed) - len(cells)} damaged cells were left out")
@@ -100,7 +99,7 @@ def _text(path: Path, *, most: int) -> str:
     if not data.strip():
         raise Unfit("empty", "the file is empty")
     data = without_outputs(data, most=most)
-    if data.count(b"[") + data.count(b"{") > MOST_PARTS:
+    if data.count(b"[") + data.count(b"{") > MAX_PARTS:
         raise Unfit("too_large", "the file has too many parts for a notebook: clear its outputs")
     try:
         return data.decode(json.detect_encoding(data)).removeprefix("\ufeff")
@@ -123,7 +122,7 @@ def without_outputs(data: bytes, *, most: int) -> bytes:
         while depth and (bracket := BRACKET.match(data, at)):
             at, brackets = bracket.end(), brackets + 1
             depth += 1 if bracket[1] in b"[{" else -1
-            if brackets > MOST_SHOWN:
+            if brackets > MAX_SHOWN:
                 raise Unfit("too_large", "its outputs have too many parts: clear them")
         at -= not depth  # its last bracket is kept
     kept.append(view[at:])

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from course_lib.grading.reports import sanitise
+from course_lib.grading.outputs import sanitise
 
 RASTER = ("image/png", "image/jpeg", "image/gif")
 WIDGET = "application/vnd.jupyter.widget-view+json"

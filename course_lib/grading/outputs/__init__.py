@@ -1,0 +1,1 @@
+"""What a cell printed and showed, as HTML that does nothing."""
