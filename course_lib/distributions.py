@@ -42,8 +42,12 @@ def kl_full_normal(mu_q: Tensor, cov_q: Tensor, mu_p: Tensor, cov_p: Tensor) -> 
 
 
 def log_normal(x: Tensor, mu: Tensor, log_var: Tensor) -> Tensor:
-    """log N(x; μ, σ²) summed over the last dimension, constants included. (…, d) to (…) nats."""
-    squares = (x.to(log_var) - mu) ** 2 * torch.exp(-log_var)  # uint8 − uint8 wraps
+    """log N(x; μ, σ²) summed over the last dimension, constants included. (…, d) to (…) nats.
+
+    Whole numbers become floats of log_var's dtype; of two float dtypes the wider one counts.
+    """
+    x = x.to(torch.promote_types(x.dtype, log_var.dtype))  # uint8 − uint8 wraps
+    squares = (x - mu) ** 2 * torch.exp(-log_var)
     return -0.5 * (squares + log_var + math.log(2 * math.pi)).sum(-1)
 
 

@@ -25,6 +25,10 @@ def angles(of):
     return lambda W, V: of(svdvals(qr(W).Q.T @ qr(V).Q))
 
 
+def step_of_its_own(model, x, optimizer):
+    return right("train_step", model, x, torch.optim.Adam(model.parameters()))
+
+
 def step(loss_of, order="zbs"):
     """A training step whose calls come in this order."""
 
@@ -35,6 +39,10 @@ def step(loss_of, order="zbs"):
         return loss.item()
 
     return answer
+
+
+def right(name, *args):
+    return EXERCISES[name].reference(*args)
 
 
 class Own(nn.Module):
@@ -61,6 +69,8 @@ WRONG = [
     ("bce_nats", lambda x, a: -Bernoulli(a.sigmoid(), None, False).log_prob(x).sum(1), "150 nats"),
     ("train_step", step(lambda e: (e**2).mean(), "bs"), "still hold the first"),
     ("train_step", step(lambda e: (e**2).mean(), "bzs"), "and when?"),
+    ("train_step", step_of_its_own, "the `optimizer` that is handed in"),
+    ("principal_angles", lambda W, V: torch.eig(W.T @ V), "rather than real tensors mimicking"),
     ("train_step", step(lambda e: e.abs().mean()), "another direction"),
     ("train_step", step(lambda e: (e**2).mean()), "over the pixels"),
     ("train_step", step(lambda e: (e**2).sum()), "over the images"),

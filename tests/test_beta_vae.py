@@ -50,6 +50,7 @@ WRONG = [
     ("active_units", lambda mu, t=0.01: sum(c.std().item() > t for c in mu.T), "deviation"),
     ("active_units", lambda mu, t=0.01: (mu.var(0) < t).sum(), "Which side of the threshold"),
     ("water_filling", lambda v, b: torch.log(v / b), "negative"),
+    ("water_filling", lambda v, b: torch.log1p(v / b) / 2, "what costs a latent that is off"),
     ("water_filling", lambda v, b: right("water_filling", v, b)[:, None], "dimension of size 1"),
     ("water_filling", lambda v, b: torch.log(v) - torch.log(b), "for a plain number take `math`"),
     ("beta_schedule", lambda s, n, k, top: s % (n / 4) / (n / 4) * top, "constant"),

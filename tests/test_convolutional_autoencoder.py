@@ -74,9 +74,3 @@ def test_cases_leave_nothing_to_chance():
             z, query, _ = case.args.values()
             gaps = (z - z[query]).norm(dim=1).sort().values.diff()
             assert sum(gaps < 1e-3) == ("equals" in case.about)
-
-
-def test_records_of_damage_are_those_of_one_seed():
-    """Catches properties alike for every seed, which stored records pass without any damage."""
-    records = [EXERCISES["corrupt"].records(corrupt, seed) for seed in range(4)]
-    assert not any(EXERCISES["corrupt"].judge(records[i], i + 1).passed for i in range(3))

@@ -64,13 +64,17 @@ def test_kl_of_full_gaussians_contains_the_diagonal_one():
 
 
 def test_log_normal_is_torchs():
-    """Catches a constant left out, and bytes whose difference wraps."""
+    """Catches a constant left out, bytes whose difference wraps, and float64 that is rounded."""
     mu, log_var = random_gaussian(3)
     x = mu + 0.3
     theirs = Normal(mu, torch.exp(0.5 * log_var)).log_prob(x).sum(-1)
     torch.testing.assert_close(log_normal(x, mu, log_var), theirs)
     low, high = torch.tensor([[1], [2]], dtype=torch.uint8)  # 1 − 2 is 255 in uint8
     assert log_normal(low, high, torch.zeros(1)) == log_normal(high, low, torch.zeros(1))
+    fine, sharp = torch.tensor([1 + 1e-5], dtype=torch.float64), torch.tensor([-20.0])
+    assert log_normal(fine, fine, sharp) == log_normal(0 * fine, 0 * fine, sharp)
+    kinds = [log_normal(each, each, torch.zeros(1)).dtype for each in (low, fine.half(), fine)]
+    assert kinds == [torch.float32, torch.float32, torch.float64]
 
 
 def test_evidence_is_the_integral_over_z(model, x):

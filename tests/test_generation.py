@@ -46,6 +46,7 @@ def rows(change):
          "divides 0 by 0"),
         ("slerp", slerp_of(lambda a, b: (a @ b / (a.norm() * b.norm() + 1e-8)).clamp(-1, 1)),
          "a small number in its way"),
+        ("attribute_vector", lambda z, y: F.normalize(z[y == 1].mean(0)), "unless told another"),
         ("attribute_vector", lambda z, y: -right("attribute_vector", z, y), "takes the attribute"),
         ("frechet_distance", lambda *args: right("frechet_distance", *(a.float() for a in args)),
          "float32"),
@@ -57,7 +58,16 @@ def rows(change):
             k, largest=False)[::-1], "a copy is not at distance 0"),
         ("group_report", rows(lambda *v: torch.tensor(v)), "a tuple of three numbers"),
         ("group_report", rows(lambda *v: [str(x) for x in v]), "a tuple of three numbers"),
-        ("group_report", rows(lambda m, a, b: (m, max(a, 0), b)), "the lower ends are not"),
+        ("group_report", rows(lambda m, a, b: (m, max(a, 0), b)), "cut off"),
+        ("group_report", rows(lambda m, a, b: (m, a, b) if b - a < 9 else (m, m, m)), "lower ends"),
+        ("gaussian_nll", lambda x, m, s: ((x - m) ** 2 / (2 * s.exp() ** 2)).sum((1, 2, 3))
+         + x.numel() * (s + math.log(math.tau) / 2), "How often do"),
+        ("optimal_log_sigma", lambda x, m: ((x - m) ** 2).clamp(math.exp(-12)).mean().log() / 2,
+         "each squared error by itself"),
+        ("slerp", slerp_of(lambda a, b: F.cosine_similarity(a, b, dim=0).clamp(-1, 1), least=1e-4),
+         "too early"),
+        ("nearest_training", lambda *args: (right("nearest_training", *args)[0].int(),
+         right("nearest_training", *args)[1]), "int64"),
     ],
 )  # fmt: skip
 def test_what_breaks_the_notebook_is_named_on_every_seed(name, candidate, words):

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch.distributions import Normal
+from torch.distributions import Normal, kl_divergence
 
 from course_lib.exercises import EXERCISES
 
@@ -36,10 +36,14 @@ def pathwise(f, m, v, n, g):
     return torch.func.grad(lambda m: f(z_of(m, v, n, g)).mean())(m)
 
 
-def differing(formulas, *, apart=lambda a, b: not torch.allclose(a, b), most=1):
+def apart(a, b):
+    return not torch.allclose(a, b, rtol=1e-6, atol=1e-9)
+
+
+def differing(formulas, *, apart=lambda a, b: not torch.allclose(a, b), most=1, draws=20):
     g, names = torch.Generator(), []
     for name, (draw, left, right) in formulas.items():
-        wrong = [apart(left(*x), right(*x)) for x in [draw(g) for _ in range(20)]]
+        wrong = [apart(left(*x), right(*x)) for x in [draw(g) for _ in range(draws)]]
         names += [name for _ in range(20) if any(wrong)][:most]
     return names
 
@@ -48,6 +52,14 @@ WRONG = [
     ("reparameterize", lambda m, v, e: m + v.exp().square() * e, "does not make σ"),
     ("reparameterize", lambda m, v, e: right("reparameterize", m, v, e).float(), "float32"),
     ("reparameterize", lambda m, v, e: e.mul_((v / 2).exp()).add_(m), "changes its input `eps`"),
+    ("reparameterize", lambda m, v, e: m + (v / 2).exp() @ e, "Which is meant"),
+    ("kl_std_normal", lambda m, v: kl_divergence(Normal(m, v.exp()), Normal(0, 1)).sum(1),
+     "is what `Normal` takes"),
+    ("pathwise_gradient", lambda f, m, *a: f(z_of(m.requires_grad_(), *a)).mean().backward(),
+     "`backward`"),
+    ("find_the_bug", lambda f: differing({k: v for k, v in f.items() if v.draw()}), "takes a gen"),
+    ("find_the_bug", lambda f: differing(f), "as that of `allclose`"),
+    ("find_the_bug", lambda f: differing(f, draws=2, apart=apart), "on two"),
     ("reparameterize", seeded_inside, "set their seed"),
     ("kl_std_normal", lambda m, v: (m**2 + 1 - v.exp() + v * v.exp()).sum(1), "not right"),
     ("kl_std_normal", lambda m, v: 0.5 * (m**2 + v.data.exp() - 1 - v).sum(1), "gradient"),
@@ -86,6 +98,11 @@ def test_which_formulas_are_wrong_depends_on_the_seed():
     """Catches names, an order or functions that give the wrong formulas away."""
     exercise, sides = EXERCISES["find_the_bug"], []
     runs = [exercise.records(exercise.reference, seed) for seed in range(8)]
-    assert len({str([record["value"]["result"] for record in records]) for records in runs}) == 8
+    assert len({str([record["value"]["names"] for record in records]) for records in runs}) == 8
+    wrong = []  # the texts of the wrong formulas, whatever their names
+    for seed, records in enumerate(runs):
+        texts = exercise.cases(seed)[0].args["formulas"]
+        wrong.append({texts[name] for name in records[0]["value"]["names"].split()})
+    assert len({str(sorted(texts)) for texts in wrong}) > 4
     exercise.records(lambda formulas: [sides.extend(f[1:]) for f in formulas.values()], 0)
-    assert len({side.__code__ for side in sides}) == 1
+    assert len({(side.__code__, side.__qualname__) for side in sides}) == 1

@@ -64,7 +64,11 @@ def find(
         return _of_error(obtained)
     if obtained["value"] is None:
         some = any(pair.obtained.get("value") is not None for pair in pairs)
-        asked = "does every path end in a `return`?" if some else "is there a `return`?"
+        asked = (
+            "does every path end in a `return`?"
+            if some
+            else "is there a `return`, with a value behind it? `backward` and `append` give none."
+        )
         return Finding("nothing returned", f"Your function returns nothing: {asked}")
     if obtained["value"] == {"type": "printed"}:
         return Finding("printed", "Your function prints its result and returns nothing: write "
@@ -152,8 +156,9 @@ def _of_kind(got: Any, want: Any) -> Finding | None:
     if tensors:
         dtype = want["kind"].removeprefix("tensor of ")
         step = "leaves the dtype of the inputs"
-        if dtype.startswith("int") and "int" not in got["kind"]:
+        if dtype.startswith("int"):
             step = "should give whole numbers, with which one can count and index"
+            step = "makes others of PyTorch's own int64" if "int" in got["kind"] else step
         return Finding(got["kind"], f"Your result is a {got['kind']}, asked for is {dtype}: "
                        f"which step {step}?")  # fmt: skip
     if want["kind"] == "int":
@@ -422,7 +427,11 @@ def _of_error(record: Record) -> Finding:
     if record["at"] == "result":
         where = "Your code runs, but using what it returns raises"
         help_ = help_ or "Is it what the signature promises?"
-    for tail in (", but found invalid values", " Hint: "):  # all numbers of a tensor; advice
+    for tail in (
+        ", but found invalid values",
+        " Hint: ",
+        "\n\n",
+    ):  # all numbers of a tensor; advice
         message = message.split(tail)[0]
     told = f"{kind}: {message}" if message else kind
     return Finding(kind, f"{where} {told.rstrip('.')}. {help_}".strip())

@@ -8,7 +8,8 @@ TOML file beside the exercise's module, under the hint for whoever made it:
 
 Each text on the left of an edit occurs exactly once between the markers of the solution. Where an
 edit cannot say it, a string in its place is the whole code between the markers, or the whole cell.
-Mistakes under `[general]` are answered by what the exercise or `diagnosis` says anyway.
+Mistakes under `[general]` are answered by what is said anyway, by `diagnosis` or by the exercise:
+under `[properties]` stands what to say about a property that is not as it should be.
 """
 
 import ast
@@ -32,6 +33,7 @@ MARKED = re.compile(
     r"(?P<indent>[ \t]*)### BEGIN SOLUTION\n(?P<code>.*?)\n[ \t]*### END SOLUTION", re.DOTALL
 )
 GENERAL = "general"  # the heading of mistakes that need no hint of their own
+PROPERTIES = "properties"  # that of hints for properties
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,13 @@ class Mistake:
 class Table:
     """What the TOML file of an exercise says.
 
-    elements: the solution before its last reduction, as code, "" if it has none; axes: a letter
-    for each of its dimensions, by the name of the part where it returns several, else by "".
+    hints: what to say of a property that is wrong, by its name; elements: the solution before its
+    last reduction, as code, "" if it has none; axes: a letter for each of its dimensions, by the
+    name of the part where it returns several, else by "".
     """
 
     mistakes: tuple[Mistake, ...]
+    hints: Mapping[str, str] = field(default_factory=dict)
     elements: str = ""
     axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -94,10 +98,13 @@ def _table(path: Path, name: str, cell: str, _stamps: tuple[int, int]) -> Table:
     except (OSError, ValueError) as error:
         raise CourseError(f"{_short(path)}: {error}") from error
     reduced, axes = content.pop("elements", None), content.pop("axes", {})
+    hints = content.pop(PROPERTIES, {})
     found: dict[str, Mistake] = {}
     for hint, mistakes in content.items():
         if not isinstance(mistakes, dict):
-            parts = "elements, axes, [general], and a hint in quotes and square brackets"
+            parts = (
+                "elements, axes, [general], [properties], and a hint in quotes and square brackets"
+            )
             raise CourseError(f"{_short(path)}: '{hint}' is none of its parts: {parts}")
         for mistake, change in mistakes.items():
             where = f"{_short(path)}: '{mistake}'"
@@ -108,7 +115,9 @@ def _table(path: Path, name: str, cell: str, _stamps: tuple[int, int]) -> Table:
     where = f"{_short(path)}: elements"
     code = edited(cell, reduced, name, where) if reduced is not None else ""
     axes = axes if isinstance(axes, dict) else {"": axes}  # "B D", or { rate = "B d", … }
-    return Table((*found.values(),), code, {part: tuple(axes[part].split()) for part in axes})
+    return Table(
+        (*found.values(),), hints, code, {part: tuple(axes[part].split()) for part in axes}
+    )
 
 
 def edited(cell: str, change: Any, name: str, where: str) -> str:

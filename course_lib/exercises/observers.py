@@ -1,12 +1,13 @@
-"""What exercises share that ask for a model, or act on one: looked at are properties."""
+"""What exercises share: how raw values are observed, and which properties are made of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from math import nan
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from course_lib.exercises.records import Unfit, is_array, plain
+from course_lib.exercises.records import TENSORS, Unfit, finite, is_array, kind_of, plain
 
 # What these properties say where they fail; an exercise adds those of its own.
 MODULE_HINTS = {
@@ -33,12 +34,22 @@ def shake(model: nn.Module, *, seed: int = 1) -> None:
             parameter += 0.3 * torch.randn(parameter.shape, generator=generator).to(parameter)
 
 
-def gradients_reach(model: nn.Module, x_hat: Tensor) -> bool:
-    """Whether every parameter takes part in the reconstruction."""
-    if not x_hat.requires_grad:
-        return False
-    (x_hat**2).sum().backward()
-    return all(parameter.grad is not None for parameter in model.parameters())
+def gradient_sizes(model: nn.Module, x_hat: Tensor) -> list[float]:
+    """The norm of each parameter's gradient of the sum of x_hat², NaN where none arrives."""
+    if x_hat.requires_grad:
+        (x_hat**2).sum().backward()
+    return [nan if p.grad is None else float(p.grad.norm()) for p in model.parameters()]
+
+
+def random_mark() -> float:
+    """A number that is another one in every state of PyTorch's own random numbers."""
+    state = torch.get_rng_state().double()
+    return float(state @ torch.arange(len(state)).double())
+
+
+def shape_of(result: Any) -> str:
+    """The shape of a tensor in words, or what else this is."""
+    return str(result.shape) if type(result) in TENSORS else kind_of(result)
 
 
 class TinyAutoencoder(nn.Module):
@@ -66,7 +77,7 @@ class TinyAutoencoder(nn.Module):
 def tensor_from(candidate: Callable, *args: Any) -> Tensor:
     """What the candidate returns, if it is a tensor. Raises Unfit, which ends the observation."""
     result = candidate(*args)
-    if not isinstance(result, Tensor):
+    if type(result) not in TENSORS:
         raise Unfit(result)
     return result
 
@@ -79,14 +90,9 @@ def number_from(candidate: Callable, *args: Any) -> Any:
     return result
 
 
-def up_to_failure(properties: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Properties as they come, up to the first that is False: later ones may need it."""
-    found = {}
-    for name, value in properties:
-        found[name] = value
-        if value is False:
-            break
-    return found
+def tensor_result(candidate: Callable, case: Any) -> dict[str, Any]:
+    """The usual observation, where an exercise asks for a tensor."""
+    return {"result": tensor_from(candidate, *case.args.values())}
 
 
 def named_result(candidate: Callable, case: Any) -> dict[str, Any]:
@@ -97,30 +103,30 @@ def named_result(candidate: Callable, case: Any) -> dict[str, Any]:
     return {"result": result}
 
 
-def reached(
-    candidate: Callable, args: dict[str, Any], names: tuple[str, ...], *, values: bool = False
-) -> dict[str, Any]:
-    """Whether the sum of the candidate's result has a gradient with respect to each of these.
-
-    With `values` the gradients are looked at too, so that no term of the result may be detached.
-    """
+def reached(candidate: Callable, args: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """The gradient of the sum of the candidate's result with respect to each of these, or None."""
     own = {k: v.clone().requires_grad_(k in names) for k, v in args.items()}
     # Copies, as in a network: what changes a leaf in place raises, and hides that an input changed.
     total = tensor_from(candidate, *(v.clone() for v in own.values())).sum()
-    inputs = [own[name] for name in names]
-    gradients = [None] * len(names)
+    inputs, gradients = [own[name] for name in names], [None] * len(names)
     if total.requires_grad:
         gradients = torch.autograd.grad(total, inputs, allow_unused=True)
+    return {f"gradient of {name}": part for name, part in zip(names, gradients, strict=True)}
+
+
+def reach(raw: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Of what `reached` gave: does a gradient arrive, is it finite, and which numbers are in it."""
     found = {}
-    for name, gradient in zip(names, gradients, strict=True):
+    for name in names:
+        gradient = raw[f"gradient of {name}"]
         found[f"gradients reach {name}"] = gradient is not None
         if gradient is not None:
-            found[f"the gradient of {name} is finite"] = bool(gradient.isfinite().all())
-            found |= {f"gradient of {name}": gradient} if values else {}
+            found[f"the gradient of {name} is finite"] = finite(gradient)
+            found[f"gradient of {name}"] = gradient
     return found
 
 
-def reach_hints(*names: str, values: bool = False) -> dict[str, str]:
+def reach_hints(*names: str) -> dict[str, str]:
     """What to say where no gradient reaches one of these, or one that is not finite or wrong."""
     hints = {}
     for name in names:
@@ -132,9 +138,8 @@ def reach_hints(*names: str, values: bool = False) -> dict[str, str]:
             f"The values are right, but the gradient of `{name}` is NaN or infinite: which step "
             "has an infinite slope there?"
         )
-        if values:
-            hints[f"gradient of {name}"] = (
-                f"The values are right, but the gradient of `{name}` is not: is a part of the "
-                "result detached, or made by `.data`, `.item()` or numpy?"
-            )
+        hints[f"gradient of {name}"] = (
+            f"The values are right, but the gradient of `{name}` is not: is a part of the "
+            "result detached, or made by `.data`, `.item()` or numpy?"
+        )
     return hints

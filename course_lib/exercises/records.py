@@ -5,17 +5,17 @@ import copy
 import io
 import linecache
 import math
-import numbers
 import os
 import site
 import sys
 import sysconfig
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 # One of these, by "outcome":
 #   value    what the observation gave, under "value"
@@ -37,6 +37,14 @@ LIBRARIES = tuple(
 COURSE = f"{os.sep}course_lib{os.sep}"
 NAMELESS = ("<frozen", "<string>", "<__array")  # what Python and numpy compile for themselves
 
+# Only values of exactly these types hold numbers: no method of a student's class is asked for any.
+TENSORS = (Tensor, nn.Parameter)
+WHOLE = (bool, int, np.bool_, *(np.dtype(code).type for code in "bBhHiIlLqQ"))
+REAL = (float, *(np.dtype(code).type for code in "efdg"))
+RETURNED = tuple(kind for kind in vars(torch.return_types).values() if isinstance(kind, type))
+SEQUENCES = (list, tuple, torch.Size, *RETURNED)
+MAPPINGS = (dict, OrderedDict, defaultdict)
+
 
 class Unfit(Exception):
     """Raised by an observation that can do nothing with a result: the record holds the result."""
@@ -56,10 +64,11 @@ def take_record(observe: Callable, candidate: Callable, case: Any, *, seed: int)
                 value = plain(observe(candidate, own))
             except Unfit as unfit:
                 value = plain(unfit.result)
+                value = {"type": kind_of(unfit.result)} if is_named(value) else value
         except (Exception, SystemExit) as error:  # whatever a student's code raises is a result
             if isinstance(error, NotImplementedError) and not error.args:  # torch's have a message
                 return {"outcome": "open"}
-            return {"outcome": "error", **_failure(error)}
+            return {"outcome": "error", **failure(error)}
     if value is None and printed.getvalue().strip():
         value = {"type": "printed"}
     changed = [name for name in case.args if not _unchanged(case.args[name], own.args[name])]
@@ -68,7 +77,7 @@ def take_record(observe: Callable, candidate: Callable, case: Any, *, seed: int)
     return {"outcome": "value", "value": value}
 
 
-def _failure(error: BaseException) -> dict[str, str]:
+def failure(error: BaseException) -> dict[str, str]:
     """Type and message of an error, and which line of the candidate it came from, if one did."""
     line, own, deepest, trace = "", False, "", error.__traceback__
     while trace is not None:
@@ -76,10 +85,12 @@ def _failure(error: BaseException) -> dict[str, str]:
         if not _is_library(deepest):
             own, line = True, linecache.getline(deepest, trace.tb_lineno).strip()[:120]
         trace = trace.tb_next
-    call = isinstance(error, TypeError) and "argument" in str(error) and COURSE in deepest
+    message = str(error)
+    message = message if len(message) <= 300 else message[:300].rsplit(" ", 1)[0] + " …"
+    call = isinstance(error, TypeError) and "argument" in message and COURSE in deepest
     at = "own" if own else "call" if call else "result"
     kind = type(error).__name__
-    return {"type": kind, "message": str(error)[:300], "at": at, "line": line}
+    return {"type": kind, "message": message, "at": at, "line": line}
 
 
 def _is_library(file: str) -> bool:
@@ -96,36 +107,55 @@ def _unchanged(before: Any, after: Any) -> bool:
 
 def plain(value: Any) -> Any:
     """A value as JSON: numbers with shape and kind, and unknown things by their type's name."""
-    if value is None or isinstance(value, bool | str):
+    if value is None or type(value) in (bool, str) or is_array(value):
         return value
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+    if type(value) in MAPPINGS:
+        known = (str, *WHOLE, *REAL)
+        return {str(k) if type(k) in known else kind_of(k): plain(v) for k, v in value.items()}
     kind = kind_of(value)
-    if isinstance(value, Tensor) and not value.is_complex():
-        value = value.detach().cpu().double().numpy()
-    if isinstance(value, list | tuple) and any(isinstance(item, Tensor) for item in value):
+    if type(value) in SEQUENCES and any(type(item) in TENSORS for item in value):
         return {"type": f"{kind} of {len(value)} tensors"}
-    if isinstance(value, numbers.Number | np.ndarray | np.generic | list | tuple):
-        with contextlib.suppress(TypeError, ValueError):
-            if not np.iscomplexobj(value):
-                array = np.asarray(value, dtype=np.float64)
-                return {
-                    "shape": list(array.shape), "numbers": array.ravel().tolist(), "kind": kind
-                }  # fmt: skip
+    with contextlib.suppress(TypeError, ValueError, RuntimeError, OverflowError):
+        array = _numbers(value)
+        return {"shape": list(array.shape), "numbers": array.ravel().tolist(), "kind": kind}
     return {"type": kind}
+
+
+def _numbers(value: Any) -> np.ndarray:
+    """The numbers in a value, as float64. Raises TypeError or ValueError where there are others."""
+    if type(value) in TENSORS and not value.is_complex():
+        return value.detach().cpu().double().numpy()
+    if type(value) in (*WHOLE, *REAL) or (type(value) is np.ndarray and value.dtype.kind in "biuf"):
+        return np.asarray(value, dtype=np.float64)
+    if type(value) in SEQUENCES:
+        return np.array([_numbers(item) for item in value], dtype=np.float64)
+    raise TypeError(kind_of(value))
 
 
 def kind_of(value: Any) -> str:
     """What holds the numbers of a value: "tensor of float32", "array of int64", "float"."""
-    if isinstance(value, Tensor):
+    kind = type(value)
+    if kind in TENSORS:
         return f"tensor of {str(value.dtype).removeprefix('torch.')}"
-    if isinstance(value, np.ndarray):
+    if kind is np.ndarray:
         return f"array of {value.dtype}"
-    if isinstance(value, numbers.Number | np.generic):  # numpy's float64 is a float like any other
-        whole = isinstance(value, numbers.Integral)
-        return "int" if whole else "float" if isinstance(value, numbers.Real) else "complex number"
-    named = type(value).__module__ == "torch.return_types"  # a tuple called "sort", "max", …
-    return "tuple" if named else type(value).__name__
+    if kind in (complex, np.complex64, np.complex128):
+        return "complex number"
+    if kind in WHOLE or kind in REAL:  # numpy's float64 is a float like any other
+        return "int" if kind in WHOLE else "float"
+    return "tuple" if kind in RETURNED else f"{kind.__name__}"  # called "sort", "max", …
+
+
+def tensor_of(array: dict[str, Any]) -> Tensor:
+    """The numbers of a plain value, in float64. Raises TypeError where it holds none."""
+    if not is_array(array):
+        raise TypeError("no numbers")
+    return torch.tensor(array["numbers"], dtype=torch.float64).reshape(array["shape"])
+
+
+def like(array: dict[str, Any], numbers: Tensor) -> dict[str, Any]:
+    """Numbers made of those of a plain value, as of its kind."""
+    return plain(numbers) | {"kind": array["kind"]}
 
 
 def estimate(draws: Tensor, truth: Tensor) -> dict[str, Tensor]:
@@ -140,6 +170,11 @@ def estimate(draws: Tensor, truth: Tensor) -> dict[str, Tensor]:
 def is_array(value: Any) -> bool:
     """Whether a plain value holds numbers."""
     return isinstance(value, dict) and set(value) == {"shape", "numbers", "kind"}
+
+
+def is_named(value: Any) -> bool:
+    """Whether a plain value has parts with names, as observations have."""
+    return isinstance(value, dict) and not is_array(value) and set(value) != {"type"}
 
 
 def is_estimate(value: Any) -> bool:

@@ -5,7 +5,7 @@ made in one process and judged in another, and a record never holds code.
 """
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course_lib.errors import CourseError
 from course_lib.exercises import diagnosis, edits
 from course_lib.exercises.edits import Mistake
-from course_lib.exercises.records import Record, plain, same_record, take_record
+from course_lib.exercises.records import (
+    Record,
+    failure,
+    is_named,
+    plain,
+    same_record,
+    take_record,
+)
 
+Parts = dict[str, Any]  # raw values or properties, by their names
 PUBLIC_SEED = 20  # the cases that a notebook shows; the grader draws its own
 
 
@@ -57,12 +66,20 @@ def call(candidate: Callable, case: Case) -> Any:
     return candidate(*case.args.values())
 
 
+def as_observed(raw: Parts, case: Case) -> Parts:
+    """The usual properties: what was observed, part by part."""
+    return raw
+
+
 @dataclass(frozen=True, eq=False)
 class Exercise:
     """One exercise; its solution is its cell in `solutions/`, its mistakes the TOML file beside it.
 
-    observe(candidate, case) says what is looked at, by default the result; where it looks at named
-    properties, `property_hints` says what to do about each that fails. letters: the dimensions of
+    observe(candidate, case) gives raw values, by default the result: numbers, shapes and names, and
+    no verdict on them. It runs beside the candidate's code, so nothing that it says is believed.
+    properties(raw, case) makes of its named parts, as plain values, what is compared, where answers
+    are judged; as an iterator it is read up to the first that is False. `property_hints` and the
+    TOML file say what to do about each that fails. letters: the dimensions of
     the arguments, such as {"mu": "B d"}, by which a wrong scale is recognised.
     """
 
@@ -70,6 +87,7 @@ class Exercise:
     points: int
     cases: Callable[[int], list[Case]]
     observe: Callable[[Callable, Case], Any] = call
+    properties: Callable[[Parts, Case], Parts | Iterator] = as_observed
     property_hints: Mapping[str, str] = field(default_factory=dict)
     letters: Mapping[str, str] = field(default_factory=dict)
     rtol: float = 1e-5
@@ -91,18 +109,37 @@ class Exercise:
         """The known wrong answers."""
         return self.table.mistakes
 
+    @property
+    def hints(self) -> Mapping[str, str]:
+        """What to say of each property that fails: those shared by exercises, and its own."""
+        return {**self.property_hints, **self.table.hints}
+
     def records(self, candidate: Callable, seed: int) -> list[Record]:
         """What the candidate does on each case of this seed, as plain JSON."""
         return [take_record(self.observe, candidate, case, seed=seed) for case in self.cases(seed)]
+
+    def judged(self, record: Record, seed: int, i: int) -> Record:
+        """The record of one case with properties in place of its raw values."""
+        if not is_named(record.get("value")):
+            return record
+        try:
+            parts = self.properties(record["value"], _cases(self, seed)[i])
+            named = parts if isinstance(parts, dict) else _up_to_failure(parts)
+            return record | {"value": plain(named)}
+        except Exception as error:  # values of which no property can be made
+            return {"outcome": "error", **failure(error), "at": "result", "line": ""}
 
     def judge(self, records: list[Record], seed: int) -> Verdict:
         """Compare records with those of the reference on the same seed."""
         cases = _cases(self, seed)
         expected = [_known(self, self.reference, seed, i) for i in range(len(cases))]
+        if any(record["outcome"] != "value" for record in expected):
+            raise CourseError(f"the solution of {self.name} does not pass its own cases")
         if len(records) != len(expected):
             return Verdict(self.name, "wrong", "The results are incomplete: run the cell again.")
         if any(record["outcome"] == "open" for record in records):
             return Verdict(self.name, "open")
+        records = [self.judged(record, seed, i) for i, record in enumerate(records)]
         pairs = [*zip(records, expected, strict=True)]
         wrong = [i for i, pair in enumerate(pairs) if not self._same(*pair)]
         counts = {"right_cases": len(pairs) - len(wrong), "n_cases": len(pairs)}
@@ -153,7 +190,7 @@ class Exercise:
             for (obtained, expected), case in zip(pairs, _cases(self, seed), strict=True)
         ]  # fmt: skip
         close = {"rtol": self.rtol, "atol": self.atol}
-        return diagnosis.find(told, first, **close, property_hints=self.property_hints)
+        return diagnosis.find(told, first, **close, property_hints=self.hints)
 
     def _sizes(self, case: Case) -> dict[str, int]:
         """Letter to size of the dimensions of a case's arguments."""
@@ -164,6 +201,16 @@ class Exercise:
             else:
                 sizes[letters] = int(case.args[name])
         return sizes
+
+
+def _up_to_failure(properties: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Properties as they come, up to the first that is False: later ones may need it."""
+    found = {}
+    for name, value in properties:
+        found[name] = value
+        if value is False:
+            break
+    return found
 
 
 def _elements(made: Any, axes: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
@@ -181,4 +228,5 @@ def _cases(exercise: Exercise, seed: int) -> list[Case]:
 def _known(exercise: Exercise, known: Callable, seed: int, i: int) -> Record:
     """Record of the reference or of a mistake on one case, made once for all answers of a seed."""
     with torch.enable_grad():
-        return take_record(exercise.observe, known, _cases(exercise, seed)[i], seed=seed)
+        record = take_record(exercise.observe, known, _cases(exercise, seed)[i], seed=seed)
+    return exercise.judged(record, seed, i)

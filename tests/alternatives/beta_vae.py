@@ -97,6 +97,7 @@ ALTERNATIVES = {
         lambda kl, floor: torch.maximum(kl.mean(0), torch.tensor(floor)).sum(),
         lambda kl, floor: kl.shape[1] * floor + F.relu(kl.sum(0) / len(kl) - floor).sum(),
         lambda kl, floor: sum(latent.mean().clamp(min=floor) for latent in kl.T),
+        lambda kl, floor: sum(m if m > floor else torch.tensor(floor) for m in kl.mean(0)),
         lambda kl, floor: torch.func.vmap(lambda c: c.mean().clamp(min=floor), in_dims=1)(kl).sum(),
     ],
     "water_filling": [

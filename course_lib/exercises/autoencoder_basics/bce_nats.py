@@ -1,21 +1,12 @@
 """`bce_nats(x, logits)`: cross-entropy in nats per image."""
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 
-from course_lib.exercises.observers import tensor_from
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.observers import tensor_result
+from course_lib.exercises.records import tensor_of
+from course_lib.exercises.spec import Case, Exercise, Parts
 
 COST = "cost of a pixel that is wrong and sure"
-HINTS = {
-    COST: "A pixel that is wrong with a logit of ±150 costs 150 nats; yours is cut off or not "
-    "finite. There a sigmoid rounds to 0 or 1 and `exp` overflows; a clamp or a small number in "
-    "the logarithm only hides it. Which functions take the logits as they are?",
-    "result": "The values are not right. Take one pixel and write down two costs, of its white "
-    "share x and of its black share 1 − x. Which logarithm and which sign has each?",
-}
 
 
 def cases(seed: int) -> list[Case]:
@@ -36,13 +27,13 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
+def properties(raw: Parts, case: Case) -> Parts:
     """The values, and where every logit is ±150 what one wrong pixel costs on average."""
-    result = tensor_from(candidate, *case.args.values())
     if "±150" not in case.about:
-        return {"result": result}
+        return raw
     wrong = (case.args["logits"] > 0) != (case.args["x"] > 0.5)
-    return {COST: f"{float(result.sum() / wrong.sum()):.0f} nats", "result": result}
+    return {COST: f"{tensor_of(raw['result']).sum() / wrong.sum():.0f} nats"} | raw
 
 
-EXERCISE = Exercise("bce_nats", 2, cases, observe, HINTS, {"x": "B D"}, rtol=1e-4, atol=1e-4)
+EXERCISE = Exercise("bce_nats", 2, cases, tensor_result, properties, letters={"x": "B D"},
+                    rtol=1e-4, atol=1e-4)  # fmt: skip

@@ -1,23 +1,12 @@
 """`pca_reconstruct(X, k)`: the best rank-k reconstruction about the mean."""
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import torch
 
-from course_lib.exercises.observers import tensor_from
-from course_lib.exercises.spec import Case, Exercise
-
-HINTS = {
-    "images": "You return k numbers for each image, a code. Which matrix makes images of codes?",
-    "mean": "The mean over your reconstructions is not the mean image, one value for each pixel. "
-    "Where is it subtracted, and where is it added?",
-    "directions": "Your reconstructions should vary in k directions: how many columns has V?",
-    "reconstruction": "Mean image and number of directions are right, but other images in k "
-    "directions are nearer to X. Are they rows or columns of your decomposition, which of them "
-    "come first, and is anything scaled?",
-}
+from course_lib.exercises.observers import tensor_result
+from course_lib.exercises.records import kind_of, tensor_of
+from course_lib.exercises.spec import Case, Exercise, Parts
 
 
 def cases(seed: int) -> list[Case]:
@@ -33,17 +22,17 @@ def cases(seed: int) -> list[Case]:
     return found
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
+def properties(raw: Parts, case: Case) -> Parts:
     """The reconstructions, from what is simple about them to all of their numbers."""
-    X, k = case.args["X"].clone(), case.args["k"]
-    result = tensor_from(candidate, *case.args.values())
-    found: dict[str, Any] = {"images": result.shape != (len(X), k) or result.shape == X.shape}
-    if (result.shape, result.dtype) != (X.shape, X.dtype) or not result.isfinite().all():
-        return found | {"result": result}
-    moved = (result - X.mean(0)).double()
+    (X, k), result = case.args.values(), tensor_of(raw["result"])
+    found: Parts = {"images": result.shape != (len(X), k) or result.shape == X.shape}
+    kinds = (result.shape, raw["result"]["kind"]), (X.shape, kind_of(X))
+    if kinds[0] != kinds[1] or not result.isfinite().all():
+        return found | raw
+    moved = result - X.mean(0).double()
     found |= {"result": 0 * X, "mean": bool(moved.mean(0).abs().max() < 1e-3)}  # its kind is right
     rank = int(torch.linalg.matrix_rank(moved, atol=1e-2, rtol=0))
-    return found | {"directions": f"{rank}", "reconstruction": result}
+    return found | {"directions": f"{rank}", "reconstruction": raw["result"]}
 
 
-EXERCISE = Exercise("pca_reconstruct", 2, cases, observe, HINTS, rtol=1e-4, atol=1e-4)
+EXERCISE = Exercise("pca_reconstruct", 2, cases, tensor_result, properties, rtol=1e-4, atol=1e-4)

@@ -1,20 +1,11 @@
 """`principal_angles(W, V)`: the angles between two column spaces."""
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 
-from course_lib.exercises.observers import tensor_from
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.observers import tensor_result
+from course_lib.exercises.spec import Case, Exercise, Parts
 
 EQUAL = "largest angle between equal spans"
-HINTS = {
-    EQUAL: "Where the spans are equal, rounding makes some cosines a little larger than 1. What is "
-    "the arccosine of 1.0000001, and how far do cosines have to be cut off for angles of 0°?",
-    "result": "These are not the angles. Take it apart: an orthonormal basis of each span, the "
-    "product of the two, its singular values as cosines, the angle of each in degrees.",
-}
 
 
 def cases(seed: int) -> list[Case]:
@@ -33,12 +24,11 @@ def cases(seed: int) -> list[Case]:
     return [Case(about, {"W": W, "V": V}) for about, (W, V) in pairs.items()]
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
+def properties(raw: Parts, case: Case) -> Parts:
     """The angles, and how far equal spans are from 0°."""
-    result = tensor_from(candidate, *case.args.values())
-    equal = case.about in ("equal spans", "the same matrix twice") and result.numel() > 0
-    return ({EQUAL: f"{float(result.max()):.0f}°"} if equal else {}) | {"result": result}
+    equal = case.about in ("equal spans", "the same matrix twice") and raw["result"]["numbers"]
+    return ({EQUAL: f"{max(raw['result']['numbers']):.0f}°"} if equal else {}) | raw
 
 
 # Near a cosine of 1 the last digit of a float32 is 0.03°.
-EXERCISE = Exercise("principal_angles", 3, cases, observe, HINTS, rtol=1e-4, atol=0.15)
+EXERCISE = Exercise("principal_angles", 3, cases, tensor_result, properties, rtol=1e-4, atol=0.15)

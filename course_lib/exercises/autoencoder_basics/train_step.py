@@ -1,29 +1,17 @@
 """`train_step(model, x, optimizer)`: one gradient step on the squared error."""
 
 from collections.abc import Callable
-from numbers import Integral
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from course_lib.exercises.observers import TinyAutoencoder, number_from
+from course_lib.exercises.records import tensor_of
 from course_lib.exercises.spec import Case, Exercise
 
 STEPS, FIRST, LATER = "steps with a gradient", "first gradient", "later gradients"
 NUMBER = "a plain number"
-HINTS = {
-    STEPS: "Three calls should make three steps, with a gradient for every weight. Of `zero_grad`, "
-    "`backward` and `step`: is each called, and when? Is anything detached?",
-    FIRST: "The gradient of the very first step has another direction. Which two images does your "
-    "loss compare, how, and which way should it go?",
-    LATER: "The first gradient is right, those after it are not. Do they still hold the first, is "
-    "loss or gradient scaled anew each time, or do weights move other than by the optimizer?",
-    NUMBER: "You return the loss as a tensor, which may hold the whole graph of the step, or "
-    "without its decimals: which method of a tensor gives its plain number?",
-    "result": "The step is right, the number is not. Asked for is the loss *before* the step, "
-    "squared error summed over pixels and averaged over images.",
-}
 
 
 class Descent:
@@ -56,17 +44,25 @@ def cases(seed: int) -> list[Case]:
 
 
 def observe(candidate: Callable, case: Case) -> dict[str, Any]:
-    """Gradients of three steps, whatever the scale of the loss; then the loss of the first."""
-    model, losses = TinyAutoencoder(case.args["x"].shape[1], 2).float(), []
+    """The gradients of the steps, and the losses that were returned."""
+    model, losses = TinyAutoencoder(case.args["x"].shape[1], 2).float(), {}
     optimizer = Descent(model)
-    for x in case.args.values():
-        losses.append(number_from(candidate, model, x, optimizer))
-    found: dict[str, Any] = {STEPS: f"{sum(bool(g.all()) for g in optimizer.gradients)} of 3"}
-    if found[STEPS] == "3 of 3" and len(optimizer.gradients) == 3:
-        gradients = torch.stack(optimizer.gradients) / optimizer.gradients[0].norm()
+    for name, x in case.args.items():
+        losses[name] = number_from(candidate, model, x, optimizer)
+    return {"losses": losses} | dict(enumerate(optimizer.gradients[:9]))
+
+
+def properties(raw: dict[str, Any], case: Case) -> dict[str, Any]:
+    """Gradients of three steps, whatever the scale of the loss; then the loss of the first."""
+    losses, steps = raw["losses"], [tensor_of(raw[key]) for key in raw if key != "losses"]
+    found: dict[str, Any] = {STEPS: f"{sum(bool(g.all()) for g in steps)} of 3"}
+    if found[STEPS] == "3 of 3" and len(steps) == 3:
+        gradients = torch.stack(steps) / steps[0].norm()
         found |= {FIRST: gradients[0], LATER: gradients[1:]}
-    found[NUMBER] = not any(isinstance(loss, Tensor | Integral) for loss in losses)
-    return found | {"result": losses[0]}
+    kinds = [losses[name]["kind"] for name in case.args]
+    found[NUMBER] = not any(kind == "int" or kind.startswith("tensor") for kind in kinds)
+    return found | {"result": losses["x"]}
 
 
-EXERCISE = Exercise("train_step", 3, cases, observe, HINTS, {"x": "B D"}, rtol=1e-4, atol=1e-5)
+EXERCISE = Exercise("train_step", 3, cases, observe, properties, letters={"x": "B D"}, rtol=1e-4,
+                    atol=1e-5)  # fmt: skip

@@ -1,12 +1,11 @@
 """`beta_schedule(step, total, kind, beta_max)`: β over a training, one call for one step."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
-from course_lib.exercises.records import Unfit, is_array, plain
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.observers import number_from
+from course_lib.exercises.spec import Case, Exercise, Parts
 
 # Steps as parts of the total: of n, whose cycles have an even number of steps; of m, 2½ or 12½.
 OF_N = {"constant": [0, 1, 1.2], "linear": [0, 0.375, 1, 1.2],
@@ -22,25 +21,21 @@ def cases(seed: int) -> list[Case]:
         args = {"step": step, "total": total, "kind": kind, "beta_max": beta_max}
         return Case(f'"{kind}", step / total = {step / total:.4g}', args)
 
-    i, j, k = torch.randint(12, (3,), generator=g).tolist()
-    n, n_max, m, m_max = 40 * 2 ** (i % 4), 3.0 + j % 4, (10, 50)[i % 2], 0.25 + 0.125 * (k % 3)
+    i, j, k = torch.randint(960, (3,), generator=g).tolist()
+    n, n_max, m, m_max = 40 * 2 ** (i % 4), 3.0 + j / 240, (10, 50)[i % 2], 0.25 + k / 2400
     return [draw(kind, part, n, n_max) for kind in OF_N for part in OF_N[kind]] + [
         draw(kind, part, m, m_max) for kind in OF_M for part in OF_M[kind]
     ]
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
+def observe(candidate: Callable, case: Case) -> Parts:
+    """β, as it comes."""
+    return {"result": number_from(candidate, *case.args.values())}
+
+
+def properties(raw: Parts, case: Case) -> Parts:
     """β, named by the kind of schedule."""
-    beta = candidate(*case.args.values())
-    if not is_array(plain(beta)):
-        raise Unfit(beta)
-    return {f"{case.args['kind']} β": beta}
+    return {f"{case.args['kind']} β": raw["result"]}
 
 
-HINTS = {
-    "constant β": "constant: which β does it have at every step, the first and the last?",
-    "linear β": "linear: where is your β at step 0, halfway, at step `total`, and after that?",
-    "cyclic β": "cyclic: how long is a cycle, how far is the step within it, from 0 to 1, and what "
-    "is β up to ½, after ½, and from step `total` on?",
-}
-EXERCISE = Exercise("beta_schedule", 2, cases, observe=observe, property_hints=HINTS, rtol=1e-4)
+EXERCISE = Exercise("beta_schedule", 2, cases, observe, properties, rtol=1e-4)

@@ -1,12 +1,11 @@
 """`free_bits(kl_per_dim, floor)`: the KL with a floor for each latent, after the batch mean."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
-from course_lib.exercises.observers import reach_hints, tensor_from
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.observers import tensor_from
+from course_lib.exercises.spec import Case, Exercise, Parts
 
 GRADIENT, REACH = "gradient with respect to kl_per_dim", "gradients reach kl_per_dim"
 
@@ -32,24 +31,23 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
-    """The number, and what the encoder is told by it: its gradient."""
-    kl, floor = case.args.values()
-    found = {"result": tensor_from(candidate, kl, floor)}
-    leaf = kl.clone().requires_grad_()
-    total = tensor_from(candidate, leaf, floor)
-    found[REACH] = total.requires_grad
-    if found[REACH]:
+def observe(candidate: Callable, case: Case) -> Parts:
+    """The number, and its gradient."""
+    found = {"result": tensor_from(candidate, *case.args.values())}
+    leaf = case.args["kl_per_dim"].clone().requires_grad_()
+    total = tensor_from(candidate, leaf, case.args["floor"])
+    if total.requires_grad:
         (found[GRADIENT],) = torch.autograd.grad(total.sum(), leaf, materialize_grads=True)
     return found
 
 
-HINTS = {
-    REACH: reach_hints("kl_per_dim")[REACH],
-    "result": "Your sum is not right. Take it apart: the mean over the images of each latent, "
-    "the larger of that and the floor, the sum over latents.",
-    GRADIENT: "The value is right, its gradient is not: which latents should it pull down, and "
-    "which leave alone?",
-}
-EXERCISE = Exercise("free_bits", 2, cases, observe=observe, property_hints=HINTS,
-                    letters={"kl_per_dim": "B d"}, rtol=1e-4, atol=1e-6)  # fmt: skip
+def properties(raw: Parts, case: Case) -> Parts:
+    """The number, and its gradient, which is 0 where no latent is above its floor."""
+    kl, floor = case.args.values()
+    asked = bool((kl.mean(0) > floor).any())
+    found = {"result": raw["result"], REACH: GRADIENT in raw or not asked}
+    return found | ({GRADIENT: raw.get(GRADIENT, 0 * kl)} if found[REACH] else {})
+
+
+EXERCISE = Exercise("free_bits", 2, cases, observe, properties, letters={"kl_per_dim": "B d"},
+                    rtol=1e-4, atol=1e-6)  # fmt: skip

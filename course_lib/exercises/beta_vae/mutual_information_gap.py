@@ -49,10 +49,5 @@ def cases(seed: int) -> list[Case]:
     ]  # fmt: skip
 
 
-HINTS = {
-    "result": "The score is not right. Test its parts: is each latent cut into intervals of one "
-    "width, from its own least to its largest value? How large is I(z; v) where z copies v, or "
-    "never changes? Which two are compared for each factor, and by what divided?"
-}
-EXERCISE = Exercise("mutual_information_gap", 3, cases, observe=named_result, property_hints=HINTS,
+EXERCISE = Exercise("mutual_information_gap", 3, cases, named_result,
                     letters={"z": "N d", "factors": "N K"}, rtol=1e-4, atol=1e-4)  # fmt: skip

@@ -1,16 +1,16 @@
 """`rate_distortion(x, logits, mu, log_var)`: mean KL and mean cross-entropy, nats per image."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from course_lib.exercises.observers import reach_hints, reached
-from course_lib.exercises.records import Unfit, kind_of
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.observers import reach, reach_hints, reached
+from course_lib.exercises.records import TENSORS, Unfit, kind_of
+from course_lib.exercises.spec import Case, Exercise, Parts
 
 PAIR, LARGE = "the result", "distortion at large logits"
+GRADIENTS = ("logits", "mu", "log_var")
 
 
 def cases(seed: int) -> list[Case]:
@@ -34,8 +34,8 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
-    """Both numbers by name, and whether something can be trained by them.
+def observe(candidate: Callable, case: Case) -> Parts:
+    """Both numbers by name, and their gradients.
 
     A list of two and one tensor of two unpack like the tuple, so they are as good.
     """
@@ -45,22 +45,20 @@ def observe(candidate: Callable, case: Case) -> dict[str, Any]:
     pairs = isinstance(pair, tuple | list) or (isinstance(pair, Tensor) and pair.ndim > 0)
     if not pairs or len(pair) != 2:
         return {PAIR: kind_of(pair), "_number": pair}
-    second = LARGE if case.args["logits"].abs().max() > 100 else "distortion"
-    found = {PAIR: "two parts", "rate": pair[0], second: pair[1]}
-    if not all(isinstance(part, Tensor) for part in pair):
+    found = {PAIR: "two parts", "rate": pair[0], "distortion": pair[1]}
+    if not all(type(part) in TENSORS for part in pair):
         return found
     return found | reached(lambda *args: sum(part.sum() for part in candidate(*args)), case.args,
-                           ("logits", "mu", "log_var"))  # fmt: skip
+                           GRADIENTS)  # fmt: skip
 
 
-HINTS = reach_hints("logits", "mu", "log_var") | {
-    PAIR: "Two scalar tensors are asked for, the rate first. Is there a tuple behind `return`?",
-    "rate": "The rate is not right. Is it the closed form of the KL, term by term, without random "
-    "numbers? Over which dimension is it summed, over which averaged?",
-    "distortion": "The rate is right, the distortion is not. Is it the cross-entropy of `x` and "
-    "`logits`, both as they are, summed over the pixels and averaged over the images?",
-    LARGE: "A wrong pixel with a large logit costs too little: there sigmoid rounds to 0 or 1. Can "
-    "you work with the logits themselves?",
-}
-EXERCISE = Exercise("rate_distortion", 2, cases, observe=observe, property_hints=HINTS,
+def properties(raw: Parts, case: Case) -> Parts:
+    """Both numbers by name, and whether something can be trained by them."""
+    large = case.args["logits"].abs().max() > 100
+    found = {LARGE if large and k == "distortion" else k: raw[k] for k in raw if "grad" not in k}
+    return found | (reach(raw, *GRADIENTS) if "gradient of mu" in raw else {})
+
+
+HINTS = reach_hints(*GRADIENTS)
+EXERCISE = Exercise("rate_distortion", 2, cases, observe, properties, HINTS,
                     letters={"mu": "B d", "x": "B D"}, rtol=1e-4, atol=1e-5)  # fmt: skip

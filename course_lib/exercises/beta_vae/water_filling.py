@@ -1,14 +1,14 @@
 """`water_filling(eigenvalues, beta_sigma2)`: the KL of each latent of the linear β-VAE."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from course_lib.exercises.observers import tensor_from
+from course_lib.exercises.observers import tensor_result
+from course_lib.exercises.records import tensor_of
 from course_lib.exercises.spec import Case, Exercise
 
-OFF = "0 where λ ≤ βσ²"
+SIGN, OFF = "not below 0 where λ ≤ βσ²", "0 where λ ≤ βσ²"
 
 
 def cases(seed: int) -> list[Case]:
@@ -31,18 +31,14 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
+def properties(raw: dict[str, Any], case: Case) -> dict[str, Any]:
     """The KLs, and whether those below the level are 0."""
-    values, level = case.args.values()
-    result = tensor_from(candidate, values, level)
+    (values, level), result = case.args.values(), tensor_of(raw["result"])
     whole = result.shape == values.shape and bool(result.isfinite().all())
-    off = not whole or bool((result[values <= level].abs() < 1e-4).all())
-    return {OFF: off, "result": result}
+    off = result[values <= level] if whole else torch.zeros(1)
+    zero = {SIGN: bool((off > -1e-4).all()), OFF: bool((off.abs() < 1e-4).all())}
+    return zero | raw
 
 
-HINTS = {
-    OFF: "Your KL of a latent with λ ≤ βσ² is not 0. Is it negative, which no divergence is?",
-    "result": "The KLs are not right. What is under the logarithm, and what in front of it?",
-}
-EXERCISE = Exercise("water_filling", 1, cases, observe=observe, property_hints=HINTS,
+EXERCISE = Exercise("water_filling", 1, cases, tensor_result, properties,
                     letters={"eigenvalues": "d"}, rtol=1e-4, atol=1e-5)  # fmt: skip

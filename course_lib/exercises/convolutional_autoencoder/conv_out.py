@@ -18,5 +18,4 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-DRAW = "Draw n + 2p pixels, lay k of them under a kernel, move it by s: how often does it stop?"
-EXERCISE = Exercise("conv_out", 1, cases, named_result, {"result": DRAW})
+EXERCISE = Exercise("conv_out", 1, cases, named_result)

@@ -8,14 +8,13 @@ from course_lib.exercises.spec import Case, Exercise
 
 def cases(seed: int) -> list[Case]:
     """Sizes with and without output padding."""
-    m = int(torch.randint(9, 60, (), generator=seeded(seed)))
+    m = torch.randint(9, 60, (3,), generator=seeded(seed)).tolist()
     return [
         Case("7 pixels doubled", {"n": 7, "k": 3, "s": 2, "p": 1, "op": 1}),
-        Case("no output padding", {"n": m, "k": 4, "s": 2, "p": 1, "op": 0}),
-        Case("one step at a time", {"n": m, "k": 5, "s": 1, "p": 0, "op": 0}),
-        Case("three steps, output padding 2", {"n": m, "k": 5, "s": 3, "p": 2, "op": 2}),
+        Case("no output padding", {"n": m[0], "k": 4, "s": 2, "p": 1, "op": 0}),
+        Case("one step at a time", {"n": m[1], "k": 5, "s": 1, "p": 0, "op": 0}),
+        Case("three steps, output padding 2", {"n": m[2], "k": 5, "s": 3, "p": 2, "op": 2}),
     ]
 
 
-STAMP = "Lay n stamps of k pixels, each s after the one before: how long is it, cut by p twice?"
-EXERCISE = Exercise("conv_transpose_out", 1, cases, named_result, {"result": STAMP})
+EXERCISE = Exercise("conv_transpose_out", 1, cases, named_result)

@@ -1,44 +1,13 @@
 """`corrupt(x, kind, level, generator)`: noise, a hole, or salt and pepper."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from course_lib.exercises.observers import seeded, tensor_from
-from course_lib.exercises.records import estimate
-from course_lib.exercises.spec import Case, Exercise
-
-HINTS = {
-    "kind of result": "Shape and dtype are to be those of x: which step leaves them?",
-    "level 0 changes nothing": "At level 0 your result differs from x. Only damage changes pixels.",
-    "result in [0, 1]": "The result leaves [0, 1]: noise is clamped, black is 0 and white is 1.",
-    "generator in use": "Something is drawn without the generator: write `generator=generator`.",
-    "global random numbers": "PyTorch's own are seeded or used up: draw from `generator` alone.",
-    "another generator": "Every generator gives the same damage: what draws from the one passed?",
-    "a second call": "A second call repeats the damage: is the generator set back, or copied?",
-    "noise shared by": "Some entries of x get the same number: draw one for each, as many as in x.",
-    "mean noise, in levels": "Noise is as often negative as positive, and x is added whole.",
-    "mean squared noise": "Too strong or too weak: the standard deviation of noise is `level`.",
-    "share beyond 2 levels": "The noise is not normal: which function draws from N(0, 1)?",
-    "some at 0, some at 1": "What strong noise drives out of [0, 1] ends at 0 or 1: clamp.",
-    "all channels are hidden": "The square has to be cut out of all channels alike.",
-    "a full rectangle": "Some images lose none: row *and* column inside, and all in the image?",
-    "the hole is black": "The square has another colour than black: set it to 0.",
-    "one size of squares": "Squares of a batch differ in size: does an edge of the image cut one?",
-    "sides of the square": "The side is `level` times the *shorter* side, rounded to the nearest.",
-    "a place of its own": "All images lose the same square: draw a place for each.",
-    "first rows and columns": "Some places are never drawn: they begin at 0 to H − side, 0 to W − "
-    "side, both ends included. Is the upper end of `torch.randint` drawn?",
-    "places and their spread": "Some places are drawn more often than others: draw them evenly.",
-    "pixels hit become 0 or 1": "A pixel that is hit becomes exactly 0 or exactly 1.",
-    "channels are hit together": "A pixel is hit in all of its channels: draw for (B, 1, H, W).",
-    "no colour": "A pixel that is hit gets a colour: it becomes 0, or 1, in all of its channels.",
-    "hits shared by": "The same pixels are hit again: draw for each pixel of each image.",
-    "share of pixels hit": "The share hit is not `level`, black and white together: why?",
-    "share of white": "Among the pixels hit, half should be white: what decides which?",
-}  # fmt: skip
+from course_lib.exercises.observers import random_mark, seeded, tensor_from
+from course_lib.exercises.records import estimate, tensor_of
+from course_lib.exercises.spec import Case, Exercise, Parts
 
 
 def cases(seed: int) -> list[Case]:
@@ -48,7 +17,7 @@ def cases(seed: int) -> list[Case]:
 
     def case(about: str, kind: str, level: float, *shape: int) -> Case:
         """Grey images, so that all damage is seen, and weak noise reaches neither 0 nor 1."""
-        x = 0.4 + 0.2 * torch.rand(shape, generator=g)
+        x = (26 + torch.randint(13, shape, generator=g)) / 64  # numbers with few digits
         start = int(torch.randint(1000, 10_000, (), generator=g))
         return Case(about, {"x": x, "kind": kind, "level": level, "generator": start})
 
@@ -65,25 +34,46 @@ def cases(seed: int) -> list[Case]:
     return found
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
-    """Properties of one kind of damage at one level; the candidate is called five times."""
-    (x, kind, level, start), before = case.args.values(), torch.get_rng_state()
-    clean, generator = x.clone(), seeded(start)
+def _weighted(x: Tensor, seed: int) -> Tensor:
+    """One number for each image, which changes with any of its pixels: (B,)."""
+    pixels = x.double().flatten(1)
+    return pixels @ torch.rand(pixels.shape[1], generator=seeded(seed), dtype=torch.float64)
+
+
+def observe(candidate: Callable, case: Case) -> Parts:
+    """One damaged batch, and of four others a number for each image."""
+    (x, kind, level, start), before = case.args.values(), random_mark()
+    generator = seeded(start)
     y = tensor_from(candidate, x, kind, level, generator).clone()
-    found = {"kind of result": f"{y.dtype}, {tuple(y.shape)}"}
+    found = {"y": y, "random state": [before, random_mark()]}
     if y.shape != x.shape:
         return found
-    stayed = torch.equal(before, torch.get_rng_state())
-    calls = (level, generator), (level, seeded(start)), (level, seeded(start + 1)), (0.0, generator)
-    more, again, other, unhurt = (tensor_from(candidate, x, kind, *call) for call in calls)
+    calls = {"a second call": (level, generator), "the same generator": (level, seeded(start)),
+             "another": (level, seeded(start + 1)), "level 0": (0.0, generator)}  # fmt: skip
+    made = {name: tensor_from(candidate, x, kind, *args) for name, args in calls.items()}
+    return found | {name: _weighted(other, start) for name, other in made.items()}
+
+
+def properties(raw: Parts, case: Case) -> Parts:
+    """Properties of one kind of damage at one level."""
+    x, kind, level, start = case.args.values()
+    found = {"kind of result": f"{raw['y']['kind']}, {tuple(raw['y']['shape'])}"}
+    if raw["y"]["shape"] != list(x.shape):
+        return found
+    x, y = x.double(), tensor_of(raw["y"])
+    before, after = raw["random state"]["numbers"]
+
+    def same(name: str, images: Tensor) -> bool:
+        return torch.allclose(tensor_of(raw[name]), _weighted(images, start), rtol=0, atol=1e-9)
+
     return found | {
-        "level 0 changes nothing": torch.equal(unhurt, clean),
+        "level 0 changes nothing": same("level 0", x),
         "result in [0, 1]": bool(((y >= 0) & (y <= 1)).all()),
-        **{"gaussian": _noise, "mask": _hole, "salt_pepper": _hits}[kind](clean, y, level),
-        "generator in use": torch.equal(again, y),
-        "global random numbers": stayed,
-        "another generator": not torch.equal(other, y),
-        "a second call": not torch.equal(more, y),
+        **{"gaussian": _noise, "mask": _hole, "salt_pepper": _hits}[kind](x, y, level),
+        "generator in use": same("the same generator", y),
+        "global random numbers": before == after,
+        "another generator": not same("another", y),
+        "a second call": not same("a second call", y),
     }
 
 
@@ -95,11 +85,11 @@ def _shared(drawn: Tensor) -> str:
     return ", ".join(same) or "none"
 
 
-def _noise(x: Tensor, y: Tensor, level: float) -> dict[str, Any]:
+def _noise(x: Tensor, y: Tensor, level: float) -> Parts:
     """Where no noise reaches 0 or 1 it is seen as it is; elsewhere whether it is cut off."""
     if level > 0.1:
         return {"some at 0, some at 1": bool((y == 0).any() and (y == 1).any())}
-    noise, truth = ((y - x) / level).double(), torch.tensor([0, 1, 0.0455])  # of N(0, 1)
+    noise, truth = (y - x) / level, torch.tensor([0, 1, 0.0455])  # of N(0, 1)
     return {
         "noise shared by": _shared(noise),
         "mean noise, in levels": estimate(noise.flatten(), truth[0]),
@@ -114,7 +104,7 @@ def _extent(seen: Tensor) -> tuple[Tensor, Tensor]:
     return first, seen.shape[1] - seen.flip(1).int().argmax(1) - first
 
 
-def _hole(x: Tensor, y: Tensor, level: float) -> dict[str, Any]:
+def _hole(x: Tensor, y: Tensor, level: float) -> Parts:
     """What is hidden in each image: its shape, its filling, its place."""
     changed = y != x
     hidden = changed.any(1)  # (B, H, W)
@@ -135,7 +125,7 @@ def _hole(x: Tensor, y: Tensor, level: float) -> dict[str, Any]:
     }
 
 
-def _hits(x: Tensor, y: Tensor, level: float) -> dict[str, Any]:
+def _hits(x: Tensor, y: Tensor, level: float) -> Parts:
     """Which pixels are hit, and what becomes of them."""
     hit = y != x
     some = hit.any(1, keepdim=True)  # (B, 1, H, W)
@@ -149,4 +139,4 @@ def _hits(x: Tensor, y: Tensor, level: float) -> dict[str, Any]:
     }
 
 
-EXERCISE = Exercise("corrupt", 3, cases, observe, HINTS)
+EXERCISE = Exercise("corrupt", 3, cases, observe, properties)

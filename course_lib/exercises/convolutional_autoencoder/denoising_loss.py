@@ -2,22 +2,13 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from course_lib.exercises.observers import TinyAutoencoder, seeded, tensor_from
-from course_lib.exercises.spec import Case, Exercise
-
-HINTS = {
-    f"gradients reach the {part}": f"The values are right, but the {part} gets no gradient, so it "
-    "never learns: which step leaves the graph, as `detach`, `no_grad` and `torch.tensor` do?"
-    for part in ("decoder", "encoder")
-} | {
-    "result": "The error is not right. Ask of your code: which image goes through the model, with "
-    "what is its output compared, and what happens to a difference before the sum?",
-}
+from course_lib.exercises.records import is_array
+from course_lib.exercises.spec import Case, Exercise, Parts
 
 
 class TinyImages(TinyAutoencoder):
@@ -46,17 +37,25 @@ def cases(seed: int) -> list[Case]:
             draw("a batch of one", 1, 3, 5, 4)]  # fmt: skip
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
-    """The loss of each image, and which part of the model can learn from it."""
+def observe(candidate: Callable, case: Case) -> Parts:
+    """The loss of each image, and the gradients of the model's parts, None where one is missing."""
     loss, found = tensor_from(candidate, *case.args.values()), {}
     if loss.requires_grad:
         loss.sum().backward()
     for part in ("decoder", "encoder"):
-        parameters = getattr(case.args["model"], part).parameters()
-        found[f"gradients reach the {part}"] = all(p.grad is not None for p in parameters)
+        parts = [p.grad for p in getattr(case.args["model"], part).parameters()]
+        whole = all(grad is not None for grad in parts)
+        found[part] = torch.cat([grad.flatten() for grad in parts]) if whole else None
     return {"result": loss} | found
 
 
-EXERCISE = Exercise(
-    "denoising_loss", 2, cases, observe=observe, property_hints=HINTS, rtol=1e-4, atol=1e-4
-)
+def properties(raw: Parts, case: Case) -> Parts:
+    """The loss of each image, and which part of the model can learn from it."""
+    found = {"result": raw["result"]}
+    for part in ("decoder", "encoder"):
+        found[f"gradients reach the {part}"] = is_array(raw[part])
+        found[f"gradients of the {part}"] = raw[part]
+    return found
+
+
+EXERCISE = Exercise("denoising_loss", 2, cases, observe, properties, rtol=1e-4, atol=1e-4)

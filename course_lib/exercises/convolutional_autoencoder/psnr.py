@@ -1,20 +1,12 @@
 """`psnr(x, x_hat, data_range)`: peak signal-to-noise ratio of each image, in decibels."""
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 
-from course_lib.exercises.observers import seeded, tensor_from
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.observers import seeded, tensor_result
+from course_lib.exercises.records import like, tensor_of
+from course_lib.exercises.spec import Case, Exercise, Parts
 
 EQUAL = "decibels of equal images"
-HINTS = {
-    "result": "The decibels are not right. Take one image and print, one after the other: its mean "
-    "squared error, the ratio, the logarithm of the ratio.",
-    EQUAL: "Equal images have no error, and infinitely many decibels. What does your code do with "
-    "an error of 0: is a number added to it, or is it a special case?",
-}
 
 
 def cases(seed: int) -> list[Case]:
@@ -37,13 +29,13 @@ def cases(seed: int) -> list[Case]:
     return found
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
+def properties(raw: Parts, case: Case) -> Parts:
     """The decibels, those of equal images apart: they can be wrong where all others are right."""
-    result = tensor_from(candidate, *case.args.values())
-    equal = (case.args["x"] == case.args["x_hat"]).flatten(1).all(1)
-    if result.shape != equal.shape:
-        return {"result": result}
-    return {"result": result[~equal], EQUAL: result[equal]}
+    result, equal = raw["result"], (case.args["x"] == case.args["x_hat"]).flatten(1).all(1)
+    if result["shape"] != list(equal.shape):
+        return raw
+    numbers = tensor_of(result)
+    return {"result": like(result, numbers[~equal]), EQUAL: like(result, numbers[equal])}
 
 
-EXERCISE = Exercise("psnr", 1, cases, observe=observe, property_hints=HINTS, rtol=1e-5, atol=5e-3)
+EXERCISE = Exercise("psnr", 1, cases, tensor_result, properties, rtol=1e-5, atol=5e-3)

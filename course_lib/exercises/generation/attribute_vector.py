@@ -1,18 +1,12 @@
 """`attribute_vector(z, y)`: the direction in code space from without an attribute to with it."""
 
-from collections.abc import Callable
-
 import torch
 
-from course_lib.exercises.observers import seeded, tensor_from
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.observers import seeded, tensor_result
+from course_lib.exercises.records import tensor_of
+from course_lib.exercises.spec import Case, Exercise, Parts
 
 DIRECTION, LENGTH = "entries over the largest of them", "squared length"
-HINTS = {
-    DIRECTION: "The direction is not right: it leads from one mean code to the other. Which codes "
-    "are averaged, over which dimension, and what else happens to them or to the difference?",
-    LENGTH: "The direction is right, its length is not 1: by what do you divide?",
-}
 
 
 def cases(seed: int) -> list[Case]:
@@ -32,11 +26,10 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def observe(candidate: Callable, case: Case) -> dict:
+def properties(raw: Parts, case: Case) -> Parts:
     """The result, and where it is wrong, in its direction or in its length alone."""
-    found = {"result": (result := tensor_from(candidate, *case.args.values()))}
-    v = result.double()
-    return found | {DIRECTION: v / v.abs().max(), LENGTH: (v * v).sum()} if v.numel() else found
+    v = tensor_of(raw["result"])
+    return raw | ({DIRECTION: v / v.abs().max(), LENGTH: (v * v).sum()} if v.numel() else {})
 
 
-EXERCISE = Exercise("attribute_vector", 1, cases, observe, HINTS, rtol=1e-4, atol=1e-5)
+EXERCISE = Exercise("attribute_vector", 1, cases, tensor_result, properties, rtol=1e-4, atol=1e-5)

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.exercises.observers import reach_hints, reached, seeded, tensor_from
-from course_lib.exercises.records import Unfit
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.observers import reach, reach_hints, reached, seeded, tensor_from
+from course_lib.exercises.records import Unfit, tensor_of
+from course_lib.exercises.spec import Case, Exercise, Parts
 
 OWN, CLASS, NEW = "share of z", "share of the class", "the result is a tensor of its own"
 
@@ -31,15 +31,16 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, object]:
-    """The code in two parts, whether it is a new tensor, and what can be trained through it."""
+def observe(candidate: Callable, case: Case) -> Parts:
+    """The code, that for z = 0, and what becomes of it when z is changed later; its gradients."""
     z, labels, embedding, weight = case.args.values()
     code = tensor_from(candidate, z, labels, embedding, weight)
     if (code.shape, code.dtype) != (z.shape, z.dtype):
         raise Unfit(code)
-    at_zero = tensor_from(candidate, torch.zeros_like(z), labels, embedding, weight)
-    new = code.untyped_storage().data_ptr() != z.untyped_storage().data_ptr()
-    found = {OWN: code - at_zero, CLASS: at_zero, "result": code, NEW: new}
+    own, found = z.clone(), {"code": code}
+    found["at 0"] = tensor_from(candidate, torch.zeros_like(z), labels, embedding, weight)
+    found["later"] = tensor_from(candidate, own, labels, embedding, weight)
+    own += 1
 
     def trained(z: Tensor, table: Tensor) -> Tensor:
         return candidate(z.clone(), labels, lambda y: F.silu(F.embedding(y, table)), weight)
@@ -48,10 +49,13 @@ def observe(candidate: Callable, case: Case) -> dict[str, object]:
     return found | (reached(trained, leaves, (*leaves,)) if weight else {})
 
 
-HINTS = reach_hints("z", "embedding") | {
-    OWN: "z does not come through as it is: what is done to it besides the addition?",
-    CLASS: "z comes through, what is added to it is not right: does each code get the vector of "
-    "its own label, times the weight, once?",
-    NEW: "You hand z itself back, or a view of it. Return a new tensor, whatever the weight.",
-}
-EXERCISE = Exercise("condition", 1, cases, observe, HINTS, rtol=1e-5, atol=1e-5)
+def properties(raw: Parts, case: Case) -> Parts:
+    """The code in two parts, whether it is a new tensor, and what can be trained through it."""
+    code, at_zero, later = (tensor_of(raw[key]) for key in ("code", "at 0", "later"))
+    found = {OWN: code - at_zero, CLASS: raw["at 0"], "result": raw["code"]}
+    found[NEW] = torch.equal(code, later)
+    return found | (reach(raw, "z", "embedding") if case.args["weight"] else {})
+
+
+HINTS = reach_hints("z", "embedding")
+EXERCISE = Exercise("condition", 1, cases, observe, properties, HINTS, rtol=1e-5, atol=1e-5)

@@ -4,19 +4,13 @@ from collections.abc import Callable
 
 import torch
 
-from course_lib.exercises.observers import reach_hints, reached, seeded, tensor_from
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.observers import reach, reach_hints, reached, seeded, tensor_from
+from course_lib.exercises.records import like, tensor_of
+from course_lib.exercises.spec import Case, Exercise, Parts
 
 AT_MEAN, ERROR = "value where x is the mean", "share of the error"
 SLOPE, SIZES = "gradient of that share with respect to log_sigma", {"x": "B C H W"}
-HINTS = reach_hints("mean", "log_sigma") | {
-    AT_MEAN: "Put x = mean: each pixel then still costs the logarithm of σ √(2π), and yours costs "
-    "something else. Check log σ and the constant, signs, halves and how often they count.",
-    ERROR: "Where x is the mean your value is right. What the error adds is not: for each pixel "
-    "the square of x − mean over 2σ², summed.",
-    SLOPE: "The values are right, but σ learns nothing from the errors: does `math`, `.item()` or "
-    "`.detach()` take it out of the graph there?",
-}
+HINTS = reach_hints("mean", "log_sigma")
 
 
 def cases(seed: int) -> list[Case]:
@@ -37,18 +31,28 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def observe(candidate: Callable, case: Case) -> dict:
-    """The result, and its two parts: what a perfect prediction costs, and what the error adds."""
+def observe(candidate: Callable, case: Case) -> Parts:
+    """The result, that of a perfect prediction, and gradients, of what the error adds as well."""
     x, mean, log_sigma = case.args.values()
     found = {"result": (nll := tensor_from(candidate, x, mean, log_sigma))}
     if nll.shape == x.shape[:1] and nll.is_floating_point():
         leaf = log_sigma.clone().requires_grad_()
-        found[AT_MEAN] = tensor_from(candidate, mean.clone(), mean, leaf)
-        found[ERROR] = tensor_from(candidate, x, mean, leaf) - found[AT_MEAN]
+        found["at the mean"] = tensor_from(candidate, mean.clone(), mean, leaf)
+        error = tensor_from(candidate, x, mean, leaf) - found["at the mean"]
         found |= reached(candidate, case.args, ("mean", "log_sigma"))
-        (slope,) = torch.autograd.grad(found[ERROR].sum() + 0 * leaf, leaf)
-        found[SLOPE] = {"gradient": slope}
+        (found["slope"],) = torch.autograd.grad(error.sum() + 0 * leaf, leaf)
     return found
 
 
-EXERCISE = Exercise("gaussian_nll", 2, cases, observe, HINTS, SIZES, rtol=1e-4, atol=1e-4)
+def properties(raw: Parts, case: Case) -> Parts:
+    """The result, and its two parts: what a perfect prediction costs, and what the error adds."""
+    if "slope" not in raw:
+        return raw
+    error = tensor_of(raw["result"]) - tensor_of(raw["at the mean"])
+    found = {"result": raw["result"], AT_MEAN: raw["at the mean"]}
+    found |= {ERROR: like(raw["result"], error), SLOPE: {"gradient": raw["slope"]}}
+    return found | reach(raw, "mean", "log_sigma")
+
+
+EXERCISE = Exercise("gaussian_nll", 2, cases, observe, properties, HINTS, letters=SIZES, rtol=1e-4,
+                    atol=1e-4)  # fmt: skip

@@ -5,11 +5,12 @@ from collections.abc import Callable
 import torch
 
 from course_lib.exercises.observers import seeded
-from course_lib.exercises.records import is_array, plain
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.records import Unfit, is_array, tensor_of
+from course_lib.exercises.spec import Case, Exercise, Parts
 
 KIND, NAMES, FULL = "three numbers for each group", "groups", "numbers in full"
 MEAN, LOW, HIGH = "list of means", "width below the mean", "width above the mean"
+BELOW = "lower ends below 0"
 
 
 def cases(seed: int) -> list[Case]:
@@ -27,34 +28,39 @@ def cases(seed: int) -> list[Case]:
     return [
         draw("three groups of 30, 120 and 50 images", {0: 30, 1: 120, 2: 50}),
         draw("groups 2, 7 and 40", {7: 35, 40: 60, 2: 30}),
+        draw("small groups, of 2, 5 and 12 images", {3: 2, 1: 5, 8: 12}),
         draw("differences of ratios, some below 0", {0: 100, 1: 31}, scale=0.1, shift=0.4),
     ]
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, object] | None:
-    """Groups, and for each the mean and how far the ends are from it."""
+def observe(candidate: Callable, case: Case) -> Parts:
+    """Groups, and what is reported of each."""
     report = candidate(*case.args.values())
+    if report is None:
+        raise Unfit(report)
     if not isinstance(report, dict):
-        return None if report is None else {KIND: report}
-    if set(report) != set(names := case.args["groups"].unique().tolist()):
-        return {KIND: True, NAMES: f"{[*report]}"}
-    rows = [report[group] for group in sorted(report)]
-    fit = is_array(table := plain(rows)) and table["shape"] == [len(rows), 3]
-    if not fit or any(isinstance(value, str) for row in rows for value in row):
-        return {KIND: report}
-    places = [round(v, 5) != v for v in table["numbers"] if v != round(v, 0)]
-    mean, low, high = torch.tensor(table["numbers"], dtype=torch.float64).view(-1, 3).T
-    found = {KIND: True, NAMES: f"{names}", FULL: any(places) or not places}
-    return found | {MEAN: mean, LOW: mean - low, HIGH: high - mean}
+        return {"report": report}
+    found = {"groups": [*report]}
+    if set(report) == set(case.args["groups"].tolist()):
+        found["rows"] = [report[group] for group in sorted(report)]
+    return found
 
 
-HINTS = {
-    KIND: "Return a dictionary from each group to its (mean, low, high), a tuple of three numbers.",
-    NAMES: "The keys are the groups that occur, each once, as whole numbers: as in `report[2]`.",
-    FULL: "You round. Return the numbers as they are, and round where you print them.",
-    MEAN: "The first number of each group is not the mean of its own errors.",
-    LOW: "The means are right, the lower ends are not. Is the half width 1.96 times the standard "
-    "error of a *mean*, with s and n of the group?",
-    HIGH: "Means and lower ends are right. The interval is as wide above the mean as below.",
-}
-EXERCISE = Exercise("group_report", 2, cases, observe, HINTS, rtol=5e-5, atol=2e-6)
+def properties(raw: Parts, case: Case) -> Parts:
+    """Groups, and for each the mean and how far the ends are from it."""
+    names, told = case.args["groups"].unique().tolist(), raw.get("groups")
+    if not told:
+        return {KIND: raw["report"]}
+    if "rows" not in raw or sorted(told["numbers"]) != names:
+        return {KIND: True, NAMES: f"{told.get('numbers', told.get('type'))}"}
+    if not is_array(raw["rows"]) or raw["rows"]["shape"] != [len(names), 3]:
+        return {KIND: False}
+    table = tensor_of(raw["rows"])
+    places = [round(v, 5) != v for v in raw["rows"]["numbers"] if v != round(v, 0)]
+    mean, low, high = table.T
+    found = {KIND: True, NAMES: f"{names}", FULL: any(places) or not places, MEAN: mean}
+    found[BELOW] = int((low < 0).sum())
+    return found | {LOW: mean - low, HIGH: high - mean}
+
+
+EXERCISE = Exercise("group_report", 2, cases, observe, properties, rtol=5e-5, atol=2e-6)

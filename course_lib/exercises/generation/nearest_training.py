@@ -6,7 +6,8 @@ from collections.abc import Callable
 import torch
 
 from course_lib.exercises.observers import seeded
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.records import Unfit, kind_of, tensor_of
+from course_lib.exercises.spec import Case, Exercise, Parts
 
 PAIR, SHAPE, INDICES, DISTANCES = "two results", "shape", "matrix of indices", "matrix of distances"
 FOUND, ZERO = "every exact copy finds its original", "an exact copy has distance 0"
@@ -38,34 +39,31 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, object] | None:
+def observe(candidate: Callable, case: Case) -> Parts:
+    """Both results by name."""
+    pair = candidate(*case.args.values())
+    if pair is None:
+        raise Unfit(pair)
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        return {"one": kind_of(pair)}
+    return dict(zip((INDICES, DISTANCES), pair, strict=True))
+
+
+def properties(raw: Parts, case: Case) -> Parts:
     """Both results by name, and what becomes of copies."""
     samples, train, k = case.args.values()
-    pair = candidate(samples, train, k)
-    kinds = [getattr(p, "dtype", None) for p in pair] if isinstance(pair, tuple | list) else []
-    if len(kinds) != 2 or kinds == [torch.float32, torch.int64]:
-        return None if pair is None else {PAIR: False}
-    indices, distances = pair
+    kinds = [part.get("kind") for part in raw.values()] if "one" not in raw else []
+    if not kinds or kinds == ["tensor of float32", "tensor of int64"]:
+        return {PAIR: False}
     found = {PAIR: True, SHAPE: f"{(len(samples), k)}", FOUND: True, ZERO: True}
     same = (samples[:, None] == train).flatten(2).all(2)  # (S, N)
     copied = same.any(1)
     with contextlib.suppress(Exception):  # whatever is wrong with them shows in what follows
+        indices, distances = tensor_of(raw[INDICES]).long(), tensor_of(raw[DISTANCES])
         found[SHAPE] = f"{tuple(indices.shape)}"
         found[FOUND] = bool(same.gather(1, indices[:, :1])[copied].all())
         found[ZERO] = not found[FOUND] or bool((distances[copied, 0] < 2e-4).all())
-    return found | {INDICES: indices, DISTANCES: distances}
+    return found | raw
 
 
-HINTS = {
-    PAIR: "Return two tensors in one tuple: the indices, then the distances.",
-    SHAPE: "Each sample gets a row with its own k neighbours, (S, k). Along which dimension do you "
-    "search, and how many do you keep?",
-    FOUND: "An exact copy does not find its original. Is a distance of 0 left out? Or is it NaN, "
-    "which sorts last: the root of something that rounding pushed below 0?",
-    ZERO: "The images are right, but a copy is not at distance 0. ‖x‖² + ‖y‖² − 2x·y, which "
-    "`cdist` uses above 25 rows, cancels large numbers: what of x − y for the found images alone?",
-    INDICES: "These are not the nearest images. Is it the distance over all pixels that is sorted, "
-    "upwards, along dimension 1, and is the very first one kept?",
-    DISTANCES: "The images are right, their distances are not: is each ‖x − y‖₂ of that image?",
-}
-EXERCISE = Exercise("nearest_training", 2, cases, observe, HINTS, rtol=1e-4, atol=2e-4)
+EXERCISE = Exercise("nearest_training", 2, cases, observe, properties, rtol=1e-4, atol=2e-4)

@@ -1,31 +1,17 @@
 """`slerp(a, b, t)`: along the great circle from a to b."""
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from course_lib.exercises.observers import seeded, tensor_from
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.observers import seeded, tensor_result
+from course_lib.exercises.records import finite
+from course_lib.exercises.spec import Case, Exercise, Parts
 
 # The cosine of such a vector and its double rounds to more than 1, whichever way it is taken.
 ABOVE_ONE = torch.tensor([(1, 11), (1, 18), (2, 22), (3, 16), (4, 17), (5, 21), (7, 16), (9, 14)])
 ENDS, FINITE = "point at the end", "numbers where a and b are on one line"
-HINTS = {
-    ENDS: "At t = 0 a is to come out, at t = 1 b, as they are. Put these t into your last line: "
-    "which two weights do you get, and of which vectors?",
-    "result": "The ends are right, what lies between is not. Is ω the whole angle, in radians, and "
-    "its cosine free of lengths and sometimes negative? Are the weights those of the formula?",
-    FINITE: "Ordinary angles are right. Where a and b are on one line you get NaN: sin ω is 0, and "
-    "rounding may push the cosine beyond ±1. What keeps it in its range, and which way is left?",
-    "parallel": "Ordinary angles are right, parallel vectors are not. There a straight line leads "
-    "from a to b. Is a small number added below a fraction, or taken from the cosine?",
-    "opposite": "Parallel vectors are right, opposite ones are not: ω is π and sin ω is 0 as well. "
-    "Does your special case see it? Does your cosine get to −1, or is a small number in its way?",
-    "nearly parallel": "You take the straight line too early, or add to a fraction. At an angle of "
-    "0.031 the two ways differ by 1 in 10,000: the limit is where sin ω is 1e-6.",
-}
 
 
 def cases(seed: int) -> list[Case]:
@@ -35,7 +21,8 @@ def cases(seed: int) -> list[Case]:
     above = ABOVE_ONE[seed % len(ABOVE_ONE)] / 16
 
     def draw(about: str, d: int, angle: float, t: float, *norms: float) -> Case:
-        q, _ = torch.linalg.qr(torch.randn(d, 2, generator=g))
+        kind = torch.float64 if "float64" in about else torch.float32
+        q, _ = torch.linalg.qr(torch.randn(d, 2, generator=g).to(kind))
         b = math.cos(angle) * q[:, 0] + math.sin(angle) * q[:, 1]
         return Case(about, {"a": norms[0] * q[:, 0], "b": norms[1] * b, "t": t})
 
@@ -53,15 +40,16 @@ def cases(seed: int) -> list[Case]:
         along("opposite: the cosine rounds to less than −1", above, -2),
         along("opposite: in float64", axis.double(), -2),
         draw("nearly parallel: at an angle of 0.031", 4, 0.031, 0.4, 2, 1),
+        draw("nearly opposite: at 2e-5 from π, in float64", 4, math.pi - 2e-5, 0.4, 2, 1),
     ]
 
 
-def observe(candidate: Callable, case: Case) -> dict:
+def properties(raw: Parts, case: Case) -> Parts:
     """The result, under a name that says where it is wrong though the cases before are right."""
-    result, kind = tensor_from(candidate, *case.args.values()), case.about.split(":")[0]
-    if kind in ("parallel", "opposite", "nearly parallel"):
-        return {FINITE: bool(result.isfinite().all()), kind: {"result": result}}
-    return {kind if kind in HINTS else "result": result}
+    result, kind = raw["result"], case.about.split(":")[0]
+    if kind in ("parallel", "opposite", "nearly parallel", "nearly opposite"):
+        return {FINITE: finite(result), kind: {"result": result}}
+    return {kind if kind == ENDS else "result": result}
 
 
-EXERCISE = Exercise("slerp", 2, cases, observe, HINTS, rtol=2e-5, atol=1e-5)
+EXERCISE = Exercise("slerp", 2, cases, tensor_result, properties, rtol=2e-5, atol=1e-5)

@@ -5,23 +5,14 @@ from typing import Any
 
 import torch
 
-from course_lib.exercises.observers import reach_hints, reached, seeded, tensor_from
+from course_lib.exercises.observers import reach, reach_hints, reached, seeded, tensor_from
+from course_lib.exercises.records import like, tensor_of
 from course_lib.exercises.spec import Case, Exercise
 
 AT_PRIOR, LARGE = "ELBO where q is the prior", "ELBO at large logits, where q is the prior"
 FINITE, KL, OWN = "the ELBO at large logits is finite", "KL term", "each image by itself"
-HINTS = reach_hints("logits", "mu", "log_var", values=True) | {
-    OWN: "What an image gets depends on the others in its batch: what runs over dimension 0 too? "
-    'PyTorch\'s losses do by default, and keep all values with `reduction="none"`.',
-    AT_PRIOR: "Where q is the prior, the KL is 0, and the ELBO is the log-likelihood: minus the "
-    "cross-entropy of each image. Yours is another number: which of the two terms is off?",
-    KL: "Where q is the prior your ELBO is right; the KL is not. It is subtracted once, "
-    "with one value per image: compare yours with your `kl_std_normal`.",
-}
-HINTS[FINITE] = HINTS[LARGE] = (
-    "Small logits come out right, large ones do not: their sigmoid rounds to 0 or 1, their `exp` "
-    "overflows, and a clamp or a small number added only hides it. Which loss takes logits?"
-)
+GRADIENTS = ("logits", "mu", "log_var")
+HINTS = reach_hints(*GRADIENTS)
 
 
 def cases(seed: int) -> list[Case]:
@@ -45,18 +36,24 @@ def cases(seed: int) -> list[Case]:
 
 
 def observe(candidate: Callable, case: Case) -> dict[str, Any]:
-    """The ELBO in two parts: as it is where q is the prior, and what another q changes."""
+    """The ELBO as it is, where q is the prior, and of the first image alone, and its gradients."""
     x, logits, mu, log_var = case.args.values()
-    bound = tensor_from(candidate, x, logits, mu, log_var)
-    at_prior = tensor_from(candidate, x, logits, 0 * mu, 0 * log_var)
-    first = tensor_from(candidate, *(arg[:1] for arg in case.args.values()))
-    fits = bound.shape == x.shape[:1] and bound.isfinite().all()
+    found = {"bound": tensor_from(candidate, x, logits, mu, log_var)}
+    found["at the prior"] = tensor_from(candidate, x, logits, 0 * mu, 0 * log_var)
+    found["first"] = tensor_from(candidate, *(arg[:1] for arg in case.args.values()))
+    return found | reached(candidate, case.args, GRADIENTS)
+
+
+def properties(raw: dict[str, Any], case: Case) -> dict[str, Any]:
+    """The ELBO in two parts: as it is where q is the prior, and what another q changes."""
+    bound, at_prior, first = (tensor_of(raw[key]) for key in ("bound", "at the prior", "first"))
+    fits = bound.shape == case.args["x"].shape[:1] and bound.isfinite().all()
     found = {OWN: not fits or first.allclose(bound[:1], rtol=1e-4)}
-    if logits.abs().max() > 100:
-        found |= {FINITE: bool(at_prior.isfinite().all()), LARGE: at_prior}
+    if case.args["logits"].abs().max() > 100:
+        found |= {FINITE: bool(at_prior.isfinite().all()), LARGE: raw["at the prior"]}
     else:
-        found |= {AT_PRIOR: at_prior, KL: bound - at_prior}
-    return found | reached(candidate, case.args, ("logits", "mu", "log_var"), values=True)
+        found |= {AT_PRIOR: raw["at the prior"], KL: like(raw["bound"], bound - at_prior)}
+    return found | reach(raw, *GRADIENTS)
 
 
-EXERCISE = Exercise("elbo", 2, cases, observe, HINTS, rtol=1e-4, atol=1e-4)
+EXERCISE = Exercise("elbo", 2, cases, observe, properties, HINTS, rtol=1e-4, atol=1e-4)

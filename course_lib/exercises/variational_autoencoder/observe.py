@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from course_lib.exercises.observers import seeded, tensor_from
-from course_lib.exercises.records import estimate
+from course_lib.exercises.observers import random_mark, seeded, tensor_from
+from course_lib.exercises.records import estimate, like, tensor_of
 from course_lib.exercises.spec import Case
 
 FROM_GENERATOR = "all noise comes from the generator"
@@ -18,6 +18,7 @@ POINTS = "different points z at which a call evaluates f"
 SECOND_CALL = "a second call with the same mu gives the same"
 RANK = "directions in which the points z scatter"
 SPREAD = "mean square distance of the points z from mu"
+STILL = "points z lie at mu where sigma is nearly 0"
 MEAN = "mean of the result over many calls"
 NOISE_HINTS = {
     FROM_GENERATOR: "Not all noise comes from `generator`: a generator with the same seed has to "
@@ -32,9 +33,10 @@ GRADIENT_HINTS = NOISE_HINTS | {
     SECOND_CALL: "The first call is right, a second one with the same `mu` is not: gradients add "
     "up in `mu.grad`. Work on a copy of `mu`.",
     RANK: "All latents of a sample share one noise, so z moves along a line. Draw (S, d) numbers.",
-    SPREAD: "You do not evaluate f at samples of q: their mean is μ, and their mean square "
-    "distance from μ is σ². Is the noise from N(0, I), and what would `reparameterize` make of it?",
-}
+} | dict.fromkeys((SPREAD, STILL), (
+    "You do not evaluate f at samples of q: their mean is μ, and their mean square "
+    "distance from μ is σ². Is the noise from N(0, I), and what would `reparameterize` make of it?"
+))  # fmt: skip
 CALLS = {16: 64, 2: 160, 1: 90}  # over how many calls the mean is taken, by n_samples
 
 
@@ -52,12 +54,12 @@ class Noted(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        ctx.notes.differentiated = True
+        ctx.notes.differentiated += 1
         return gradient, None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
-        ctx.notes.differentiated = True
+        ctx.notes.differentiated += 1
         return tangent.clone()
 
     @staticmethod
@@ -71,11 +73,18 @@ def fits(result: Tensor, truth: Tensor) -> bool:
     return right_kind and bool(result.isfinite().all())
 
 
-def noise_of(result: Callable[[Generator], Tensor], seed: int) -> dict[str, bool]:
+def noise_of(result: Callable[[Generator], Tensor], seed: int) -> dict[str, Any]:
+    """Four results: twice with one generator, then with one of the same seed, and of another."""
+    before, g = random_mark(), seeded(seed)
+    made = torch.stack([result(own) for own in (g, g, seeded(seed), seeded(seed + 1))])
+    return {"four results": made, "random state": [before, random_mark()]}
+
+
+def noise(raw: dict[str, Any]) -> dict[str, bool]:
     """Whether the generator, and nothing else, decides what comes out."""
-    state, g = torch.get_rng_state(), seeded(seed)
-    first, later, again, other = (result(own) for own in (g, g, seeded(seed), seeded(seed + 1)))
-    same = torch.allclose(first, again) and torch.equal(state, torch.get_rng_state())
+    first, later, again, other = tensor_of(raw["four results"])
+    before, after = raw["random state"]["numbers"]
+    same = torch.allclose(first, again) and before == after
     new = not (torch.equal(first, later) or torch.equal(first, other))  # close may be chance
     return {FROM_GENERATOR: same, NEW_NOISE: new}
 
@@ -90,18 +99,16 @@ def gradient_cases(seed: int, *rows: tuple[str, str, list[float], torch.dtype, i
     return found
 
 
-def gradient_estimate(candidate: Callable, case: Case, functions: dict) -> dict[str, Any]:
-    """Shape, noise, the points at which f is evaluated, and the mean over many calls.
+def observe_gradient(candidate: Callable, case: Case, functions: dict) -> dict[str, Any]:
+    """Results of many calls, and the points at which f is evaluated.
 
     functions: name to f, (…, d) to (…), and the gradient of its mean under N(mu, var).
     """
     name, mu, log_var, n, seed = case.args.values()
-    function, gradient = functions[name]
-    truth = gradient(mu.double(), log_var.double().exp())
-    notes = SimpleNamespace(points=[], differentiated=False)  # `vmap` would copy a dict
+    notes = SimpleNamespace(points=[], differentiated=0)  # `vmap` would copy a dict
 
     def f(z: Tensor) -> Tensor:
-        return function(Noted.apply(z, notes))
+        return functions[name][0](Noted.apply(z, notes))
 
     def call(generator: Generator, f: Callable = f) -> Tensor:
         own = mu.detach().clone(), log_var.clone()
@@ -114,24 +121,39 @@ def gradient_estimate(candidate: Callable, case: Case, functions: dict) -> dict[
         z = torch.cat([mu[None], *notes.points])
         return z[(z != mu).any(1)]
 
-    result = call(seeded(seed))
-    found = {DIFFERENTIATED: notes.differentiated}
-    if not fits(result, mu):
-        return found | {"result": result}
-    asked = len(points().unique(dim=0))
-    found |= {"result": truth.to(mu), POINTS: n if asked == 2 * n else asked}
-    found |= {NOT_ZERO: bool((smooth(seeded(seed)) != 0).any()), **noise_of(smooth, seed)}
-    if not all(found[key] for key in (POINTS, NOT_ZERO, FROM_GENERATOR, NEW_NOISE)):
+    found = {"result": call(seeded(seed)), "times differentiated": notes.differentiated}
+    if not fits(found["result"], mu):
         return found
-    first, again = (candidate(f, mu, log_var, n, seeded(seed)).clone() for _ in range(2))
-    found[SECOND_CALL] = torch.allclose(first, again)
+    found |= {"points": points(), **noise_of(smooth, seed)}
+    twice = [candidate(f, mu, log_var, n, seeded(seed)).clone() for _ in range(2)]
     notes.points, g = [], seeded(seed + 2)
     draws = torch.stack([call(g) for _ in range(CALLS[n])])
+    found |= {"two calls": torch.stack(twice), "draws": draws, "points of draws": points()}
+    notes.points = [z[:0] for z in notes.points[:1]]
+    tensor_from(candidate, f, mu.detach().clone(), 0 * log_var - 20, n, seeded(seed))
+    return found | {"points of little noise": torch.cat(notes.points)}
+
+
+def gradient_properties(raw: dict[str, Any], case: Case, functions: dict) -> dict[str, Any]:
+    """Shape, noise, the points at which f is evaluated, and the mean over many calls."""
+    name, mu, log_var, n, _ = case.args.values()
+    found = {DIFFERENTIATED: raw["times differentiated"]["numbers"] != [0]}
+    if "draws" not in raw:
+        return found | {"result": raw["result"]}
+    asked = len(tensor_of(raw["points"]).unique(dim=0))
+    truth = functions[name][1](mu.double(), log_var.double().exp())
+    found |= {"result": truth.to(mu), POINTS: n if asked == 2 * n else asked}
+    found |= {NOT_ZERO: any(raw["four results"]["numbers"]), **noise(raw)}
+    if not all(found[key] for key in (POINTS, NOT_ZERO, FROM_GENERATOR, NEW_NOISE)):
+        return found
+    found[SECOND_CALL] = torch.allclose(*tensor_of(raw["two calls"]))
+    draws, z = tensor_of(raw["draws"]), tensor_of(raw["points of draws"])
     if not draws.isfinite().all():
-        return found | {"result": draws[~draws.isfinite().all(1)][0]}
-    z = points().double()
+        return found | {"result": like(raw["result"], draws[~draws.isfinite().all(1)][0])}
     if len(z) > 1_000:  # enough for a mean of squares to be nearly normal
         found[RANK] = int(torch.linalg.matrix_rank(z - mu, rtol=1e-3))
         calls = (z - mu).square().tensor_split(CALLS[n])  # independent, as samples need not be
         found[SPREAD] = estimate(torch.stack([x.mean(0) for x in calls]), log_var.exp())
+    still = tensor_of(raw["points of little noise"])
+    found[STILL] = bool(((still - mu).abs() < 5e-3).all())
     return found | {MEAN: estimate(draws, truth)}

@@ -1,7 +1,6 @@
 """`pathwise_gradient(f, mu, log_var, n_samples, generator)`: ∇_μ E_q[f(z)] through the samples."""
 
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import torch
 
@@ -16,14 +15,7 @@ FUNCTIONS = {
     "Σ sin z": (lambda z: z.sin().sum(-1), lambda mu, var: mu.cos() * (-var / 2).exp()),
     "z₀²": (lambda z: z[..., 0] ** 2, lambda mu, var: 2 * mu),
 }
-HINTS = estimates.GRADIENT_HINTS | {
-    estimates.DIFFERENTIATED: "f is not differentiated here. The pathwise estimator takes the "
-    "slope of f at z = μ + σ ε, by autograd; the score-function estimator only evaluates f.",
-    estimates.NOT_ZERO: "Your gradient is 0 for every noise. Is z made from the very tensor by "
-    "which you differentiate?",
-    estimates.MEAN: "z is drawn rightly, but the mean over many calls is not ∇_μ E_q[f(z)], known "
-    "for this f. What do you differentiate, by what, and is it a mean over the samples?",
-}
+HINTS = estimates.GRADIENT_HINTS
 
 
 def cases(seed: int) -> list[Case]:
@@ -35,8 +27,6 @@ def cases(seed: int) -> list[Case]:
     )
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
-    return estimates.gradient_estimate(candidate, case, FUNCTIONS)
-
-
-EXERCISE = Exercise("pathwise_gradient", 3, cases, observe, HINTS, rtol=1e-3, atol=1e-4)
+observe = partial(estimates.observe_gradient, functions=FUNCTIONS)
+properties = partial(estimates.gradient_properties, functions=FUNCTIONS)
+EXERCISE = Exercise("pathwise_gradient", 3, cases, observe, properties, HINTS, rtol=1e-3, atol=1e-4)

@@ -5,7 +5,15 @@ from typing import Any
 
 import torch
 
-from course_lib.exercises.observers import reach_hints, reached, seeded, tensor_from
+from course_lib.exercises.observers import (
+    random_mark,
+    reach,
+    reach_hints,
+    reached,
+    seeded,
+    tensor_from,
+)
+from course_lib.exercises.records import tensor_of
 from course_lib.exercises.spec import Case, Exercise
 
 ALONE, USED = "the noise is eps alone", "another eps gives another z"
@@ -30,23 +38,26 @@ def cases(seed: int) -> list[Case]:
 
 
 def observe(candidate: Callable, case: Case) -> dict[str, Any]:
-    """z, whether eps and nothing else is its noise, and the gradients through it."""
+    """z, again, and for another eps, and the gradients through it."""
     torch.rand(1)  # so that a seed that is set again shows itself
-    state = torch.get_rng_state()
-    z = tensor_from(candidate, *case.args.values())
+    before = random_mark()
+    found = {"z": tensor_from(candidate, *case.args.values())}
     mu, log_var, eps = (arg.clone() for arg in case.args.values())
-    again, other = (tensor_from(candidate, mu, log_var, eps + shift) for shift in (0, 1))
+    found |= {name: tensor_from(candidate, mu, log_var, eps + shift)
+              for name, shift in (("again", 0), ("other eps", 1))}  # fmt: skip
+    found["random state"] = [before, random_mark()]
+    return found | reached(candidate, case.args, ("mu", "log_var"))
+
+
+def properties(raw: dict[str, Any], case: Case) -> dict[str, Any]:
+    """z, whether eps and nothing else is its noise, and the gradients through it."""
+    z, again, other = (tensor_of(raw[key]) for key in ("z", "again", "other eps"))
+    before, after = raw["random state"]["numbers"]
     same, blind = (z.shape == t.shape and z.allclose(t, equal_nan=True) for t in (again, other))
-    found: dict[str, Any] = {ALONE: same and torch.equal(state, torch.get_rng_state())}
-    found |= {USED: not blind, "result": z} if found[ALONE] else {}
-    return found | reached(candidate, case.args, ("mu", "log_var"), values=True)
+    found: dict[str, Any] = {ALONE: same and before == after}
+    found |= {USED: not blind, "result": raw["z"]} if found[ALONE] else {}
+    return found | reach(raw, "mu", "log_var")
 
 
-HINTS = reach_hints("mu", "log_var", values=True) | {
-    ALONE: "You draw random numbers, or set their seed. Use the argument `eps`: whoever calls "
-    "decides on the noise, and the same eps gives the same z.",
-    USED: "Another `eps` gives the same z. Where does this argument enter?",
-    "result": "z is not what it should be. Take one number, with ε = 0 first: what should come "
-    "out? Then log σ² = log 9 and ε = 1: which way does z move, and how far?",
-}
-EXERCISE = Exercise("reparameterize", 1, cases, observe, HINTS, rtol=1e-4, atol=1e-5)
+HINTS = reach_hints("mu", "log_var")
+EXERCISE = Exercise("reparameterize", 1, cases, observe, properties, HINTS, rtol=1e-4, atol=1e-5)

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import torch
 from torch.distributions import Normal
 
 from course_lib.exercises.observers import seeded
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.records import tensor_of
+from course_lib.exercises.spec import Case, Exercise, Parts
 from course_lib.exercises.variational_autoencoder import observe as estimates
 
 STEP, SMOOTH = "1 where z₀ > ½, else −1", "cos Σ z"
@@ -19,16 +19,7 @@ FUNCTIONS = {
            lambda mu, var: (torch.arange(len(mu)) == 0)
            * 2 * Normal(mu, var.sqrt()).log_prob(0 * mu + 0.5).exp()),
 }  # fmt: skip
-HINTS = estimates.GRADIENT_HINTS | {
-    estimates.DIFFERENTIATED: "You differentiate f. The score-function estimator only evaluates "
-    "it, so that f may be a step: what is differentiated is log q, at samples z that stand still.",
-    estimates.NOT_ZERO: "Your gradient is 0 for every noise. Does z move along with μ, so that log "
-    "q never changes? Or do you subtract from f(z) its own mean, which leaves nothing of one "
-    "sample?",
-    estimates.MEAN: "z is drawn rightly, but the mean over many calls is not ∇_μ E_q[f(z)], known "
-    "for this f. Each f(z) is multiplied by its own score first: compare yours with the formula, "
-    "factor by factor.",
-}
+HINTS = estimates.GRADIENT_HINTS
 
 
 def cases(seed: int) -> list[Case]:
@@ -40,16 +31,25 @@ def cases(seed: int) -> list[Case]:
     )
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
-    """An estimate, and as a clue the score of one sample, for f = 1."""
-    found = estimates.gradient_estimate(candidate, case, FUNCTIONS)
-    if estimates.MEAN in found:
-        notes = SimpleNamespace(points=[], differentiated=False)
+def observe(candidate: Callable, case: Case) -> Parts:
+    """Gradients, the points at which f is evaluated, and the score of one sample, for f = 1."""
+    found = estimates.observe_gradient(candidate, case, FUNCTIONS)
+    if "draws" in found and len(found["points"]):
+        notes = SimpleNamespace(points=[], differentiated=0)
         _, mu, log_var, _, seed = case.args.values()
         one = lambda z: 1 + 0 * estimates.Noted.apply(z, notes)[..., 0]  # noqa: E731
         score = candidate(one, mu, log_var, 1, seeded(seed))
-        found["_score over z − μ"] = score / (torch.cat(notes.points)[0] - mu)
+        found |= {"score": score, "its point": torch.cat(notes.points)[0]}
     return found
 
 
-EXERCISE = Exercise("score_gradient", 3, cases, observe, HINTS, rtol=1e-3, atol=1e-4)
+def properties(raw: Parts, case: Case) -> Parts:
+    """What is asked of an estimate, and as a clue the score of one sample."""
+    found = estimates.gradient_properties(raw, case, FUNCTIONS)
+    if "score" in raw:
+        moved = tensor_of(raw["its point"]) - case.args["mu"]
+        found["_score over z − μ"] = tensor_of(raw["score"]) / moved
+    return found
+
+
+EXERCISE = Exercise("score_gradient", 3, cases, observe, properties, HINTS, rtol=1e-3, atol=1e-4)
