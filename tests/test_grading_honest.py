@@ -9,7 +9,7 @@ import pytest
 from grading_course import NAMES, STEM, WRONG_KL, Desk, answer, cell_of, code, early, make_course
 
 from course_lib.grading.sandbox.limits import Limits
-from course_lib.grading.sandbox.mounts import ROOT, furnish
+from course_lib.grading.sandbox.mounts import ROOT, make_place
 from course_lib.grading.submission import host_paths, notebook_run, reading
 from course_lib.grading.submission.answers_run import Runner, run
 from course_lib.grading.submission.judge import catalogue, judge
@@ -35,7 +35,7 @@ def desk(tmp_path_factory):
     copies = [[Cell(c["kind"], c["source"], c["id"], tags=tuple(c["tags"]))
                for c in desk.entry[kind]] for kind in ("skeleton", "solution")]  # fmt: skip
     desk.course = Course(STEM, *copies, desk.entry["points"])
-    desk.place, desk.runner = furnish(folder / "alone", root=desk.root), None
+    desk.place, desk.runner = make_place(folder / "alone", root=desk.root), None
     yield desk
     if desk.runner:
         desk.runner.stop("", "")
@@ -305,7 +305,7 @@ def test_both_ways_are_said(desk, tmp_path):
     source, above, *_ = CONTEXTS["a table filled later"]
     plan = planned(desk, lambda n: answer(KL, source)(n) or placed(*above, at=EXERCISE)(n))
     told = []
-    place = furnish(tmp_path, root=desk.root)
+    place = make_place(tmp_path, root=desk.root)
     seeds = dict.fromkeys(NAMES, SEED)
     run(plan, place, level="process", limits=LIMITS, seeds=seeds, root=ROOT,
         say=lambda **event: told.append(event))  # fmt: skip
@@ -416,7 +416,7 @@ def test_sizes_that_are_refused(desk, case, monkeypatch):
 
 def test_no_path_of_the_host_is_shown(desk, tmp_path):
     """Catches a folder of the instructor's machine in the executed notebook."""
-    place = furnish(tmp_path / "run-1", root=desk.root)
+    place = make_place(tmp_path / "run-1", root=desk.root)
     shown = "import sys, tempfile\nprint(sys.prefix, tempfile.gettempdir())\ntorch.ones(2) @ 'x'"
     traced = "from course_lib.errors import nothing"
     plan = SimpleNamespace(cells=[Cell("code", source, f"c{i}") for i, source in enumerate(

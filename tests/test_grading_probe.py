@@ -13,7 +13,7 @@ from course_lib.exercises import EXERCISES, edits
 from course_lib.grading.inside.probe import MISSING, payload_of
 from course_lib.grading.sandbox import payload
 from course_lib.grading.sandbox.limits import Limits
-from course_lib.grading.sandbox.mounts import ROOT, furnish
+from course_lib.grading.sandbox.mounts import ROOT, make_place
 from course_lib.grading.submission.answers_run import Runner
 from course_lib.grading.submission.judge import judge
 
@@ -26,7 +26,7 @@ IMPORTS = ("needed", "import torch\nfrom torch import Tensor, nn\nimport torch.n
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """alone(source): the judged answer to one exercise, run alone with this cell."""
-    place = furnish(tmp_path_factory.mktemp("alone"))
+    place = make_place(tmp_path_factory.mktemp("alone"))
     made = []
 
     def ask(source, name=KL):

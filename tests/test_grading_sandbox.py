@@ -13,7 +13,7 @@ import pytest
 
 from course_lib.grading.sandbox import command as sandbox
 from course_lib.grading.sandbox.limits import Limits
-from course_lib.grading.sandbox.mounts import furnish
+from course_lib.grading.sandbox.mounts import make_place
 from course_lib.grading.sandbox.watch import kill_tree, watch
 
 pytestmark = pytest.mark.grading
@@ -35,7 +35,7 @@ def inside(tmp_path):
     """inside(level, code): what a Python in the sandbox prints, as JSON."""
 
     def run(level, code, *, hidden=(), shared=None, timeout=60):
-        place = furnish(tmp_path / "scratch", hidden=hidden, shared=shared)
+        place = make_place(tmp_path / "scratch", hidden=hidden, shared=shared)
         line = [sys.executable, "-c", f"import json, os, sys\n{code}"]
         command = sandbox.command(level, place, line, limits=LIMITS, extra={})
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
@@ -208,7 +208,7 @@ def running(word):
 @each_apart
 def test_all_end_with_the_one_outside(tmp_path, level):
     """Catches processes that go on when the grader itself is killed."""
-    place, name = furnish(tmp_path / "scratch"), f"97{os.getpid()}"
+    place, name = make_place(tmp_path / "scratch"), f"97{os.getpid()}"
     command = sandbox.command(level, place, ["/bin/sleep", name], limits=LIMITS, extra={})
     process = subprocess.Popen(command, start_new_session=True)
     end = time.monotonic() + 20

@@ -10,7 +10,7 @@ from jupyter_client.session import Session
 
 from course_lib.grading.inside.probe import MISSING, payload_of
 
-PART = 2**19  # characters
+MAX_PART_CHARS = 2**19
 
 
 def start(payload: dict[str, Any]) -> None:
@@ -42,10 +42,10 @@ class PartSession(Session):
         """One message, or a text as several."""
         message = msg_or_type if isinstance(msg_or_type, dict) else {}
         text = message.get("content", {}).get("text", "")
-        if message.get("msg_type") != "stream" or len(text) <= PART:
+        if message.get("msg_type") != "stream" or len(text) <= MAX_PART_CHARS:
             return super().send(stream, msg_or_type, *args, **options)
-        for i in range(0, len(text), PART):
-            content = {**message["content"], "text": text[i : i + PART]}
+        for i in range(0, len(text), MAX_PART_CHARS):
+            content = {**message["content"], "text": text[i : i + MAX_PART_CHARS]}
             part = self.msg("stream", content, parent=message["parent_header"])
             sent = super().send(stream, part, *args, **options)
         return sent

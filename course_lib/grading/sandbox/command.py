@@ -21,11 +21,18 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.grading.sandbox.limits import Limits
-from course_lib.grading.sandbox.mounts import SHARED, Place, furnish, mounts, python_folders
+from course_lib.grading.sandbox.mounts import SHARED, Place, make_place, mounts, python_folders
 
 NAMESPACES = Path(__file__).with_name("namespaces.py")
-KEPT = ("PATH", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "GOMP_SPINCOUNT", "SYSTEMROOT", "TZ")
-WORDS = {
+PASSED_ON = (
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "OMP_NUM_THREADS",
+    "GOMP_SPINCOUNT",
+    "SYSTEMROOT",
+    "TZ",
+)
+LEVELS_IN_WORDS = {
     "process": "limits on memory, files and processes; file system and network are shared",
     "namespaces": "its own users, processes, network and file tree, without solutions",
     "bwrap": "bubblewrap: its own users, processes, network and file tree, without solutions",
@@ -93,7 +100,7 @@ def environment(level: str, place: Place) -> dict[str, str]:
     course = "/course" if apart else str(place.scratch / "course")
     others = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
     paths = [course, *(p for p in others if p in python_folders())]
-    env = {name: os.environ[name] for name in KEPT if name in os.environ}
+    env = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     env |= {"HOME": home, "TMPDIR": temporary, "USER": "student", "LOGNAME": "student"}
     env |= {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
     env |= {"COURSE_FAST": "1", "COURSE_OFFLINE": "1", "PIP_NO_INDEX": "1"}
@@ -147,7 +154,7 @@ def works(level: str) -> bool:
     if sys.platform != "linux" or (level == "bwrap" and not shutil.which("bwrap")):
         return False
     with tempfile.TemporaryDirectory(prefix="course-try-", ignore_cleanup_errors=True) as folder:
-        place = furnish(Path(folder))
+        place = make_place(Path(folder))
         line = [sys.executable, "-I", "-c", "import os; os.listdir('/proc/self'); print('in')"]
         inner = command(level, place, line, limits=Limits(), extra={})
         try:

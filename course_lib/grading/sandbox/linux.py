@@ -14,7 +14,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
 MNT_DETACH = 2
 # What a mount inside a user namespace may not lose when it is made read-only.
-KEPT = {os.ST_NOSUID: MS_NOSUID, os.ST_NODEV: MS_NODEV, os.ST_NOEXEC: MS_NOEXEC,
+KEPT_FLAGS = {os.ST_NOSUID: MS_NOSUID, os.ST_NODEV: MS_NODEV, os.ST_NOEXEC: MS_NOEXEC,
         os.ST_NOATIME: 1024, os.ST_NODIRATIME: 2048, os.ST_RELATIME: 1 << 21}  # fmt: skip
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41, "ppc64le": 203, "s390x": 217}
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
@@ -47,7 +47,7 @@ def make_read_only(target: str) -> None:
     """Remount `target` and every mount below it read-only, without devices and set-uid programs."""
     for place in [target, *_mounts_below(target)]:
         have = os.statvfs(place).f_flag
-        flags = sum(flag for bit, flag in KEPT.items() if have & bit) | MS_NOSUID | MS_NODEV
+        flags = sum(flag for bit, flag in KEPT_FLAGS.items() if have & bit) | MS_NOSUID | MS_NODEV
         mount("", place, flags=MS_REMOUNT | MS_BIND | MS_RDONLY | flags)
 
 

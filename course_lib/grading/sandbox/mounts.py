@@ -40,7 +40,7 @@ class Place:
     shared: dict[str, str] = field(default_factory=dict)  # COURSE_DATA and COURSE_CACHE
 
 
-def furnish(
+def make_place(
     scratch: Path,
     *,
     root: Path = ROOT,

@@ -25,7 +25,7 @@ DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 def main(spec: dict[str, Any]) -> NoReturn:
     """Runs the command under the level of the specification; exits as it does."""
     if spec["level"] == "namespaces":
-        _leave_the_world(spec)
+        _unshare_all(spec)
         child = os.fork()
         if child:
             _wait(child)
@@ -34,10 +34,10 @@ def main(spec: dict[str, Any]) -> NoReturn:
         command = os.fork()
         if command:  # process 1 of the new namespace: when it ends, everything in there ends
             _wait(command)
-    _become(spec)
+    _exec_command(spec)
 
 
-def _leave_the_world(spec: dict[str, Any]) -> None:
+def _unshare_all(spec: dict[str, Any]) -> None:
     """New namespaces; a user who is not root gets one in which it may set them up."""
     uid, gid = os.getuid(), os.getgid()
     flags = linux.NEWNS | linux.NEWPID | linux.NEWNET | linux.NEWIPC | linux.NEWUTS
@@ -110,7 +110,7 @@ def _place(root: str, target: str, *, folder: bool = False) -> str:
     return str(place)
 
 
-def _become(spec: dict[str, Any]) -> NoReturn:
+def _exec_command(spec: dict[str, Any]) -> NoReturn:
     """Set the limits, give up all rights, and turn into the command."""
     _limit(spec["limits"])
     if sys.platform == "linux":

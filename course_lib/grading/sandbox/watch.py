@@ -14,8 +14,8 @@ import psutil
 
 from course_lib.grading.sandbox.limits import Limits
 
-PAUSE = 0.2  # seconds between two looks
-MOST_FILES, MOST_BYTES = 20, 64 * 2**20
+LOOK_INTERVAL_S = 0.2
+MAX_FILES, MAX_FILE_BYTES = 20, 64 * 2**20
 
 
 def watch(
@@ -33,7 +33,7 @@ def watch(
 
     def look_on() -> None:
         start = time.monotonic()
-        while not ended.wait(PAUSE):
+        while not ended.wait(LOOK_INTERVAL_S):
             if time.monotonic() - start > limits.seconds:
                 stop("timeout", f"the run took longer than {limits.seconds:.0f} s")
                 return
@@ -68,8 +68,8 @@ def _littered(folder: Path) -> tuple[str, str] | None:
     """A status and reason where something was put into the folder of the sockets."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for number, entry in enumerate(entries):
-            odd = entry.is_dir(follow_symlinks=False) or entry.stat().st_size > MOST_BYTES
-            if odd or number > MOST_FILES:
+            odd = entry.is_dir(follow_symlinks=False) or entry.stat().st_size > MAX_FILE_BYTES
+            if odd or number > MAX_FILES:
                 return "killed", "files were written outside the temporary folder"
     return None
 

@@ -26,7 +26,7 @@ from typing import Any
 
 import psutil
 
-from course_lib.grading.sandbox.command import WORDS, best_level
+from course_lib.grading.sandbox.command import LEVELS_IN_WORDS, best_level
 from course_lib.grading.sandbox.limits import LEVELS, Limits
 from course_lib.grading.sandbox.mounts import ROOT
 from course_lib.grading.sandbox.supervise import work
@@ -123,7 +123,7 @@ def assess(ran: dict[str, Ran], *, sha256: str, secret: str = "", root: Path = R
         ]
     return {
         "notebook": plan["notebook"], "status": ended["ended"], "reason": ended["reason"],
-        "isolation": {"level": answers["level"], "details": WORDS[answers["level"]]},
+        "isolation": {"level": answers["level"], "details": LEVELS_IN_WORDS[answers["level"]]},
         "flags": plan["flags"] + [line for entry in entries for line in entry.pop("flags")],
         "points": sum(entry["points"] for entry in entries),
         "max_points": sum(plan["points"].values()),

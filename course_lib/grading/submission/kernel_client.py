@@ -22,9 +22,9 @@ from papermill.engines import NBClientEngine, NotebookExecutionManager, papermil
 
 from course_lib.grading.sandbox.watch import kill_tree
 
-GRACE = 10  # seconds that an interrupted cell has to end
-MESSAGE_MB = 8  # a longer message is refused by the socket
-QUEUE = 16  # messages that wait in this process
+INTERRUPT_TIMEOUT_S = 10  # for an interrupted cell to end
+MAX_MESSAGE_MB = 8  # a longer message is refused by the socket
+MAX_WAITING_MESSAGES = 16  # messages that wait in this process
 
 
 class Overflow(Exception):
@@ -32,22 +32,22 @@ class Overflow(Exception):
 
 
 class BoundedSession(Session):
-    """Counts the bytes of every message that comes in; above `most` the kernel is killed."""
+    """Counts the bytes of every message that comes in; above `max_bytes` the kernel is killed."""
 
-    most = received = 0
+    max_bytes = received = 0
     stop: Callable[[str, str], None]
 
     def clone(self) -> Session:
         """The session of one client, with the same cap."""
         other = super().clone()
-        other.most, other.stop = self.most, self.stop
+        other.max_bytes, other.stop = self.max_bytes, self.stop
         return other
 
     def deserialize(self, msg_list: list[Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
         """A message from its frames. Raises Overflow."""
         self.received += sum(len(getattr(part, "bytes", part)) for part in msg_list)
-        if self.received > self.most:
-            self.stop("output_limit", f"more than {self.most >> 20} MB were printed and shown")
+        if self.received > self.max_bytes:
+            self.stop("output_limit", f"more than {self.max_bytes >> 20} MB were printed and shown")
             raise Overflow
         return super().deserialize(msg_list, *args, **kwargs)
 
@@ -62,7 +62,7 @@ class SandboxedKernel(AsyncKernelManager):
         """Set the command; it is talked to through files in `folder` where the OS has that."""
         self.argv = argv
         self.session = BoundedSession(parent=self, key=secrets.token_hex(32).encode())
-        self.session.most, self.session.stop = output_mb * 2**20, self.stop
+        self.session.max_bytes, self.session.stop = output_mb * 2**20, self.stop
         self.connection_file = str(folder / "connection.json")
         if os.name != "nt":
             self.transport, self.ip = "ipc", str(folder / "k")
@@ -84,8 +84,8 @@ class SandboxedKernel(AsyncKernelManager):
         """A client whose sockets hold little and refuse giants."""
         client = super().client(**kwargs)
         client.context = zmq.asyncio.Context()
-        client.context.setsockopt(zmq.MAXMSGSIZE, MESSAGE_MB * 2**20)
-        client.context.setsockopt(zmq.RCVHWM, QUEUE)
+        client.context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_MB * 2**20)
+        client.context.setsockopt(zmq.RCVHWM, MAX_WAITING_MESSAGES)
         return client
 
     def stop(self, status: str, reason: str) -> None:
@@ -124,7 +124,7 @@ class Client(PapermillNotebookClient):
             what = f"{type(error).__name__} in the code cell {cell.id}"
             self.km.stop("kernel_died", f"the kernel ended: {what}")
         if self.silent > 1:  # the socket was closed, as it refuses a message that is too long
-            self.km.stop("output_limit", f"more than {MESSAGE_MB} MB were shown at once")
+            self.km.stop("output_limit", f"more than {MAX_MESSAGE_MB} MB were shown at once")
 
     def process_message(self, *args: Any, **kwargs: Any) -> NotebookNode | None:
         """One message; the last one of a cell shows that they still come through."""
@@ -152,7 +152,7 @@ class Client(PapermillNotebookClient):
         await self.km.interrupt_kernel()
         reason = f"a cell ran longer than {timeout} s and could not be interrupted"
         later = asyncio.get_running_loop().call_later(
-            min(GRACE, timeout), self.km.stop, "timeout", reason
+            min(INTERRUPT_TIMEOUT_S, timeout), self.km.stop, "timeout", reason
         )
         self._pending = [*getattr(self, "_pending", ()), later]
 

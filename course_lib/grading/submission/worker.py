@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.grading.sandbox.limits import Limits
-from course_lib.grading.sandbox.mounts import furnish
+from course_lib.grading.sandbox.mounts import make_place
 from course_lib.grading.sandbox.watch import kill_tree
 from course_lib.grading.submission.engine import prepare
 from course_lib.grading.submission.reading import Cell, Unfit
@@ -53,7 +53,7 @@ def _work(job: dict[str, Any], say: Any) -> None:
     if job["stage"] == "answers" and not plan.attempted:
         return
     root = Path(job["root"])
-    place = furnish(scratch, root=root, hidden=tuple(job["hidden"]), shared=job["shared"],
+    place = make_place(scratch, root=root, hidden=tuple(job["hidden"]), shared=job["shared"],
                     fonts=job["fonts"])  # fmt: skip
     run(plan, place, level=job["level"], limits=limits, seeds=job["seeds"], root=root, say=say)
 
