@@ -403,7 +403,7 @@ def test_outputs_do_not_count(desk, case):
 @pytest.mark.parametrize("case", ["source", "not closed", "brackets", "cut off"])
 def test_sizes_that_are_refused(desk, case, monkeypatch):
     """Catches a file that is large without its outputs, or takes minutes to be passed over."""
-    monkeypatch.setattr(reading, "MOST_SHOWN", 1_000)
+    monkeypatch.setattr(reading, "MAX_SHOWN", 1_000)
     shown = b'{"cells": [{"cell_type": "code", "source": "1", "outputs": ['
     raw = {"source": json.dumps({"cells": [code("x" * 21 * 2**20)]}).encode(),
            "not closed": shown + b'"' + b"x" * 21 * 2**20,
