@@ -99,6 +99,27 @@ def exercise_cells(course: Course, cells: list[Cell]) -> dict[str, list[int]]:
 def make_plan(course: Course, cells: list[Cell], flags: list[str]) -> Plan:
     """Restore what is locked, and say what was found otherwise."""
     flags, where = [*flags], exercise_cells(course, cells)
+    out = _with_own_ids(_restored(course, cells, where, flags), course)
+    answers = {name: answers_of(name, out, course) for name in course.points}
+    for name, places in answers.items():
+        bind = [i for i in places if course.binds(out[i], name)]
+        if len(bind) > 1:
+            flags.append(f"{name} has {len(bind)} cells; the last definition counts")
+        if places and places[0] > check_place(name, out):
+            flags.append(f"{name} is answered below its check; that answer counts")
+        if name in where and not any(_role(cells[i]) in (name, f"exercise-{name}")
+                                     for i in where[name]):  # fmt: skip
+            flags.append(f"the cell of {name} lost its metadata and was found by its name")
+    missing = [name for name in course.points if not answers[name]]
+    attempted = [name for name, places in answers.items()
+                 if any(course.is_written(out[i]) for i in places)]  # fmt: skip
+    return Plan(course, out, attempted, missing, flags)
+
+
+def _restored(
+    course: Course, cells: list[Cell], where: dict[str, list[int]], flags: list[str]
+) -> list[Cell]:
+    """The student's cells with every locked one as the course wrote it; adds to the flags."""
     owner = {i: name for name, places in where.items() for i in places}
     originals = {cell.id: cell for cell in course.skeleton if _is_locked(cell, course)}
     locked = {**originals}
@@ -120,21 +141,7 @@ def make_plan(course: Course, cells: list[Cell], flags: list[str]) -> Plan:
     for cell in locked.values():
         flags.append(f"the cell {cell.id} was missing and was put back")
         out.insert(_place_of(cell, out), cell)
-    out = _with_own_ids(out, course)
-    answers = {name: answers_of(name, out, course) for name in course.points}
-    for name, places in answers.items():
-        bind = [i for i in places if course.binds(out[i], name)]
-        if len(bind) > 1:
-            flags.append(f"{name} has {len(bind)} cells; the last definition counts")
-        if places and places[0] > check_place(name, out):
-            flags.append(f"{name} is answered below its check; that answer counts")
-        if name in where and not any(_role(cells[i]) in (name, f"exercise-{name}")
-                                     for i in where[name]):  # fmt: skip
-            flags.append(f"the cell of {name} lost its metadata and was found by its name")
-    missing = [name for name in course.points if not answers[name]]
-    attempted = [name for name, places in answers.items()
-                 if any(course.is_written(out[i]) for i in places)]  # fmt: skip
-    return Plan(course, out, attempted, missing, flags)
+    return out
 
 
 def answers_of(name: str, cells: list[Cell], course: Course) -> list[int]:
