@@ -1,7 +1,8 @@
 """Grading against a bare papermill run of the same notebook, two cores against one, and memory.
 
-All run the solution of notebook 01 with `COURSE_FAST=1`, as the grader does. A core is one that the
-operating system pins the whole command to; where it cannot, the number of processes alone differs.
+All run the solution of notebook 01 with `COURSE_FAST=1`, as the grader does; then the answers of a
+class to notebook 03 alone, judged twice. A core is one that the operating system pins the whole command
+to; where it cannot, the number of processes alone differs.
 """
 
 from __future__ import annotations
@@ -26,8 +27,12 @@ from course_lib.grading.submission.engine import grade_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
 STEM = "01_autoencoder_basics"
+LONGEST = "03_variational_autoencoder"  # the one whose run takes longest
 ROUNDS, N_SUBMISSIONS, PRINTED_MB = 3, 4, 200  # of one notebook; in the class; by a student
-LIMITS = {"cost": 1.3, "throughput": 1.7, "memory": 400}  # at most, at least, at most (MB)
+N_ANSWERS = 30  # submissions whose answers alone are graded, and then judged again
+# At most, but at least for the throughput; MB without the judge and of it; seconds of two cores per
+# submission, and for the class.
+LIMITS = {"cost": 1.3, "throughput": 1.7, "memory": 400, "judge": 900, "answers": 6, "again": 20}
 # Processes of the grader itself, by a word of their command line; all others run students' code.
 # The judge is counted by itself: it holds torch, and sees nothing that a student prints.
 GRADER = {"course_lib grade": "command"} | {PROCESSES[name]: name for name in ("worker", "judge")}
@@ -54,10 +59,12 @@ def seconds(call: Callable[[Path], None], scratch: Path) -> float:
     return time.perf_counter() - start
 
 
-def write_class(folder: Path, *, extra: str = "", count: int = N_SUBMISSIONS) -> Path:
+def write_class(
+    folder: Path, *, extra: str = "", count: int = N_SUBMISSIONS, stem: str = STEM
+) -> Path:
     """So many submissions of the solution, no two of the same bytes; `extra` is a last cell."""
     folder.mkdir(parents=True)
-    text = (ROOT / f"solutions/{STEM}.ipynb").read_text(encoding="utf-8")
+    text = (ROOT / f"solutions/{stem}.ipynb").read_text(encoding="utf-8")
     for number in range(count):
         notebook = json.loads(text)
         cell = {"cell_type": "code", "id": "extra", "metadata": {}, "outputs": []}
@@ -67,9 +74,9 @@ def write_class(folder: Path, *, extra: str = "", count: int = N_SUBMISSIONS) ->
     return folder
 
 
-def grade_command(source: Path, out: Path, *, cores: int) -> subprocess.Popen:
+def grade_command(source: Path, out: Path, *options: str, cores: int) -> subprocess.Popen:
     """Start the command on so many cores."""
-    command = [sys.executable, "-m", "course_lib", "grade", source, "--out", out]
+    command = [sys.executable, "-m", "course_lib", "grade", source, "--out", out, *options]
     if hasattr(os, "sched_getaffinity"):
         chosen = set(sorted(os.sched_getaffinity(0))[:cores])
         pinned = {"preexec_fn": lambda: os.sched_setaffinity(0, chosen)}
@@ -86,6 +93,20 @@ def class_seconds(scratch: Path, *, cores: int) -> float:
     if code:
         raise RuntimeError(f"grading ended with code {code}")
     return time.perf_counter() - start
+
+
+def answers_seconds(scratch: Path) -> dict[str, float]:
+    """Wall-clock seconds on two cores: for a class's answers, and to judge them once more."""
+    source, out, found = scratch / "answers", scratch / "answers-out", {}
+    write_class(source, count=N_ANSWERS, stem=LONGEST)
+    for what in tqdm(("answers", "again"), desc="answers alone"):
+        for record in out.glob("students/*/record.json"):
+            record.unlink()  # as if a hint had changed
+        start = time.perf_counter()
+        if code := grade_command(source, out, "--answers-only", cores=2).wait():
+            raise RuntimeError(f"grading ended with code {code}")
+        found[what] = time.perf_counter() - start
+    return {"answers": found["answers"] / N_ANSWERS, "again": found["again"]}
 
 
 def peaks(process: subprocess.Popen) -> dict[str, float]:
@@ -110,7 +131,7 @@ def kind_of(command: str) -> str | None:
 
 
 def run() -> dict:
-    """Measure the three and print each beside what it has to be."""
+    """Measure all and print each beside what it has to be."""
     os.environ["COURSE_FAST"] = "1"
     load = load_per_core()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -124,12 +145,16 @@ def run() -> dict:
         noise = f"for _ in range({PRINTED_MB}):\n    print('x' * 2**20)"
         noisy = write_class(scratch / "noisy", extra=noise, count=1)
         memory = peaks(grade_command(noisy, scratch / "noisy-out", cores=1))
+        answers = answers_seconds(scratch)
     times = {name: values[1:] for name, values in times.items()}  # the first warms up
-    return report(times, cores, memory) | {"load per core": load}
+    return report(times, cores, memory, answers) | {"load per core": load}
 
 
 def report(
-    times: dict[str, list[float]], cores: dict[int, float], memory: dict[str, float]
+    times: dict[str, list[float]],
+    cores: dict[int, float],
+    memory: dict[str, float],
+    answers: dict[str, float],
 ) -> dict:
     """Print and return medians, ratios and peaks."""
     cost = statistics.median(
@@ -148,5 +173,9 @@ def report(
     for kind, value in memory.items():
         print(f"  {value:6.0f} MB  {kind}, where a student prints {PRINTED_MB} MB")
     print(f"  together   {together:6.0f} MB without the judge, at most {LIMITS['memory']}")
-    figures = {"cost": cost, "throughput": throughput, "memory": together}
+    print(f"  the judge  {memory['judge']:6.0f} MB, at most {LIMITS['judge']}")
+    print(f"  {answers['answers']:8.1f} s for the answers of a submission of {LONGEST[:2]} on two")
+    print(f"             cores, at most {LIMITS['answers']}")
+    print(f"  {answers['again']:8.1f} s to judge {N_ANSWERS} again, at most {LIMITS['again']}")
+    figures = {"cost": cost, "throughput": throughput, "memory": together, **answers}
     return figures | {"seconds": times, "class": cores, "peaks": memory}
