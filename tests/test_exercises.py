@@ -78,6 +78,8 @@ ALIKE = (  # cases that have one right answer, whatever the seed
     "three codes, the one above equals the query", "three codes, the last equals the query",
     "every latent below its floor", "every factor is copied by two latents",
     "small errors: none at all", "small errors, less than the clamp allows",
+    '"linear", step / total = 0', '"cyclic", step / total = 0', '"cyclic", step / total = 0.25',
+    '"cyclic", step / total = 0.5',
 )  # fmt: skip
 
 

@@ -34,8 +34,8 @@ def alone(tmp_path_factory):
             made.append(Runner(place, level="process", limits=Limits(cell_seconds=8), root=ROOT))
         job = {"name": name, "seed": SEED, "pieces": [IMPORTS, ("own", source)]}
         answer = made[-1].ask(job)
-        if not isinstance(answer.get("payload"), str):
-            return {"status": "lost", "hint": answer.get("lost", "not valid")}
+        if not answer["payload"]:
+            return {"status": "lost", "hint": answer["lost"]}
         return judge(name, answer["payload"], SEED)
 
     yield ask
