@@ -143,22 +143,21 @@ def _of_kind(got: Any, want: Any) -> Finding | None:
     if got == MISSING or not (is_array(want) or unknown):
         return None
     kind = want["kind"] if is_array(want) else ""
-    wanted = "one plain number" if kind in ("int", "float") else f"a {kind}"
-    wanted = wanted if kind else "something else"
+    wanted = {"int": "one plain number", "float": "one plain number", "": "something else"}
+    wanted = wanted.get(kind, f"a {kind}")
     if not is_array(got) or named:
-        kind = got.get("type", got.get("kind")) if isinstance(got, dict) else type(got).__name__
-        kind = kind or "dict"
+        told = got if isinstance(got, dict) else {"type": type(got).__name__}
+        kind = told.get("type", told.get("kind", "dict"))
         return Finding(_a(kind), f"Your function returns {_a(kind)}. It is asked for {wanted}: "
                        "what do the signature and its text say?")  # fmt: skip
     if same_kind(got, want):
         return None
-    tensors = got["kind"].startswith("tensor") and want["kind"].startswith("tensor")
-    if tensors:
+    if got["kind"].startswith("tensor") and want["kind"].startswith("tensor"):
         dtype = want["kind"].removeprefix("tensor of ")
         step = "leaves the dtype of the inputs"
         if dtype.startswith("int"):
-            step = "should give whole numbers, with which one can count and index"
-            step = "makes others of PyTorch's own int64" if "int" in got["kind"] else step
+            whole = "should give whole numbers, with which one can count and index"
+            step = "makes others of PyTorch's own int64" if "int" in got["kind"] else whole
         return Finding(got["kind"], f"Your result is a {got['kind']}, asked for is {dtype}: "
                        f"which step {step}?")  # fmt: skip
     if want["kind"] == "int":

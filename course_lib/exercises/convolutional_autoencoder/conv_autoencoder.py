@@ -158,6 +158,12 @@ def properties(raw: dict[str, Any], case: Case) -> Iterator[tuple[str, Any]]:
     yield "convolutions", all(any(part in text for part in CONVOLUTIONS) for text in steps)
     yield "rows stay rows", not n["scrambled"]
     yield from _ranges(n["codes, other weights"], n["images, other weights"])
+    yield from _dependence(n, z, y)
+    yield "model(x) is decode(encode(x))", _close(n["model(x)"], n["both ways"])
+
+
+def _dependence(n: dict[str, Tensor], z: Tensor, y: Tensor) -> Iterator[tuple[str, bool]]:
+    """What the code depends on, and what the decoded image depends on."""
     again = torch.equal(n["code again"], z) and torch.equal(n["image again"], y)
     yield "no random numbers", again
     yield "no memory", _close(n["image after another code"], y)
@@ -173,7 +179,6 @@ def properties(raw: dict[str, Any], case: Case) -> Iterator[tuple[str, Any]]:
     effects = n["moved"] - n["at one code"]
     used = _several(effects) and bool((effects.flatten(1) != 0).any(1).all())
     yield "every number counts", used and _several(z - z.mean(0))
-    yield "model(x) is decode(encode(x))", _close(n["model(x)"], n["both ways"])
 
 
 def _ranges(z: Tensor, y: Tensor) -> Iterator[tuple[str, bool]]:
