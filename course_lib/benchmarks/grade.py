@@ -1,8 +1,8 @@
 """Grading against a bare papermill run of the same notebook, two cores against one, and memory.
 
 All run the solution of notebook 01 with `COURSE_FAST=1`, as the grader does; then the answers of a
-class to notebook 03 alone, judged twice. A core is one that the operating system pins the whole command
-to; where it cannot, the number of processes alone differs.
+class to notebook 03 alone, judged twice. A core is one that the operating system pins the whole
+command to; where it cannot, the number of processes alone differs.
 """
 
 from __future__ import annotations
