@@ -356,3 +356,17 @@ def test_no_card_shows_a_dictionary(exercise):
     for mistake in exercise.mistakes:
         card = repr(Card(exercise.check(mistake.wrong)))
         assert "{'" not in card and "'numbers'" not in card
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_settings_of_the_notebook_do_not_matter(name):
+    """Catches a right answer refused since an early cell set a default dtype or no gradients."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.no_grad():
+            verdict = EXERCISES[name].check(EXERCISES[name].reference, seed=31)
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(before)
+    assert verdict.passed, verdict.hint

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -181,6 +182,7 @@ def test_one_bad_file_never_stops_the_class(tmp_path, counted):
 
 RUN = """
 import sys
+import tempfile
 from pathlib import Path
 from fake_engine import Fake
 from course_lib.grading.classroom import GradingConfig, grade_class
@@ -385,3 +387,15 @@ def test_identical_files_are_run_once(tmp_path):
         record = json.loads((out / "students" / name / "record.json").read_text())
         assert record["student"] == name and record["file"] == f"{name}.ipynb"
         assert (out / "students" / name / "feedback.html").is_file()
+
+
+def test_what_a_killed_run_left_is_gone_at_the_next_start(tmp_path, monkeypatch):
+    """Catches gigabytes of temporary folders, and one that another run is using now."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left, used = (tmp_path / f"course-grade-{pid}-x" for pid in (gone.pid, os.getpid()))
+    for folder in (left, used):
+        (folder / "run").mkdir(parents=True)
+    grade(small_class(tmp_path), tmp_path / "out")
+    assert not left.exists() and used.exists()

@@ -88,7 +88,7 @@ HARMLESS = {
     "frames": "import sys; sys._getframe(1).f_locals",
     "a stack": "import inspect; inspect.stack()",
     "the collector": "import gc; gc.collect()",
-    "a default dtype": "torch.set_default_dtype(torch.float32)",
+    "a default dtype": "torch.set_default_dtype(torch.float64)",
     "a pool": "from concurrent.futures import ThreadPoolExecutor as P\n"
     "    with P(1) as pool: pool.submit(print).result()",
     "a thread": "import threading; t = threading.Thread(target=print); t.start(); t.join()",

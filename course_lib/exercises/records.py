@@ -10,7 +10,7 @@ import site
 import sys
 import sysconfig
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,18 @@ class Unfit(Exception):
     def __init__(self, result: Any) -> None:
         super().__init__("unfit")
         self.result = result
+
+
+@contextlib.contextmanager
+def usual_settings() -> Iterator[None]:
+    """PyTorch's own default dtype, device and gradients, whatever a notebook has set before."""
+    dtype, elsewhere = torch.get_default_dtype(), torch.get_default_device().type != "cpu"
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.enable_grad(), torch.device("cpu") if elsewhere else contextlib.nullcontext():
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
 
 
 def take_record(observe: Callable, candidate: Callable, case: Any, *, seed: int) -> Record:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from course_lib.errors import CourseError
@@ -23,6 +22,7 @@ from course_lib.exercises.records import (
     plain,
     same_record,
     take_record,
+    usual_settings,
 )
 
 Parts = dict[str, Any]  # raw values or properties, by their names
@@ -116,7 +116,9 @@ class Exercise:
 
     def records(self, candidate: Callable, seed: int) -> list[Record]:
         """What the candidate does on each case of this seed, as plain JSON."""
-        return [take_record(self.observe, candidate, case, seed=seed) for case in self.cases(seed)]
+        with usual_settings():
+            cases = self.cases(seed)
+            return [take_record(self.observe, candidate, case, seed=seed) for case in cases]
 
     def judged(self, record: Record, seed: int, i: int) -> Record:
         """The record of one case with properties in place of its raw values."""
@@ -131,6 +133,10 @@ class Exercise:
 
     def judge(self, records: list[Record], seed: int) -> Verdict:
         """Compare records with those of the reference on the same seed."""
+        with usual_settings():
+            return self._judge(records, seed)
+
+    def _judge(self, records: list[Record], seed: int) -> Verdict:
         cases = _cases(self, seed)
         expected = [_known(self, self.reference, seed, i) for i in range(len(cases))]
         if any(record["outcome"] != "value" for record in expected):
@@ -155,8 +161,7 @@ class Exercise:
 
     def check(self, candidate: Callable, seed: int = PUBLIC_SEED) -> Verdict:
         """Judge a candidate in this process."""
-        with torch.enable_grad():
-            return self.judge(self.records(candidate, seed), seed)
+        return self.judge(self.records(candidate, seed), seed)
 
     def _same(self, a: Record, b: Record, *, clues: bool = False) -> bool:
         return same_record(a, b, rtol=self.rtol, atol=self.atol, clues=clues)
@@ -227,6 +232,5 @@ def _cases(exercise: Exercise, seed: int) -> list[Case]:
 @functools.lru_cache(maxsize=32_768)
 def _known(exercise: Exercise, known: Callable, seed: int, i: int) -> Record:
     """Record of the reference or of a mistake on one case, made once for all answers of a seed."""
-    with torch.enable_grad():
-        record = take_record(exercise.observe, known, _cases(exercise, seed)[i], seed=seed)
+    record = take_record(exercise.observe, known, _cases(exercise, seed)[i], seed=seed)
     return exercise.judged(record, seed, i)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import torch
-
 from course_lib.exercises import EXERCISES
 
 MISSING = object()
@@ -21,8 +19,7 @@ def payload_of(name: str, candidate: Any, seed: int, errors: list[str] = []) -> 
     if candidate is MISSING:
         return json.dumps({"missing": True, "errors": errors[:1]})
     try:
-        with torch.enable_grad():
-            content = {"records": EXERCISES[name].records(candidate, seed)}
+        content = {"records": EXERCISES[name].records(candidate, seed)}
     except KeyboardInterrupt:
         content = {"failed": "it took too long"}
     except BaseException as error:
