@@ -21,6 +21,7 @@ from course_lib.grading import assignment, classroom
 from course_lib.grading.batch import store
 from course_lib.grading.classroom import GradingConfig
 from course_lib.grading.sandbox.limits import Limits
+from course_lib.grading.submission.engine import seed_of
 
 NAMES = list(assignment.find(STEM).points)
 TESTS = Path(__file__).parent
@@ -399,3 +400,23 @@ def test_what_a_killed_run_left_is_gone_at_the_next_start(tmp_path, monkeypatch)
         (folder / "run").mkdir(parents=True)
     grade(small_class(tmp_path), tmp_path / "out")
     assert not left.exists() and used.exists()
+
+
+def test_secret_cases_are_those_of_the_class(tmp_path):
+    """Catches seeds that follow from the file alone: whoever writes it could try them all."""
+    seen = []
+
+    def run(path, *, secret, **options):
+        seen.append(secret)
+        return Fake().run(path, secret=secret, **options)
+
+    source = small_class(tmp_path)
+    for out in ("a", "a", "b"):
+        config = GradingConfig(source, tmp_path / out, jobs=1)
+        classroom.grade_class(config, Fake().engine(run=run))
+        (source / "alice.ipynb").write_bytes(notebook(text=f"after {out} {len(seen)}"))
+    first, second = {*seen[:8]}, {*seen[8:]}
+    assert len(first) == len(second) == 1 and first != second
+    assert len(first.pop()) >= 32
+    sha, name = "0" * 64, "kl_std_normal"
+    assert seed_of("one", sha, name) != seed_of("another", sha, name)

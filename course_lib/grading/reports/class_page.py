@@ -18,7 +18,8 @@ Mistake = tuple[str, str, int, str]  # exercise, mistake, number of students, hi
 def report(results: list[Result], assignment: Assignment, *, notes: list[str]) -> str:
     """The page. notes: what else the run has to say, of gradebooks and of files passed over."""
     graded = [one for one in results if one.graded]
-    levels = [one.record["isolation"]["level"] for one in results if one.record.get("cells")]
+    ran = [one.record for one in results if one.record["exercises"]]
+    levels = [record["isolation"]["level"] for record in ran]
     points, mistakes = [one.points for one in graded], _mistakes(graded)
     return page(
         "class.html.j2",
@@ -29,6 +30,7 @@ def report(results: list[Result], assignment: Assignment, *, notes: list[str]) -
         notes=notes,
         statuses=Counter(one.status for one in results).most_common(),
         levels=Counter(levels).most_common(),
+        waiting=sum(not record["cells"] for record in ran),
         mean=statistics.mean(points) if graded else 0,
         median=statistics.median(points) if graded else 0,
         mistakes=mistakes,

@@ -61,7 +61,8 @@ def _blocks(folder: Path, result: Result) -> Iterator[Block]:
     course = _course_cells(ROOT, result.record["notebook"])
     judged = {f"check-{one['name']}": one for one in result.exercises}
     budget, folded = Budget(), []
-    yield "html", Markup("<h2>Your notebook as it ran</h2>")
+    heading = "Your notebook as it ran" if result.record.get("cells") else "Your answers"
+    yield "html", Markup("<h2>{}</h2>").format(heading)
     for cell in cells:
         source = text_of(cell.get("source"))
         own = course.get(str(cell.get("id"))) != source.strip()
