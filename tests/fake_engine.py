@@ -28,12 +28,12 @@ class Fake:
 
     def engine(self, **changes):
         """The engine of these versions."""
-        made = Engine(self.run, self.assess, self.run_digest, self.judge_digest)
+        made = Engine(self.run, self.assess, self.run_parts, self.judge_digest)
         return replace(made, **changes)
 
-    def run_digest(self, stem):
+    def run_parts(self, stem):
         """What runs `stem`."""
-        return f"fake {self.version} {stem}"
+        return {"fake": self.version}
 
     def judge_digest(self, stem):
         """What judges `stem`."""
@@ -95,7 +95,7 @@ class Perfect:
 
     def engine(self):
         """This engine."""
-        return Engine(self.run, self.assess, lambda stem: "perfect", lambda stem: "perfect")
+        return Engine(self.run, self.assess, lambda stem: {}, lambda stem: "perfect")
 
     def run(self, path, *, stem, **_):
         """Whose file it is."""

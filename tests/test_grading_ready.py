@@ -52,13 +52,13 @@ def test_only_what_counts_is_done_again(copy, changed, text, again):
     """Catches a class run again for a new hint or report, and one that is not for a new judge."""
 
     def hashes():
-        return version.judge_hash(copy, STEM), version.run_hash(copy, STEM)
+        return version.judge_hash(copy, STEM), version.run_parts(copy, STEM)
 
     before = hashes()
     with open(copy / changed, "a", encoding="utf-8") as file:
         file.write(f"{text}\n")
     version.judge_hash.cache_clear()
-    version.run_hash.cache_clear()
+    version.run_parts.cache_clear()
     assert tuple(a != b for a, b in zip(before, hashes(), strict=True)) == again
 
 

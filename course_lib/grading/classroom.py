@@ -56,7 +56,7 @@ def course_engine() -> Engine:
     from course_lib.grading.submission import engine
 
     return Engine(
-        engine.run, engine.assess, engine.run_digest, engine.judge_digest, prepare=fill_cache
+        engine.run, engine.assess, engine.run_parts, engine.judge_digest, prepare=fill_cache
     )
 
 
@@ -103,7 +103,7 @@ def _unread(config: GradingConfig, taken: Intake) -> dict[str, dict]:
 def _jobs(config: GradingConfig, taken: Intake, engine: Engine) -> list[Job]:
     """What is to be run: identical files once."""
     stem, secret = taken.assignment.stem, store.secret(config.out)
-    common = [engine.run_digest(stem), stem, asdict(config.limits), secret]
+    common = [engine.run_parts(stem), stem, asdict(config.limits), secret]
     same: dict[str, list[Submission]] = {}
     for one in taken.submissions:
         if not one.status:
@@ -142,7 +142,7 @@ def _stage(
     with contextlib.ExitStack() as stack:
         processes = config.jobs
         if config.scheduler:
-            remote = cluster.workers_of(config.scheduler, engine)
+            remote = cluster.workers_of(config.scheduler, engine, jobs[0].stem)
             engine, processes = stack.enter_context(remote)
         elif stage == "notebook":
             engine.prepare(jobs[0].stem)

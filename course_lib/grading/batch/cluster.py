@@ -22,11 +22,12 @@ LOOK_S = 0.5  # between two looks whether the run is ending
 
 
 @contextlib.contextmanager
-def workers_of(address: str, engine: Engine) -> Iterator[tuple[Engine, int]]:
+def workers_of(address: str, engine: Engine, stem: str) -> Iterator[tuple[Engine, int]]:
     """The engine that runs on the workers of this scheduler, and how many submissions at a time.
 
     What came back is judged here. A submission whose worker dies goes to another one; one that
-    costs several their life is given up. Raises CourseError where no scheduler answers.
+    costs several their life is given up. Raises CourseError where no scheduler answers, and names
+    the worker that differs from this machine, and in what.
     """
     distributed = _library()
     with _client(distributed, address) as client, warnings.catch_warnings():
@@ -34,6 +35,9 @@ def workers_of(address: str, engine: Engine) -> Iterator[tuple[Engine, int]]:
         threads = sum(client.nthreads().values())
         if not threads:
             print(f"no workers at {address} yet: waiting for the first one", flush=True)
+        here = engine.run_parts(stem)
+        for worker, there in client.run(engine.run_parts, stem, on_error="return").items():
+            _require_same(worker, there, here)
         remote = functools.partial(_run, distributed, client, engine)
         yield (
             replace(engine, run=remote),
@@ -41,12 +45,28 @@ def workers_of(address: str, engine: Engine) -> Iterator[tuple[Engine, int]]:
         )  # no more: who waits on a worker dies with it
 
 
+def _require_same(worker: str, there: dict[str, str] | Exception, here: dict[str, str]) -> None:
+    """CourseError where a worker would run something else than this machine."""
+    if isinstance(there, Exception):
+        raise CourseError(
+            f"the worker {worker} has not this course ({type(there).__name__}): start it in the "
+            "course's folder, see GRADING.md"
+        )
+    differ = [name for name in {**here, **there} if here.get(name) != there.get(name)]
+    if differ:
+        more = f" and {len(differ) - 3} more" if len(differ) > 3 else ""
+        raise CourseError(
+            f"the worker {worker} differs from this machine in {', '.join(differ[:3])}{more}: "
+            "bring course, packages and data to the same version, and start it again"
+        )
+
+
 def _run(distributed: Any, client: Any, engine: Engine, path: Path, **options: Any) -> Ran:
     """One stage of a submission on some worker. CourseError where the cluster is at fault."""
     options["hidden"] = ()  # folders of this machine
     future = client.submit(run_bytes, engine, path.read_bytes(), pure=False, **options)
     try:
-        digest, ran = _result(future)
+        worker, there, ran = _result(future)
     except distributed.KilledWorker:
         return {"failed": {"status": "killed", "reason": "every worker that graded it died"}}
     except (CancelledError, OSError) as error:
@@ -60,14 +80,11 @@ def _run(distributed: Any, client: Any, engine: Engine, path: Path, **options: A
         ) from error
     finally:
         future.release()
-    if digest != engine.run_digest(options["stem"]):
-        raise CourseError(
-            "a worker has another version of the course, or other data: bring all to the same one"
-        )
+    _require_same(worker, there, engine.run_parts(options["stem"]))  # it may have come later
     return ran
 
 
-def _result(future: Any) -> tuple[str, Ran]:
+def _result(future: Any) -> tuple[str, dict[str, str], Ran]:
     """What a worker made. Raises KeyboardInterrupt where the whole run is ending."""
     while not supervise.ENDING.is_set():
         with contextlib.suppress(TimeoutError):
@@ -75,19 +92,21 @@ def _result(future: Any) -> tuple[str, Ran]:
     raise KeyboardInterrupt
 
 
-def run_bytes(engine: Engine, data: bytes, **options: Any) -> tuple[str, Ran]:
-    """On a worker: the digest of what runs there, and what came of one stage."""
+def run_bytes(engine: Engine, data: bytes, **options: Any) -> tuple[str, dict[str, str], Ran]:
+    """On a worker: its address, what runs there, and what came of one stage."""
+    from distributed import get_worker
+
     engine.prepare(options["stem"])
-    digest = engine.run_digest(options["stem"])
+    own = get_worker().address, engine.run_parts(options["stem"])
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "submission.ipynb"
         path.write_bytes(data)
         try:
-            return digest, engine.run(path, **options)
+            return *own, engine.run(path, **options)
         except Exception as error:
             what = f"the grader failed: {type(error).__name__}: {error}"
             failed = {"status": "error", "reason": " ".join(what.split())[:300]}
-            return digest, {"failed": failed}
+            return *own, {"failed": failed}
 
 
 def _library() -> Any:

@@ -20,15 +20,16 @@ Ran = dict[str, Any]  # what came of a stage, as JSON
 
 @dataclass(frozen=True)
 class Engine:
-    """What grades one submission, and the digests of all that it depends on.
+    """What grades one submission, and what that depends on.
 
     run(path, stage=…, stem=…, secret=…, …) gives what came of a stage, assess(ran, sha256=…,
-    secret=…) the verdicts; prepare(stem) makes a machine ready.
+    secret=…) the verdicts; run_parts(stem) by name the versions and digests on which a run depends,
+    judge_digest(stem) all on which a verdict does; prepare(stem) makes a machine ready.
     """
 
     run: Callable[..., Ran]
     assess: Callable[..., dict]
-    run_digest: Callable[[str], str]
+    run_parts: Callable[[str], dict[str, str]]
     judge_digest: Callable[[str], str]
     prepare: Callable[[str], None] = lambda stem: None
 

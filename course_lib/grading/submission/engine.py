@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -30,12 +29,12 @@ from course_lib.grading.sandbox.command import LEVELS_IN_WORDS, best_level
 from course_lib.grading.sandbox.limits import LEVELS, Limits
 from course_lib.grading.sandbox.mounts import ROOT
 from course_lib.grading.sandbox.supervise import work
+from course_lib.grading.submission import version
 from course_lib.grading.submission.decide import exercise_entry
 from course_lib.grading.submission.feedback import write_results
 from course_lib.grading.submission.judge_client import catalogue, judge_client
 from course_lib.grading.submission.reading import fingerprint, read_cells
 from course_lib.grading.submission.restore import Course, Plan, make_plan, recognise
-from course_lib.grading.submission.version import judge_hash, run_hash
 
 __all__ = ["LEVELS", "STAGES", "Limits", "assess", "grade_notebook", "prepare", "run"]
 
@@ -131,15 +130,15 @@ def assess(ran: dict[str, Ran], *, sha256: str, secret: str = "", root: Path = R
     }  # fmt: skip
 
 
-def run_digest(stem: str, root: Path = ROOT) -> str:
-    """What a run depends on, besides the file: code, and which data are at hand."""
-    data = json.dumps(catalogue(root)["data"])
-    return hashlib.sha256(f"{run_hash(root, stem)} {data}".encode()).hexdigest()[:16]
+def run_parts(stem: str, root: Path = ROOT) -> dict[str, str]:
+    """What a run depends on, besides the file: code, packages, and which data are at hand."""
+    data = {f"the data set {name}": str(real) for name, real in catalogue(root)["data"]}
+    return {**version.run_parts(root, stem), **data}
 
 
 def judge_digest(stem: str, root: Path = ROOT) -> str:
     """What a verdict depends on, besides the run."""
-    return judge_hash(root, stem)
+    return version.judge_hash(root, stem)
 
 
 def new_record(*, student: str, file: str, sha256: str, stem: str | None, **known: Any) -> Ran:
@@ -175,7 +174,7 @@ def grade_notebook(
             record |= failed
         else:
             record |= assess(ran, sha256=sha, secret=secret, root=root)
-            record["grader"] = judge_hash(root, stem)
+            record["grader"] = version.judge_hash(root, stem)
     except Exception as error:
         record |= {"status": "error", "reason": f"{type(error).__name__}: {error}"[:300]}
     return write_results(folder, record, executed)

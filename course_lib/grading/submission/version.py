@@ -1,4 +1,4 @@
-"""What a run and what a verdict depend on, each as a digest: a changed hint runs nothing again."""
+"""What a run and what a verdict depend on: after a changed hint nothing runs again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import hashlib
 import importlib.metadata
 import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 # Neither depends on these: after a change to a report nobody is graded again. What is not named
@@ -26,23 +26,23 @@ PROSE = re.compile(r"(?m)^#(?! %%).*\n")  # of a notebook's source
 @functools.lru_cache(maxsize=8)
 def judge_hash(root: Path, stem: str | None = None) -> str:
     """Fingerprint of all that a grade depends on: code, hints, solutions, torch, Python."""
-    return _digest(root, [*_code(root, AROUND), *_solutions(root, stem)], Path.read_bytes)
+    parts = _parts(root, [*_code(root, AROUND), *_solutions(root, stem)], Path.read_bytes)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 @functools.lru_cache(maxsize=8)
-def run_hash(root: Path, stem: str | None = None) -> str:
-    """Fingerprint of what runs: the same without judges, hints and the notebooks' prose."""
+def run_parts(root: Path, stem: str | None = None) -> dict[str, str]:
+    """Versions and digests of what runs: the same without judges, hints and notebooks' prose."""
     code = [path for path in _code(root, AROUND | JUDGES) if path.suffix == ".py"]
-    return _digest(root, [*code, *_solutions(root, stem)], _what_runs)
+    return _parts(root, [*code, *_solutions(root, stem)], _what_runs)
 
 
-def _digest(root: Path, paths: Iterable[Path], read: object) -> str:
-    digest = hashlib.sha256(platform.python_version().encode())
-    for package in ("torch", "numpy"):
-        digest.update(importlib.metadata.version(package).encode())
-    for path in sorted(paths):
-        digest.update(path.relative_to(root).as_posix().encode() + read(path))
-    return digest.hexdigest()[:16]
+def _parts(root: Path, paths: Iterable[Path], read: Callable[[Path], bytes]) -> dict[str, str]:
+    versions = {name: importlib.metadata.version(name) for name in ("torch", "numpy")}
+    return {"Python": platform.python_version(), **versions} | {
+        path.relative_to(root).as_posix(): hashlib.sha256(read(path)).hexdigest()
+        for path in sorted(paths)
+    }
 
 
 def _code(root: Path, left_out: set[str]) -> list[Path]:
