@@ -420,3 +420,18 @@ def test_secret_cases_are_those_of_the_class(tmp_path):
     assert len(first.pop()) >= 32
     sha, name = "0" * 64, "kl_std_normal"
     assert seed_of("one", sha, name) != seed_of("another", sha, name)
+
+
+def test_a_notebook_that_the_grader_cannot_run_keeps_the_points_of_its_answers(tmp_path):
+    """Catches points that are there after minutes and lost in the second stage."""
+
+    def run(path, *, stage, **options):
+        if stage == "notebook":
+            raise RuntimeError("no more disk")
+        return Fake().run(path, stage=stage, **options)
+
+    source, out = small_class(tmp_path), tmp_path / "out"
+    classroom.grade_class(GradingConfig(source, out), Fake().engine(run=run))
+    assert points_of(out) == {"alice": "12", "bob": "4", "carla": "0", "dora": "0"}
+    assert "could not be run for its figures" in table_of(out)["alice"]["flags"]
+    assert grade(source, out).graded_now == 3 and not table_of(out)["alice"]["flags"]

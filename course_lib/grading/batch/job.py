@@ -92,14 +92,22 @@ class Job:
         if not _has(ran, stage):
             new = self._run(stage, engine, path)
             if "failed" in new:  # not kept: tried again by the next run
-                return [self._install({**new["failed"], "key": ""}, None, {}, one)
-                        for one in self.submissions]  # fmt: skip
+                known = self._failed(new["failed"], ran, engine)
+                return [self._install(known, None, {}, one) for one in self.submissions]
             executed = new.pop("executed", None)
             ran = {**ran, stage: new}
         known = engine.assess(ran, sha256=self.one.sha256, secret=self.secret)
         known |= {"key": self.judge_key(ran), "grader": self.judge_digest}
         executed = executed or self._executed(ran)
         return [self._install(known, executed, ran, one) for one in self.submissions]
+
+    def _failed(self, failed: dict[str, str], ran: dict[str, Ran], engine: Engine) -> dict:
+        """What is known where the grader itself could not do a stage; answers keep their points."""
+        if not ran:
+            return {**failed, "key": ""}
+        known = engine.assess(ran, sha256=self.one.sha256, secret=self.secret)
+        flag = f"the notebook could not be run for its figures: {failed['reason']}"
+        return {**known, "flags": [*known["flags"], flag], "key": ""}
 
     def _run(self, stage: str, engine: Engine, path: Path) -> Ran:
         try:

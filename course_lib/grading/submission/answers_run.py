@@ -1,4 +1,4 @@
-"""Stage two: every attempted exercise once more, alone, with only its own code from the student."""
+"""The first stage: every attempted exercise alone, with only its own code from the student."""
 
 from __future__ import annotations
 

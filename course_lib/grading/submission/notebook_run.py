@@ -1,4 +1,4 @@
-"""Stage one: the whole notebook through papermill, with probes where its checks were."""
+"""The second stage: the whole notebook through papermill, with probes where its checks were."""
 
 from __future__ import annotations
 
