@@ -118,13 +118,30 @@ def test_property_hints_belong_to_properties_that_are_looked_at(exercise):
     assert set(exercise.hints) <= looked_at
 
 
+def test_shared_hints_belong_to_properties_that_several_exercises_have():
+    """Catches a shared hint whose property has another name, or is that of one exercise."""
+    shown = []
+    for exercise in EXERCISES.values():
+        records = exercise.records(exercise.reference, PUBLIC_SEED)
+        judged = [exercise.judged(record, PUBLIC_SEED, i) for i, record in enumerate(records)]
+        names = {name for record in judged for name in record["value"]}
+        shown.append({diagnosis.shared_hint(name) for name in names - {*exercise.hints}})
+    for name, hint in diagnosis.shared_hints("properties.toml").items():
+        pattern = re.escape(hint).replace(r"\*", r"\w+")
+        users = [hints for hints in shown if any(re.fullmatch(pattern, text) for text in hints)]
+        assert len(users) > 1, name
+    assert diagnosis.shared_hint("gradients reach mu").startswith("The values are right, but no")
+    assert "reaches `mu`" in diagnosis.shared_hint("gradients reach mu")
+
+
 @each
 def test_hints_are_short_and_hold_no_line_of_the_solution(exercise):
     """Catches a hint that can be pasted instead of understood, or that nobody reads to its end."""
     _, cell = edits._found(exercise.name)
     lines = [x.strip() for part in edits.MARKED.finditer(cell) for x in part["code"].split("\n")]
     body = [x.split("  #")[0].removeprefix("return ") for x in lines if len(x) > 16]
-    hints = [m.hint for m in exercise.mistakes] + [*exercise.hints.values()]
+    shared = diagnosis.shared_hints("properties.toml")
+    hints = [m.hint for m in exercise.mistakes] + [*exercise.hints.values(), *shared.values()]
     assert not [(line, hint) for line in body for hint in hints if line in hint]
     assert not [hint for hint in hints if len(hint.split()) > 60]
 

@@ -6,6 +6,7 @@ Everything here is read off records, and nothing is said that contradicts a case
 
 import functools
 import itertools
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -86,8 +87,9 @@ def find(
             found = _of_numbers(parts, got, want, **close) if parts else None
         if found:
             return found if key in ("", "result") else _of_part(key, found)
-        if key in property_hints:
-            return Finding(key, property_hints[key])
+        hint = property_hints.get(key) or shared_hint(key)
+        if hint:
+            return Finding(key, hint)
     return Finding("", "The values differ; compare the two lines.")
 
 
@@ -408,10 +410,18 @@ def _orders(pairs: list[Pair], close: _Closeness) -> Finding | None:
 
 
 @functools.cache
-def _error_hints() -> dict[str, str]:
-    """Part of an error's message to the sentence that helps; read where an answer is judged."""
-    text = Path(__file__).with_name("errors.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+def shared_hints(name: str) -> dict[str, str]:
+    """What is said in every exercise, from a TOML file; read where an answer is judged."""
+    return tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
+def shared_hint(key: str) -> str:
+    """What to say of a property that several exercises look at, or ""."""
+    for pattern, hint in shared_hints("properties.toml").items():
+        word = re.fullmatch(re.escape(pattern).replace(r"\*", r"(\w+)"), key)
+        if word:
+            return hint.replace("*", *word.groups() or "*")
+    return ""
 
 
 def _of_error(record: Record) -> Finding:
@@ -420,18 +430,14 @@ def _of_error(record: Record) -> Finding:
     if record["at"] == "call":
         return Finding("the signature", "The call does not fit: your function has to take the "
                        "arguments of the given signature, in its order.")  # fmt: skip
-    words = _error_hints().items()
+    words = shared_hints("errors.toml").items()
     help_ = next((hint for part, hint in words if part in f"{kind}: {message}"), "")
     where = f"The line `{line}` raises" if line else "Your code raises"
     if record["at"] == "result":
         where = "Your code runs, but using what it returns raises"
         help_ = help_ or "Is it what the signature promises?"
-    for tail in (
-        ", but found invalid values",
-        " Hint: ",
-        "\n\n",
-    ):  # all numbers of a tensor; advice
-        message = message.split(tail)[0]
+    # What follows these is all numbers of a tensor, or advice.
+    message = re.split(", but found invalid values| Hint: |\n\n", message)[0]
     told = f"{kind}: {message}" if message else kind
     return Finding(kind, f"{where} {told.rstrip('.')}. {help_}".strip())
 

@@ -1,6 +1,5 @@
 """What exercises share: how raw values are observed, and which properties are made of them."""
 
-from collections.abc import Callable
 from math import nan
 from typing import Any
 
@@ -8,17 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.exercises.records import TENSORS, Unfit, finite, is_array, kind_of, plain
-
-# What these properties say where they fail; an exercise adds those of its own.
-MODULE_HINTS = {
-    "it is an nn.Module": "Derive the class from `nn.Module`.",
-    "it has parameters": "No parameter is registered: use `nn.Linear` (or `nn.Parameter`) as an "
-    "attribute. The optimizer does not see a plain tensor, nor layers in a list.",
-    "gradients reach every parameter": "Some parameters get no gradient, so they never learn: "
-    "leave out `.detach()` and `no_grad`, and use every layer that you make.",
-    "each image by itself": "The code of an image depends on the others in its batch: treat each "
-    "row by itself, without statistics over dimension 0.",
-}
+from course_lib.exercises.spec import Candidate, Case, Parts
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -28,7 +17,7 @@ def seeded(seed: int) -> torch.Generator:
 
 def shake(model: nn.Module, *, seed: int = 1) -> None:
     """Move every parameter a little, so that a bias that starts at zero shows itself."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.3 * torch.randn(parameter.shape, generator=generator).to(parameter)
@@ -74,7 +63,7 @@ class TinyAutoencoder(nn.Module):
         return self.decode(self.encode(x))
 
 
-def tensor_from(candidate: Callable, *args: Any) -> Tensor:
+def tensor_from(candidate: Candidate, *args: Any) -> Tensor:
     """What the candidate returns, if it is a tensor. Raises Unfit, which ends the observation."""
     result = candidate(*args)
     if type(result) not in TENSORS:
@@ -82,7 +71,7 @@ def tensor_from(candidate: Callable, *args: Any) -> Tensor:
     return result
 
 
-def number_from(candidate: Callable, *args: Any) -> Any:
+def number_from(candidate: Candidate, *args: Any) -> Any:
     """What the candidate returns, if it holds numbers. Raises Unfit, which ends the observation."""
     result = candidate(*args)
     if not is_array(plain(result)):
@@ -90,12 +79,12 @@ def number_from(candidate: Callable, *args: Any) -> Any:
     return result
 
 
-def tensor_result(candidate: Callable, case: Any) -> dict[str, Any]:
+def tensor_result(candidate: Candidate, case: Case) -> Parts:
     """The usual observation, where an exercise asks for a tensor."""
     return {"result": tensor_from(candidate, *case.args.values())}
 
 
-def named_result(candidate: Callable, case: Any) -> dict[str, Any]:
+def named_result(candidate: Candidate, case: Case) -> Parts:
     """The usual observation, where an exercise has a hint of its own for every other "result"."""
     result = candidate(*case.args.values())
     if result is None:
@@ -103,7 +92,7 @@ def named_result(candidate: Callable, case: Any) -> dict[str, Any]:
     return {"result": result}
 
 
-def reached(candidate: Callable, args: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def reached(candidate: Candidate, args: dict[str, Any], names: tuple[str, ...]) -> Parts:
     """The gradient of the sum of the candidate's result with respect to each of these, or None."""
     own = {k: v.clone().requires_grad_(k in names) for k, v in args.items()}
     # Copies, as in a network: what changes a leaf in place raises, and hides that an input changed.
@@ -114,32 +103,35 @@ def reached(candidate: Callable, args: dict[str, Any], names: tuple[str, ...]) -
     return {f"gradient of {name}": part for name, part in zip(names, gradients, strict=True)}
 
 
-def reach(raw: dict[str, Any], *names: str) -> dict[str, Any]:
+def reach(raw: Parts) -> Parts:
     """Of what `reached` gave: does a gradient arrive, is it finite, and which numbers are in it."""
     found = {}
-    for name in names:
-        gradient = raw[f"gradient of {name}"]
-        found[f"gradients reach {name}"] = gradient is not None
-        if gradient is not None:
-            found[f"the gradient of {name} is finite"] = finite(gradient)
-            found[f"gradient of {name}"] = gradient
+    for key, gradient in raw.items():
+        if key.startswith("gradient of "):
+            name = key.removeprefix("gradient of ")
+            found[f"gradients reach {name}"] = gradient is not None
+            if gradient is not None:
+                found[f"the gradient of {name} is finite"] = finite(gradient)
+                found[key] = gradient
     return found
 
 
-def reach_hints(*names: str) -> dict[str, str]:
-    """What to say where no gradient reaches one of these, or one that is not finite or wrong."""
-    hints = {}
-    for name in names:
-        hints[f"gradients reach {name}"] = (
-            f"The values are right, but no gradient reaches `{name}`, so nothing can be trained by "
-            "it. Leave out `.detach()`, `.item()`, `no_grad`, `torch.tensor` and numpy."
-        )
-        hints[f"the gradient of {name} is finite"] = (
-            f"The values are right, but the gradient of `{name}` is NaN or infinite: which step "
-            "has an infinite slope there?"
-        )
-        hints[f"gradient of {name}"] = (
-            f"The values are right, but the gradient of `{name}` is not: is a part of the "
-            "result detached, or made by `.data`, `.item()` or numpy?"
-        )
-    return hints
+def tensor_of(array: dict[str, Any]) -> Tensor:
+    """The numbers of a plain value, in float64. Raises TypeError where it holds none."""
+    if not is_array(array):
+        raise TypeError("no numbers")
+    return torch.tensor(array["numbers"], dtype=torch.float64).reshape(array["shape"])
+
+
+def like(array: dict[str, Any], numbers: Tensor) -> dict[str, Any]:
+    """Numbers made of those of a plain value, as of its kind."""
+    return plain(numbers) | {"kind": array["kind"]}
+
+
+def estimate(draws: Tensor, truth: Tensor) -> dict[str, Tensor]:
+    """Independent estimates of `truth` in rows: what is compared is their mean, (R, …) to (…).
+
+    The truth of the judge's own record counts, and the standard error of the candidate's mean.
+    """
+    mean, spread = draws.double().mean(0), draws.double().std(0)
+    return {"mean": mean, "standard error": spread / len(draws) ** 0.5, "truth": truth.double()}

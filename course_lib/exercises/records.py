@@ -158,27 +158,6 @@ def kind_of(value: Any) -> str:
     return "tuple" if kind in RETURNED else f"{kind.__name__}"  # called "sort", "max", …
 
 
-def tensor_of(array: dict[str, Any]) -> Tensor:
-    """The numbers of a plain value, in float64. Raises TypeError where it holds none."""
-    if not is_array(array):
-        raise TypeError("no numbers")
-    return torch.tensor(array["numbers"], dtype=torch.float64).reshape(array["shape"])
-
-
-def like(array: dict[str, Any], numbers: Tensor) -> dict[str, Any]:
-    """Numbers made of those of a plain value, as of its kind."""
-    return plain(numbers) | {"kind": array["kind"]}
-
-
-def estimate(draws: Tensor, truth: Tensor) -> dict[str, Tensor]:
-    """Independent estimates of `truth` in rows: what is compared is their mean, (R, …) to (…).
-
-    The truth of the judge's own record counts, and the standard error of the candidate's mean.
-    """
-    mean, spread = draws.double().mean(0), draws.double().std(0)
-    return {"mean": mean, "standard error": spread / len(draws) ** 0.5, "truth": truth.double()}
-
-
 def is_array(value: Any) -> bool:
     """Whether a plain value holds numbers."""
     return isinstance(value, dict) and set(value) == {"shape", "numbers", "kind"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Generator, Tensor
 
 from course_lib.errors import CourseError
 from course_lib.exercises import diagnosis, edits
@@ -25,6 +25,7 @@ from course_lib.exercises.records import (
     usual_settings,
 )
 
+Candidate = Callable  # what a student hands in: a function, or a class
 Parts = dict[str, Any]  # raw values or properties, by their names
 PUBLIC_SEED = 20  # the cases that a notebook shows; the grader draws its own
 
@@ -78,20 +79,23 @@ class Exercise:
     observe(candidate, case) gives raw values, by default the result: numbers, shapes and names, and
     no verdict on them. It runs beside the candidate's code, so nothing that it says is believed.
     properties(raw, case) makes of its named parts, as plain values, what is compared, where answers
-    are judged; as an iterator it is read up to the first that is False. `property_hints` and the
-    TOML file say what to do about each that fails. letters: the dimensions of
-    the arguments, such as {"mu": "B d"}, by which a wrong scale is recognised.
+    are judged; as an iterator it is read up to the first that is False. The TOML file says what to
+    do about each that fails, `properties.toml` about those that several exercises have. letters:
+    the dimensions of the arguments, such as {"mu": "B d"}, by which a wrong scale is recognised.
     """
 
     name: str
     points: int
-    cases: Callable[[int], list[Case]]
+    draw: Callable[[Generator], list[Case]]
     observe: Callable[[Callable, Case], Any] = call
     properties: Callable[[Parts, Case], Parts | Iterator] = as_observed
-    property_hints: Mapping[str, str] = field(default_factory=dict)
     letters: Mapping[str, str] = field(default_factory=dict)
     rtol: float = 1e-5
     atol: float = 1e-8
+
+    def cases(self, seed: int) -> list[Case]:
+        """What `draw` makes of a generator that starts at this seed."""
+        return self.draw(Generator().manual_seed(seed))
 
     @property
     def reference(self) -> Callable:
@@ -101,7 +105,7 @@ class Exercise:
     @property
     def table(self) -> edits.Table:
         """The TOML file that stands beside the module of the cases."""
-        path = Path(self.cases.__code__.co_filename).with_suffix(".toml")
+        path = Path(self.draw.__code__.co_filename).with_suffix(".toml")
         return edits.read_table(path, self.name)
 
     @property
@@ -111,8 +115,8 @@ class Exercise:
 
     @property
     def hints(self) -> Mapping[str, str]:
-        """What to say of each property that fails: those shared by exercises, and its own."""
-        return {**self.property_hints, **self.table.hints}
+        """What to say of each property that fails, other than those that exercises share."""
+        return self.table.hints
 
     def records(self, candidate: Callable, seed: int) -> list[Record]:
         """What the candidate does on each case of this seed, as plain JSON."""

@@ -1,26 +1,18 @@
 """`LinearAutoencoder(D, k)`: one affine map each way."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from course_lib.exercises.observers import (
-    MODULE_HINTS,
-    gradient_sizes,
-    seeded,
-    shake,
-    shape_of,
-)
-from course_lib.exercises.records import finite, is_array, kind_of, tensor_of
-from course_lib.exercises.spec import Case, Exercise
-
-BENDS = "This half of the model is not affine. What does it do besides one matrix and one bias?"
-HINTS = MODULE_HINTS
+from course_lib.exercises.observers import gradient_sizes, seeded, shake, shape_of, tensor_of
+from course_lib.exercises.records import finite, is_array, kind_of
+from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
 
 
-def cases(seed: int) -> list[Case]:
+def cases(g: torch.Generator) -> list[Case]:
+    seed = g.initial_seed()
     D = 9 + seed % 5
     return [Case(f"{D} pixels, code of {k}", {"D": D, "k": k, "seed of the inputs": seed})
             for k in (3, 1)]  # fmt: skip
@@ -33,7 +25,7 @@ def _inputs(case: Case) -> tuple[Tensor, Tensor]:
     return 3 * torch.randn(40, D, generator=g), 3 * torch.randn(40, k, generator=g)
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
+def observe(candidate: Candidate, case: Case) -> Parts:
     """What the model makes of images and codes: as it is, with weights of 0, and with others."""
     (D, k, seed), (x, z) = case.args.values(), _inputs(case)
     model = candidate(D, k)
@@ -67,7 +59,7 @@ def _close(a: Tensor, b: Tensor) -> bool:
     return bool((a - b).abs().max() <= 1e-3 * b.abs().max())
 
 
-def properties(raw: dict[str, Any], case: Case) -> Iterator[tuple[str, Any]]:
+def properties(raw: Parts, case: Case) -> Iterator[tuple[str, Any]]:
     """What an affine model gives, step by step."""
     D, k, _ = case.args.values()
     yield "it is an nn.Module", raw["model"] == "nn.Module"
@@ -93,4 +85,4 @@ def properties(raw: dict[str, Any], case: Case) -> Iterator[tuple[str, Any]]:
     yield "two matrices", not _close(A, W.T)
 
 
-EXERCISE = Exercise("LinearAutoencoder", 2, cases, observe, properties, HINTS)
+EXERCISE = Exercise("LinearAutoencoder", 2, cases, observe, properties)

@@ -4,13 +4,13 @@ import math
 
 import torch
 
-from course_lib.exercises.observers import tensor_result
-from course_lib.exercises.records import kind_of, tensor_of
+from course_lib.exercises.observers import tensor_of, tensor_result
+from course_lib.exercises.records import kind_of
 from course_lib.exercises.spec import Case, Exercise, Parts
 
 
-def cases(seed: int) -> list[Case]:
-    g, found = torch.Generator().manual_seed(seed), []
+def cases(g: torch.Generator) -> list[Case]:
+    found = []
     for N, D, k in ((40, 6, 2), (7, 7, 3), (5, 9, 1), (12, 4, 4), (60, 20, 5)):
         rank, skew = min(N - 1, D), torch.randn(D, D, generator=g).double()
         waves = (torch.arange(N)[:, None] + 0.5) * torch.arange(1, rank + 1) * math.pi / N

@@ -6,9 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from course_lib.exercises.observers import TinyAutoencoder, number_from
-from course_lib.exercises.records import tensor_of
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.observers import TinyAutoencoder, number_from, tensor_of
+from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
 
 STEPS, FIRST, LATER = "steps with a gradient", "first gradient", "later gradients"
 NUMBER = "a plain number"
@@ -35,15 +34,15 @@ class Descent:
         return loss
 
 
-def cases(seed: int) -> list[Case]:
-    g, found, names = torch.Generator().manual_seed(seed), [], ("x", "second x", "third x")
+def cases(g: torch.Generator) -> list[Case]:
+    found, names = [], ("x", "second x", "third x")
     for B, D in ((4, 6), (7, 5), (2, 90)):
         batches = dict(zip(names, torch.rand(3, B, D, generator=g), strict=True))
         found.append(Case(f"three calls, {B} images of {D} pixels each", batches))
     return found
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
+def observe(candidate: Candidate, case: Case) -> Parts:
     """The gradients of the steps, and the losses that were returned."""
     model, losses = TinyAutoencoder(case.args["x"].shape[1], 2).float(), {}
     optimizer = Descent(model)
@@ -52,10 +51,10 @@ def observe(candidate: Callable, case: Case) -> dict[str, Any]:
     return {"losses": losses} | dict(enumerate(optimizer.gradients[:9]))
 
 
-def properties(raw: dict[str, Any], case: Case) -> dict[str, Any]:
+def properties(raw: Parts, case: Case) -> Parts:
     """Gradients of three steps, whatever the scale of the loss; then the loss of the first."""
     losses, steps = raw["losses"], [tensor_of(raw[key]) for key in raw if key != "losses"]
-    found: dict[str, Any] = {STEPS: f"{sum(bool(g.all()) for g in steps)} of 3"}
+    found: Parts = {STEPS: f"{sum(bool(g.all()) for g in steps)} of 3"}
     if found[STEPS] == "3 of 3" and len(steps) == 3:
         gradients = torch.stack(steps) / steps[0].norm()
         found |= {FIRST: gradients[0], LATER: gradients[1:]}

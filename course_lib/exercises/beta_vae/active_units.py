@@ -14,9 +14,7 @@ FAR = ((0.3, 30), (20, 0), (0.4, -60), (90, 2), (0.05, -5))
 DEAD = ((0.5, 1.9), (0.4, -1.4), (0.3, 0), (0.5, -1), (0.2, 1.5))
 
 
-def cases(seed: int) -> list[Case]:
-    g = torch.Generator().manual_seed(seed)
-
+def cases(g: torch.Generator) -> list[Case]:
     def draw(N: int, latents: tuple[tuple[float, float], ...], *, threshold: float) -> torch.Tensor:
         """Columns of exactly these variances and means, in any order; some more that are active."""
         if latents is not DEAD:

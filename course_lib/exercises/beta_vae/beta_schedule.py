@@ -1,11 +1,9 @@
 """`beta_schedule(step, total, kind, beta_max)`: β over a training, one call for one step."""
 
-from collections.abc import Callable
-
 import torch
 
 from course_lib.exercises.observers import number_from
-from course_lib.exercises.spec import Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
 
 # Steps as parts of the total: of n, whose cycles have an even number of steps; of m, 2½ or 12½.
 OF_N = {"constant": [0, 1, 1.2], "linear": [0, 0.375, 1, 1.2],
@@ -13,9 +11,7 @@ OF_N = {"constant": [0, 1, 1.2], "linear": [0, 0.375, 1, 1.2],
 OF_M = {"constant": [0.5], "linear": [0.1, 0.9, 1.3], "cyclic": [0.5, 0.8]}
 
 
-def cases(seed: int) -> list[Case]:
-    g = torch.Generator().manual_seed(seed)
-
+def cases(g: torch.Generator) -> list[Case]:
     def draw(kind: str, part: float, total: int, beta_max: float) -> Case:
         step = round(part * total)
         args = {"step": step, "total": total, "kind": kind, "beta_max": beta_max}
@@ -28,7 +24,7 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def observe(candidate: Callable, case: Case) -> Parts:
+def observe(candidate: Candidate, case: Case) -> Parts:
     """β, as it comes."""
     return {"result": number_from(candidate, *case.args.values())}
 

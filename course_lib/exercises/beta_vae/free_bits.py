@@ -1,18 +1,14 @@
 """`free_bits(kl_per_dim, floor)`: the KL with a floor for each latent, after the batch mean."""
 
-from collections.abc import Callable
-
 import torch
 
 from course_lib.exercises.observers import tensor_from
-from course_lib.exercises.spec import Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
 
 GRADIENT, REACH = "gradient with respect to kl_per_dim", "gradients reach kl_per_dim"
 
 
-def cases(seed: int) -> list[Case]:
-    g = torch.Generator().manual_seed(seed)
-
+def cases(g: torch.Generator) -> list[Case]:
     def draw(about: str, B: int, means: list[float], floor: float) -> Case:
         """KLs of this mean over the batch in each latent, and images on both sides of it."""
         size = torch.linspace(0.2, 1.8, B)[torch.randperm(B, generator=g)]
@@ -31,7 +27,7 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def observe(candidate: Callable, case: Case) -> Parts:
+def observe(candidate: Candidate, case: Case) -> Parts:
     """The number, and its gradient."""
     found = {"result": tensor_from(candidate, *case.args.values())}
     leaf = case.args["kl_per_dim"].clone().requires_grad_()

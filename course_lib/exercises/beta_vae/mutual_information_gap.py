@@ -11,9 +11,7 @@ MIXED = [[1.0, 0.1, 0.0], [0.6, 0.8, 0.1], [0.0, 0.7, 0.2], [0.1, 0.0, 0.5], [0.
 TURNED = [[0.7, 0.7], [0.7, -0.7], [0.0, 0.1]]
 
 
-def cases(seed: int) -> list[Case]:
-    g = torch.Generator().manual_seed(seed)
-
+def cases(g: torch.Generator) -> list[Case]:
     def draw(N: int, *shares: list[float]) -> Tensor:
         """Whole numbers from 0 with these shares, (N, K)."""
         return torch.stack([torch.tensor(s).multinomial(N, True, generator=g) for s in shares], 1)

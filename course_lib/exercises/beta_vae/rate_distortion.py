@@ -1,21 +1,17 @@
 """`rate_distortion(x, logits, mu, log_var)`: mean KL and mean cross-entropy, nats per image."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-from course_lib.exercises.observers import reach, reach_hints, reached
+from course_lib.exercises.observers import reach, reached
 from course_lib.exercises.records import TENSORS, Unfit, kind_of
-from course_lib.exercises.spec import Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
 
 PAIR, LARGE = "the result", "distortion at large logits"
 GRADIENTS = ("logits", "mu", "log_var")
 
 
-def cases(seed: int) -> list[Case]:
-    g = torch.Generator().manual_seed(seed)
-
+def cases(g: torch.Generator) -> list[Case]:
     def draw(B: int, D: int, *, d: int) -> dict[str, Tensor]:
         x, logits = torch.rand(2, B, D, generator=g)
         mu, log_var = torch.randn(2, B, d, generator=g)
@@ -34,7 +30,7 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def observe(candidate: Callable, case: Case) -> Parts:
+def observe(candidate: Candidate, case: Case) -> Parts:
     """Both numbers by name, and their gradients.
 
     A list of two and one tensor of two unpack like the tuple, so they are as good.
@@ -56,9 +52,8 @@ def properties(raw: Parts, case: Case) -> Parts:
     """Both numbers by name, and whether something can be trained by them."""
     large = case.args["logits"].abs().max() > 100
     found = {LARGE if large and k == "distortion" else k: raw[k] for k in raw if "grad" not in k}
-    return found | (reach(raw, *GRADIENTS) if "gradient of mu" in raw else {})
+    return found | (reach(raw) if "gradient of mu" in raw else {})
 
 
-HINTS = reach_hints(*GRADIENTS)
-EXERCISE = Exercise("rate_distortion", 2, cases, observe, properties, HINTS,
+EXERCISE = Exercise("rate_distortion", 2, cases, observe, properties,
                     letters={"mu": "B d", "x": "B D"}, rtol=1e-4, atol=1e-5)  # fmt: skip

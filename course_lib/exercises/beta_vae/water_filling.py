@@ -4,16 +4,13 @@ from typing import Any
 
 import torch
 
-from course_lib.exercises.observers import tensor_result
-from course_lib.exercises.records import tensor_of
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.observers import tensor_of, tensor_result
+from course_lib.exercises.spec import Case, Exercise, Parts
 
 SIGN, OFF = "not below 0 where λ ≤ βσ²", "0 where λ ≤ βσ²"
 
 
-def cases(seed: int) -> list[Case]:
-    g = torch.Generator().manual_seed(seed)
-
+def cases(g: torch.Generator) -> list[Case]:
     def draw(about: str, parts: list[float], level: float, kind: Any = torch.float32) -> Case:
         """Eigenvalues as parts of the level, moved by up to a tenth; 1 stays."""
         given = torch.tensor(parts, dtype=kind)
@@ -31,7 +28,7 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def properties(raw: dict[str, Any], case: Case) -> dict[str, Any]:
+def properties(raw: Parts, case: Case) -> Parts:
     """The KLs, and whether those below the level are 0."""
     (values, level), result = case.args.values(), tensor_of(raw["result"])
     whole = result.shape == values.shape and bool(result.isfinite().all())

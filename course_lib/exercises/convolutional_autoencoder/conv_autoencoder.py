@@ -1,21 +1,21 @@
 """`ConvAutoencoder(channels, size, latent_dim)`: convolutions each way and a real bottleneck."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from course_lib.exercises import observers
-from course_lib.exercises.records import finite, is_array, kind_of, tensor_of
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.observers import tensor_of
+from course_lib.exercises.records import finite, is_array, kind_of
+from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
 
 CONVOLUTIONS = ("Convolution", "Unfold", "Im2Col", "Col2Im")  # as autograd calls them, or by hand
-HINTS = observers.MODULE_HINTS
 
 
-def cases(seed: int) -> list[Case]:
-    d = 6 + int(torch.randint(0, 8, (), generator=observers.seeded(seed)))
+def cases(g: torch.Generator) -> list[Case]:
+    d = 6 + int(torch.randint(0, 8, (), generator=g))
     sizes = [
         ("grey images of 28 × 28", 1, 28, 32),
         ("colour images of 20 × 24", 3, (20, 24), d),
@@ -23,7 +23,10 @@ def cases(seed: int) -> list[Case]:
         ("grey images of 64 × 24", 1, (64, 24), d + 1),
     ]
     return [
-        Case(about, {"channels": C, "size": HW, "latent_dim": d, "seed of the images": seed})
+        Case(
+            about,
+            {"channels": C, "size": HW, "latent_dim": d, "seed of the images": g.initial_seed()},
+        )
         for about, C, HW, d in sizes
     ]
 
@@ -47,7 +50,7 @@ def _seen(images: Tensor, seed: int) -> Tensor:
     return torch.cat([pixels[..., places], *ends], 2)
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
+def observe(candidate: Candidate, case: Case) -> Parts:
     """What a model in evaluation mode makes of images and codes."""
     (C, size, d, seed), (before, codes) = case.args.values(), _inputs(case)
     model = candidate(C, size, d)
@@ -68,7 +71,7 @@ def observe(candidate: Callable, case: Case) -> dict[str, Any]:
         return found | _results(model, before, codes, seed)
 
 
-def _layers(model: nn.Module, x: Tensor, z: Tensor, y: Tensor) -> dict[str, Any]:
+def _layers(model: nn.Module, x: Tensor, z: Tensor, y: Tensor) -> Parts:
     """What learns, whether it convolves, and what it is given, by the steps of the gradient."""
     down, up = (_graph(result) - _graph(x) for result in (z, y))
     learning = {id(node.variable) for node in down | up if hasattr(node, "variable")}
@@ -95,7 +98,7 @@ def _graph(result: Tensor) -> set[Any]:
     return seen
 
 
-def _with_other_weights(model: nn.Module, x: Tensor, codes: Tensor, seed: int) -> dict[str, Any]:
+def _with_other_weights(model: nn.Module, x: Tensor, codes: Tensor, seed: int) -> Parts:
     """Codes and images of a model with four sets of weights."""
     z, y = [model.encode(x)], [model.decode(codes)]  # which makes lazy layers
     for i in (1, 2, 3):
@@ -108,7 +111,7 @@ def _with_other_weights(model: nn.Module, x: Tensor, codes: Tensor, seed: int) -
     }
 
 
-def _results(model: nn.Module, x: Tensor, codes: Tensor, seed: int) -> dict[str, Any]:
+def _results(model: nn.Module, x: Tensor, codes: Tensor, seed: int) -> Parts:
     """Codes and images of one model, in a batch and alone, and for changed inputs."""
     encode, decode = model.encode, lambda z: _seen(model.decode(z), seed)
     found = {"code": encode(x), "image": decode(codes)}
@@ -135,7 +138,7 @@ def _several(effects: Tensor) -> bool:
     return bool(second > 1e-4 * first)
 
 
-def properties(raw: dict[str, Any], case: Case) -> Iterator[tuple[str, Any]]:
+def properties(raw: Parts, case: Case) -> Iterator[tuple[str, Any]]:
     """What is asked of the model, step by step."""
     seed, (x, codes) = case.args["seed of the images"], _inputs(case)
     B, C, H, W = x.shape
@@ -191,4 +194,4 @@ def _ranges(z: Tensor, y: Tensor) -> Iterator[tuple[str, bool]]:
     yield "a free code", bool((z > 1.001).any() and (z < -1.001).any())
 
 
-EXERCISE = Exercise("ConvAutoencoder", 3, cases, observe, properties, HINTS)
+EXERCISE = Exercise("ConvAutoencoder", 3, cases, observe, properties)

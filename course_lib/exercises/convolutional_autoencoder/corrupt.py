@@ -1,17 +1,13 @@
 """`corrupt(x, kind, level, generator)`: noise, a hole, or salt and pepper."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-from course_lib.exercises.observers import random_mark, seeded, tensor_from
-from course_lib.exercises.records import estimate, tensor_of
-from course_lib.exercises.spec import Case, Exercise, Parts
+from course_lib.exercises.observers import estimate, random_mark, seeded, tensor_from, tensor_of
+from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
 
 
-def cases(seed: int) -> list[Case]:
-    g = seeded(seed)
+def cases(g: torch.Generator) -> list[Case]:
     u, (tall, wide) = float(torch.rand((), generator=g)), torch.randint(0, 3, (2,), generator=g)
     H, W = 6 + int(tall), 7 + int(wide)
 
@@ -40,7 +36,7 @@ def _weighted(x: Tensor, seed: int) -> Tensor:
     return pixels @ torch.rand(pixels.shape[1], generator=seeded(seed), dtype=torch.float64)
 
 
-def observe(candidate: Callable, case: Case) -> Parts:
+def observe(candidate: Candidate, case: Case) -> Parts:
     """One damaged batch, and of four others a number for each image."""
     (x, kind, level, start), before = case.args.values(), random_mark()
     generator = seeded(start)

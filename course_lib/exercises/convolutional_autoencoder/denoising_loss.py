@@ -1,14 +1,13 @@
 """`denoising_loss(model, clean, noisy)`: squared error per image against the clean image."""
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from course_lib.exercises.observers import TinyAutoencoder, seeded, tensor_from
+from course_lib.exercises.observers import TinyAutoencoder, tensor_from
 from course_lib.exercises.records import is_array
-from course_lib.exercises.spec import Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
 
 
 class TinyImages(TinyAutoencoder):
@@ -24,9 +23,7 @@ class TinyImages(TinyAutoencoder):
         return 4 * torch.tanh(super().encode(x))
 
 
-def cases(seed: int) -> list[Case]:
-    g = seeded(seed)
-
+def cases(g: torch.Generator) -> list[Case]:
     def draw(about: str, B: int, *shape: int) -> Case:
         clean = torch.rand(B, *shape, generator=g)
         noisy = (clean + 0.4 * torch.randn(B, *shape, generator=g)).clamp(0, 1)
@@ -37,7 +34,7 @@ def cases(seed: int) -> list[Case]:
             draw("a batch of one", 1, 3, 5, 4)]  # fmt: skip
 
 
-def observe(candidate: Callable, case: Case) -> Parts:
+def observe(candidate: Candidate, case: Case) -> Parts:
     """The loss of each image, and the gradients of the model's parts, None where one is missing."""
     loss, found = tensor_from(candidate, *case.args.values()), {}
     if loss.requires_grad:

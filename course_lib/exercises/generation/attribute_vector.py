@@ -2,16 +2,13 @@
 
 import torch
 
-from course_lib.exercises.observers import seeded, tensor_result
-from course_lib.exercises.records import tensor_of
+from course_lib.exercises.observers import tensor_of, tensor_result
 from course_lib.exercises.spec import Case, Exercise, Parts
 
 DIRECTION, LENGTH = "entries over the largest of them", "squared length"
 
 
-def cases(seed: int) -> list[Case]:
-    g = seeded(seed)
-
+def cases(g: torch.Generator) -> list[Case]:
     def draw(about: str, N: int, d: int, ones: int) -> Case:
         y = (torch.arange(N) < ones).long()[torch.randperm(N, generator=g)]
         z = 1.5 + torch.linspace(0.3, 2, d) * torch.randn(N, d, generator=g)

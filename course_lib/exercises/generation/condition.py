@@ -1,21 +1,17 @@
 """`condition(z, labels, embedding, weight)`: a code with its class added to it."""
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.exercises.observers import reach, reach_hints, reached, seeded, tensor_from
-from course_lib.exercises.records import Unfit, tensor_of
-from course_lib.exercises.spec import Case, Exercise, Parts
+from course_lib.exercises.observers import reach, reached, tensor_from, tensor_of
+from course_lib.exercises.records import Unfit
+from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
 
 OWN, CLASS, NEW = "share of z", "share of the class", "the result is a tensor of its own"
 
 
-def cases(seed: int) -> list[Case]:
-    g = seeded(seed)
-
+def cases(g: torch.Generator) -> list[Case]:
     def draw(about: str, B: int, d: int, weight: float) -> Case:
         """Ten classes; the label of no code is its own place in the batch."""
         labels = (torch.arange(B) + torch.randint(2, 5, (), generator=g)) % 10
@@ -31,7 +27,7 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def observe(candidate: Callable, case: Case) -> Parts:
+def observe(candidate: Candidate, case: Case) -> Parts:
     """The code, that for z = 0, and what becomes of it when z is changed later; its gradients."""
     z, labels, embedding, weight = case.args.values()
     code = tensor_from(candidate, z, labels, embedding, weight)
@@ -54,8 +50,7 @@ def properties(raw: Parts, case: Case) -> Parts:
     code, at_zero, later = (tensor_of(raw[key]) for key in ("code", "at 0", "later"))
     found = {OWN: code - at_zero, CLASS: raw["at 0"], "result": raw["code"]}
     found[NEW] = torch.equal(code, later)
-    return found | (reach(raw, "z", "embedding") if case.args["weight"] else {})
+    return found | (reach(raw) if case.args["weight"] else {})
 
 
-HINTS = reach_hints("z", "embedding")
-EXERCISE = Exercise("condition", 1, cases, observe, properties, HINTS, rtol=1e-5, atol=1e-5)
+EXERCISE = Exercise("condition", 1, cases, observe, properties, rtol=1e-5, atol=1e-5)

@@ -1,19 +1,15 @@
 """`frechet_distance(mu1, cov1, mu2, cov2)`: the squared distance between two Gaussians."""
 
-from collections.abc import Callable
-
 import torch
 
-from course_lib.exercises.observers import seeded
-from course_lib.exercises.records import Unfit, finite, is_array, kind_of, plain, tensor_of
-from course_lib.exercises.spec import Case, Exercise, Parts
+from course_lib.exercises.observers import tensor_of
+from course_lib.exercises.records import Unfit, finite, is_array, kind_of, plain
+from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
 
 MEANS, DIAGONAL, LARGE = "share of the means", "number for diagonals", "number at full rank"
 
 
-def cases(seed: int) -> list[Case]:
-    g = seeded(seed)
-
+def cases(g: torch.Generator) -> list[Case]:
     def draw(about: str, d: int, N: int, M: int, *, silent: int = 0) -> Case:
         """Statistics of features of N and of M images, in the notebook's size and type."""
         args = {}
@@ -32,7 +28,7 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def observe(candidate: Callable, case: Case) -> Parts:
+def observe(candidate: Candidate, case: Case) -> Parts:
     """The number, and that for inputs where only a part of the formula matters."""
     mu1, cov1, mu2, cov2 = case.args.values()
     number = plain(result := candidate(*case.args.values()))

@@ -1,21 +1,15 @@
 """`gaussian_nll(x, mean, log_sigma)`: −log N(x; mean, σ²) of each image, in nats."""
 
-from collections.abc import Callable
-
 import torch
 
-from course_lib.exercises.observers import reach, reach_hints, reached, seeded, tensor_from
-from course_lib.exercises.records import like, tensor_of
-from course_lib.exercises.spec import Case, Exercise, Parts
+from course_lib.exercises.observers import like, reach, reached, tensor_from, tensor_of
+from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
 
 AT_MEAN, ERROR = "value where x is the mean", "share of the error"
 SLOPE, SIZES = "gradient of that share with respect to log_sigma", {"x": "B C H W"}
-HINTS = reach_hints("mean", "log_sigma")
 
 
-def cases(seed: int) -> list[Case]:
-    g = seeded(seed)
-
+def cases(g: torch.Generator) -> list[Case]:
     def draw(about: str, *shape: int, log_sigma: float, error: float = 0.3) -> Case:
         mean = 0.4 + 0.2 * torch.rand(shape, generator=g)
         x = (mean + error * (torch.randn(shape, generator=g) + 0.3)).clamp(0, 1)
@@ -31,7 +25,7 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def observe(candidate: Callable, case: Case) -> Parts:
+def observe(candidate: Candidate, case: Case) -> Parts:
     """The result, that of a perfect prediction, and gradients, of what the error adds as well."""
     x, mean, log_sigma = case.args.values()
     found = {"result": (nll := tensor_from(candidate, x, mean, log_sigma))}
@@ -51,8 +45,8 @@ def properties(raw: Parts, case: Case) -> Parts:
     error = tensor_of(raw["result"]) - tensor_of(raw["at the mean"])
     found = {"result": raw["result"], AT_MEAN: raw["at the mean"]}
     found |= {ERROR: like(raw["result"], error), SLOPE: {"gradient": raw["slope"]}}
-    return found | reach(raw, "mean", "log_sigma")
+    return found | reach(raw)
 
 
-EXERCISE = Exercise("gaussian_nll", 2, cases, observe, properties, HINTS, letters=SIZES, rtol=1e-4,
+EXERCISE = Exercise("gaussian_nll", 2, cases, observe, properties, letters=SIZES, rtol=1e-4,
                     atol=1e-4)  # fmt: skip

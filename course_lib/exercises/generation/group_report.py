@@ -1,21 +1,17 @@
 """`group_report(errors, groups)`: the mean error of each group, and how sure of it we are."""
 
-from collections.abc import Callable
-
 import torch
 
-from course_lib.exercises.observers import seeded
-from course_lib.exercises.records import Unfit, is_array, tensor_of
-from course_lib.exercises.spec import Case, Exercise, Parts
+from course_lib.exercises.observers import tensor_of
+from course_lib.exercises.records import Unfit, is_array
+from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
 
 KIND, NAMES, FULL = "three numbers for each group", "groups", "numbers in full"
 MEAN, LOW, HIGH = "list of means", "width below the mean", "width above the mean"
 BELOW = "lower ends below 0"
 
 
-def cases(seed: int) -> list[Case]:
-    g = seeded(seed)
-
+def cases(g: torch.Generator) -> list[Case]:
     def draw(about: str, sizes: dict[int, int], *, scale: float = 80, shift: float = 0) -> Case:
         """Skewed errors, another level and another spread in each group, in mixed order."""
         groups = torch.tensor([group for group, n in sizes.items() for _ in range(n)])
@@ -33,7 +29,7 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def observe(candidate: Callable, case: Case) -> Parts:
+def observe(candidate: Candidate, case: Case) -> Parts:
     """Groups, and what is reported of each."""
     report = candidate(*case.args.values())
     if report is None:

@@ -1,21 +1,18 @@
 """`nearest_training(samples, train, k)`: what a sample looks like among the training images."""
 
 import contextlib
-from collections.abc import Callable
 
 import torch
 
-from course_lib.exercises.observers import seeded
-from course_lib.exercises.records import Unfit, kind_of, tensor_of
-from course_lib.exercises.spec import Case, Exercise, Parts
+from course_lib.exercises.observers import tensor_of
+from course_lib.exercises.records import Unfit, kind_of
+from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
 
 PAIR, SHAPE, INDICES, DISTANCES = "two results", "shape", "matrix of indices", "matrix of distances"
 FOUND, ZERO = "every exact copy finds its original", "an exact copy has distance 0"
 
 
-def cases(seed: int) -> list[Case]:
-    g = seeded(seed)
-
+def cases(g: torch.Generator) -> list[Case]:
     def draw(about: str, S: int, N: int, *shape: int, k: int, copies: int = 0) -> Case:
         """k training images lie around each sample, at distances that no rounding exchanges."""
         samples, train = (torch.rand(n, *shape, generator=g) for n in (S, N))
@@ -39,7 +36,7 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def observe(candidate: Callable, case: Case) -> Parts:
+def observe(candidate: Candidate, case: Case) -> Parts:
     """Both results by name."""
     pair = candidate(*case.args.values())
     if pair is None:

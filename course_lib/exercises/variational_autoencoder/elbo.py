@@ -1,23 +1,18 @@
 """`elbo(x, logits, mu, log_var)`: the evidence lower bound of each image, in nats."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from course_lib.exercises.observers import reach, reach_hints, reached, seeded, tensor_from
-from course_lib.exercises.records import like, tensor_of
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.observers import like, reach, reached, tensor_from, tensor_of
+from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
 
 AT_PRIOR, LARGE = "ELBO where q is the prior", "ELBO at large logits, where q is the prior"
 FINITE, KL, OWN = "the ELBO at large logits is finite", "KL term", "each image by itself"
 GRADIENTS = ("logits", "mu", "log_var")
-HINTS = reach_hints(*GRADIENTS)
 
 
-def cases(seed: int) -> list[Case]:
-    g = seeded(seed)
-
+def cases(g: torch.Generator) -> list[Case]:
     def draw(B: int, D: int, d: int, dtype: Any = torch.float32) -> dict[str, Any]:
         x, logits = torch.rand(2, B, D, generator=g, dtype=dtype)
         mu, log_var = torch.randn(2, B, d, generator=g, dtype=dtype)
@@ -35,7 +30,7 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
+def observe(candidate: Candidate, case: Case) -> Parts:
     """The ELBO as it is, where q is the prior, and of the first image alone, and its gradients."""
     x, logits, mu, log_var = case.args.values()
     found = {"bound": tensor_from(candidate, x, logits, mu, log_var)}
@@ -44,7 +39,7 @@ def observe(candidate: Callable, case: Case) -> dict[str, Any]:
     return found | reached(candidate, case.args, GRADIENTS)
 
 
-def properties(raw: dict[str, Any], case: Case) -> dict[str, Any]:
+def properties(raw: Parts, case: Case) -> Parts:
     """The ELBO in two parts: as it is where q is the prior, and what another q changes."""
     bound, at_prior, first = (tensor_of(raw[key]) for key in ("bound", "at the prior", "first"))
     fits = bound.shape == case.args["x"].shape[:1] and bound.isfinite().all()
@@ -53,7 +48,7 @@ def properties(raw: dict[str, Any], case: Case) -> dict[str, Any]:
         found |= {FINITE: bool(at_prior.isfinite().all()), LARGE: raw["at the prior"]}
     else:
         found |= {AT_PRIOR: raw["at the prior"], KL: like(raw["bound"], bound - at_prior)}
-    return found | reach(raw, *GRADIENTS)
+    return found | reach(raw)
 
 
-EXERCISE = Exercise("elbo", 2, cases, observe, properties, HINTS, rtol=1e-4, atol=1e-4)
+EXERCISE = Exercise("elbo", 2, cases, observe, properties, rtol=1e-4, atol=1e-4)

@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from course_lib.exact import Formula
 from course_lib.exercises.records import Unfit, kind_of
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
 
 ITEMS, ONCE = "items of the list", "each name stands there once"
 NAMES = {name: getattr(torch, name) for name in ("abs", "cos", "exp", "sign", "sin", "sqrt")} | {
@@ -40,9 +40,8 @@ TRAPS = {
 }
 
 
-def cases(seed: int) -> list[Case]:
+def cases(g: torch.Generator) -> list[Case]:
     """The seed decides which plain formulas are wrong, which stand beside a trap, and the names."""
-    g = torch.Generator().manual_seed(seed)
 
     def shuffled(items: Any) -> list:
         return [[*items][i] for i in torch.randperm(len(items), generator=g)]
@@ -76,7 +75,7 @@ def _formula(text: str) -> Formula:
     return Formula(draw, *map(side, text.split(" = ")))
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, str] | None:
+def observe(candidate: Candidate, case: Case) -> dict[str, str] | None:
     """The names that are returned, or the kinds of other items."""
     found = candidate({name: _formula(text) for name, text in case.args["formulas"].items()})
     if type(found) is not list:
@@ -85,7 +84,7 @@ def observe(candidate: Callable, case: Case) -> dict[str, str] | None:
     return {"kinds": " and ".join(sorted(kinds)), "names": "" if kinds else " ".join(found)}
 
 
-def properties(raw: dict[str, Any], case: Case) -> dict[str, Any]:
+def properties(raw: Parts, case: Case) -> Parts:
     """The names, in whatever order."""
     if raw["kinds"]:
         return {ITEMS: raw["kinds"]}

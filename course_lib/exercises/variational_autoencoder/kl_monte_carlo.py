@@ -1,25 +1,22 @@
 """`kl_monte_carlo(mu, log_var, n_samples, generator)`: the KL as a mean over samples."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Generator, Tensor
 from torch.distributions import Normal, kl_divergence
 
-from course_lib.exercises.observers import seeded, tensor_from
-from course_lib.exercises.records import Unfit, estimate, tensor_of
-from course_lib.exercises.spec import Case, Exercise, Parts
+from course_lib.exercises.observers import estimate, seeded, tensor_from, tensor_of
+from course_lib.exercises.records import Unfit
+from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
 from course_lib.exercises.variational_autoencoder import observe as estimates
 
 ROWS = 1_000  # equal rows, each with an estimate of its own
 OWN_NOISE, AT_PRIOR = "equal rows get noise of their own", "estimate where q is the prior"
 SHIFT = "what mu adds where sigma is nearly 0"
 BELOW_0, SCATTER = "a few of 3,000 estimates lie below 0", "scatter over equal rows"
-HINTS = estimates.NOISE_HINTS
 
 
-def cases(seed: int) -> list[Case]:
-    g, own = seeded(seed), {"seed of the generator": seed}
+def cases(g: torch.Generator) -> list[Case]:
+    own = {"seed of the generator": g.initial_seed()}
     size, spread = torch.rand(2, 3, 2, generator=g)
     signs = torch.tensor([[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
     mu, log_var = torch.tensor([1.2, -1.2]) * (1 + 0.25 * size), signs * (0.9 + 0.2 * spread)
@@ -39,7 +36,7 @@ def _scatter(draws: Tensor, mu: Tensor, var: Tensor) -> str:
     return next((word for word, so in words.items() if so), "as it should be")
 
 
-def observe(candidate: Callable, case: Case) -> Parts:
+def observe(candidate: Candidate, case: Case) -> Parts:
     """Results for several generators, and many equal rows, each with an estimate of its own."""
     mu, log_var, n, seed = case.args.values()
 
@@ -84,4 +81,4 @@ def properties(raw: Parts, case: Case) -> Parts:
     return found
 
 
-EXERCISE = Exercise("kl_monte_carlo", 3, cases, observe, properties, HINTS, rtol=1e-4, atol=1e-5)
+EXERCISE = Exercise("kl_monte_carlo", 3, cases, observe, properties, rtol=1e-4, atol=1e-5)

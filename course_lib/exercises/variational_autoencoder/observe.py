@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from course_lib.exercises.observers import random_mark, seeded, tensor_from
-from course_lib.exercises.records import estimate, like, tensor_of
-from course_lib.exercises.spec import Case
+from course_lib.exercises import observers
+from course_lib.exercises.observers import estimate, like, seeded, tensor_from, tensor_of
+from course_lib.exercises.spec import Candidate, Case, Parts
 
 FROM_GENERATOR = "all noise comes from the generator"
 NEW_NOISE = "new numbers from the generator give another result"
@@ -20,23 +20,6 @@ RANK = "directions in which the points z scatter"
 SPREAD = "mean square distance of the points z from mu"
 STILL = "points z lie at mu where sigma is nearly 0"
 MEAN = "mean of the result over many calls"
-NOISE_HINTS = {
-    FROM_GENERATOR: "Not all noise comes from `generator`: a generator with the same seed has to "
-    "give the same result, and PyTorch's global random numbers stay as they are. Give "
-    "`torch.randn` its `generator=`.",
-    NEW_NOISE: "Your result stays the same when `generator` has another seed or has moved on: draw "
-    "the noise from the `generator` that is handed in, and leave its seed alone.",
-}
-GRADIENT_HINTS = NOISE_HINTS | {
-    POINTS: "f is to be evaluated at `n_samples` different points z, one for each sample. How many "
-    "rows has your noise, and are they different?",
-    SECOND_CALL: "The first call is right, a second one with the same `mu` is not: gradients add "
-    "up in `mu.grad`. Work on a copy of `mu`.",
-    RANK: "All latents of a sample share one noise, so z moves along a line. Draw (S, d) numbers.",
-} | dict.fromkeys((SPREAD, STILL), (
-    "You do not evaluate f at samples of q: their mean is μ, and their mean square "
-    "distance from μ is σ². Is the noise from N(0, I), and what would `reparameterize` make of it?"
-))  # fmt: skip
 CALLS = {16: 64, 2: 160, 1: 90}  # over how many calls the mean is taken, by n_samples
 
 
@@ -73,14 +56,14 @@ def fits(result: Tensor, truth: Tensor) -> bool:
     return right_kind and bool(result.isfinite().all())
 
 
-def noise_of(result: Callable[[Generator], Tensor], seed: int) -> dict[str, Any]:
+def noise_of(result: Callable[[Generator], Tensor], seed: int) -> Parts:
     """Four results: twice with one generator, then with one of the same seed, and of another."""
-    before, g = random_mark(), seeded(seed)
+    before, g = observers.random_mark(), seeded(seed)
     made = torch.stack([result(own) for own in (g, g, seeded(seed), seeded(seed + 1))])
-    return {"four results": made, "random state": [before, random_mark()]}
+    return {"four results": made, "random state": [before, observers.random_mark()]}
 
 
-def noise(raw: dict[str, Any]) -> dict[str, bool]:
+def noise(raw: Parts) -> dict[str, bool]:
     """Whether the generator, and nothing else, decides what comes out."""
     first, later, again, other = tensor_of(raw["four results"])
     before, after = raw["random state"]["numbers"]
@@ -89,9 +72,11 @@ def noise(raw: dict[str, Any]) -> dict[str, bool]:
     return {FROM_GENERATOR: same, NEW_NOISE: new}
 
 
-def gradient_cases(seed: int, *rows: tuple[str, str, list[float], torch.dtype, int]) -> list[Case]:
+def gradient_cases(
+    g: Generator, *rows: tuple[str, str, list[float], torch.dtype, int]
+) -> list[Case]:
     """Of each row about, f, near which numbers log σ² is, dtype, n_samples. μ is near 1."""
-    g, found = seeded(seed), []
+    seed, found = g.initial_seed(), []
     for about, f, log_var, dtype, n in rows:
         near, factor = 0.9 + 0.2 * torch.rand(2, len(log_var), generator=g, dtype=dtype)
         inputs = {"mu": near, "log_var": factor * torch.tensor(log_var, dtype=dtype)}
@@ -99,7 +84,7 @@ def gradient_cases(seed: int, *rows: tuple[str, str, list[float], torch.dtype, i
     return found
 
 
-def observe_gradient(candidate: Callable, case: Case, functions: dict) -> dict[str, Any]:
+def observe_gradient(candidate: Candidate, case: Case, functions: dict) -> Parts:
     """Results of many calls, and the points at which f is evaluated.
 
     functions: name to f, (…, d) to (…), and the gradient of its mean under N(mu, var).
@@ -134,7 +119,7 @@ def observe_gradient(candidate: Callable, case: Case, functions: dict) -> dict[s
     return found | {"points of little noise": torch.cat(notes.points)}
 
 
-def gradient_properties(raw: dict[str, Any], case: Case, functions: dict) -> dict[str, Any]:
+def gradient_properties(raw: Parts, case: Case, functions: dict) -> Parts:
     """Shape, noise, the points at which f is evaluated, and the mean over many calls."""
     name, mu, log_var, n, _ = case.args.values()
     found = {DIFFERENTIATED: raw["times differentiated"]["numbers"] != [0]}

@@ -1,27 +1,17 @@
 """`reparameterize(mu, log_var, eps)`: a sample of q as a function of noise that is handed in."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from course_lib.exercises.observers import (
-    random_mark,
-    reach,
-    reach_hints,
-    reached,
-    seeded,
-    tensor_from,
-)
-from course_lib.exercises.records import tensor_of
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises import observers
+from course_lib.exercises.observers import reach, reached, tensor_from, tensor_of
+from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
 
 ALONE, USED = "the noise is eps alone", "another eps gives another z"
 
 
-def cases(seed: int) -> list[Case]:
-    g = seeded(seed)
-
+def cases(g: torch.Generator) -> list[Case]:
     def draw(about: str, shape: tuple[int, ...], *front: int, dtype: Any = torch.float32,
              spread: float = 1.0) -> Case:  # fmt: skip
         mu, log_var = torch.randn(2, *shape, generator=g, dtype=dtype)
@@ -37,27 +27,26 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def observe(candidate: Callable, case: Case) -> dict[str, Any]:
+def observe(candidate: Candidate, case: Case) -> Parts:
     """z, again, and for another eps, and the gradients through it."""
     torch.rand(1)  # so that a seed that is set again shows itself
-    before = random_mark()
+    before = observers.random_mark()
     found = {"z": tensor_from(candidate, *case.args.values())}
     mu, log_var, eps = (arg.clone() for arg in case.args.values())
     found |= {name: tensor_from(candidate, mu, log_var, eps + shift)
               for name, shift in (("again", 0), ("other eps", 1))}  # fmt: skip
-    found["random state"] = [before, random_mark()]
+    found["random state"] = [before, observers.random_mark()]
     return found | reached(candidate, case.args, ("mu", "log_var"))
 
 
-def properties(raw: dict[str, Any], case: Case) -> dict[str, Any]:
+def properties(raw: Parts, case: Case) -> Parts:
     """z, whether eps and nothing else is its noise, and the gradients through it."""
     z, again, other = (tensor_of(raw[key]) for key in ("z", "again", "other eps"))
     before, after = raw["random state"]["numbers"]
     same, blind = (z.shape == t.shape and z.allclose(t, equal_nan=True) for t in (again, other))
-    found: dict[str, Any] = {ALONE: same and before == after}
+    found: Parts = {ALONE: same and before == after}
     found |= {USED: not blind, "result": raw["z"]} if found[ALONE] else {}
-    return found | reach(raw, "mu", "log_var")
+    return found | reach(raw)
 
 
-HINTS = reach_hints("mu", "log_var")
-EXERCISE = Exercise("reparameterize", 1, cases, observe, properties, HINTS, rtol=1e-4, atol=1e-5)
+EXERCISE = Exercise("reparameterize", 1, cases, observe, properties, rtol=1e-4, atol=1e-5)

@@ -1,14 +1,12 @@
 """`score_gradient(f, mu, log_var, n_samples, generator)`: ∇_μ E_q[f(z)] without a gradient of f."""
 
-from collections.abc import Callable
 from types import SimpleNamespace
 
 import torch
 from torch.distributions import Normal
 
-from course_lib.exercises.observers import seeded
-from course_lib.exercises.records import tensor_of
-from course_lib.exercises.spec import Case, Exercise, Parts
+from course_lib.exercises.observers import seeded, tensor_of
+from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
 from course_lib.exercises.variational_autoencoder import observe as estimates
 
 STEP, SMOOTH = "1 where z₀ > ½, else −1", "cos Σ z"
@@ -19,19 +17,18 @@ FUNCTIONS = {
            lambda mu, var: (torch.arange(len(mu)) == 0)
            * 2 * Normal(mu, var.sqrt()).log_prob(0 * mu + 0.5).exp()),
 }  # fmt: skip
-HINTS = estimates.GRADIENT_HINTS
 
 
-def cases(seed: int) -> list[Case]:
+def cases(g: torch.Generator) -> list[Case]:
     return estimates.gradient_cases(
-        seed,
+        g,
         ("a smooth function of 2 latents", SMOOTH, [-1.2, -1.2], torch.float32, 16),
         ("a step, which has no slope; float64", STEP, [1.0, -1.0, 1.0], torch.float64, 2),
         ("a step in one latent, one sample", STEP, [-1.0], torch.float32, 1),
     )
 
 
-def observe(candidate: Callable, case: Case) -> Parts:
+def observe(candidate: Candidate, case: Case) -> Parts:
     """Gradients, the points at which f is evaluated, and the score of one sample, for f = 1."""
     found = estimates.observe_gradient(candidate, case, FUNCTIONS)
     if "draws" in found and len(found["points"]):
@@ -52,4 +49,4 @@ def properties(raw: Parts, case: Case) -> Parts:
     return found
 
 
-EXERCISE = Exercise("score_gradient", 3, cases, observe, properties, HINTS, rtol=1e-3, atol=1e-4)
+EXERCISE = Exercise("score_gradient", 3, cases, observe, properties, rtol=1e-3, atol=1e-4)
