@@ -431,7 +431,8 @@ def _of_error(record: Record) -> Finding:
         return Finding("the signature", "The call does not fit: your function has to take the "
                        "arguments of the given signature, in its order.")  # fmt: skip
     words = shared_hints("errors.toml").items()
-    help_ = next((hint for part, hint in words if part in f"{kind}: {message}"), "")
+    said = (any(part in f"{kind}: {message}" for part in parts.split(" | ")) for parts, _ in words)
+    help_ = next((hint for (_, hint), so in zip(words, said, strict=True) if so), "")
     where = f"The line `{line}` raises" if line else "Your code raises"
     if record["at"] == "result":
         where = "Your code runs, but using what it returns raises"

@@ -38,6 +38,9 @@ class Case:
     args: dict[str, Any]
 
 
+Cases = Iterable[Case]
+
+
 @dataclass(frozen=True)
 class Verdict:
     """`status` is "right", "wrong" or "open" (not attempted); the rest explains the first failure.
@@ -86,7 +89,7 @@ class Exercise:
 
     name: str
     points: int
-    draw: Callable[[Generator], list[Case]]
+    draw: Callable[[Generator], Cases]
     observe: Callable[[Callable, Case], Any] = call
     properties: Callable[[Parts, Case], Parts | Iterator] = as_observed
     letters: Mapping[str, str] = field(default_factory=dict)
@@ -95,7 +98,7 @@ class Exercise:
 
     def cases(self, seed: int) -> list[Case]:
         """What `draw` makes of a generator that starts at this seed."""
-        return self.draw(Generator().manual_seed(seed))
+        return [*self.draw(Generator().manual_seed(seed))]
 
     @property
     def reference(self) -> Callable:

@@ -3,25 +3,23 @@
 import torch
 
 from course_lib.exercises.observers import tensor_of, tensor_result
-from course_lib.exercises.spec import Case, Exercise, Parts
+from course_lib.exercises.spec import Case, Cases, Exercise, Parts
 
 COST = "cost of a pixel that is wrong and sure"
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     def grey(about: str, B: int, D: int, size: float) -> Case:
         x, u = torch.rand(2, B, D, generator=g)
         return Case(about, {"x": x, "logits": size * (2 * u - 1)})
 
     order = torch.rand(4, 6, generator=g).argsort(1)
     x, logits = torch.tensor([[0, 0, 0, 1, 1, 1], [-150.0, -150, 150, 150, 150, -150]])[:, order]
-    return [
-        grey("grey pixels, moderate logits", 3, 8, 2.0),
-        grey("images of one pixel", 5, 1, 2.0),
-        grey("images of 784 pixels", 2, 784, 2.0),
-        Case("black and white pixels, logits of ±150", {"x": x, "logits": logits}),
-        grey("grey pixels, large logits", 7, 5, 90.0),
-    ]
+    yield grey("grey pixels, moderate logits", 3, 8, 2.0)
+    yield grey("images of one pixel", 5, 1, 2.0)
+    yield grey("images of 784 pixels", 2, 784, 2.0)
+    yield Case("black and white pixels, logits of ±150", {"x": x, "logits": logits})
+    yield grey("grey pixels, large logits", 7, 5, 90.0)
 
 
 def properties(raw: Parts, case: Case) -> Parts:

@@ -3,7 +3,7 @@
 import torch
 
 from course_lib.exercises.observers import named_result
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.spec import Case, Cases, Exercise
 
 # Latents as (variance in units of the threshold, mean in units of its standard deviation). No
 # variance lies between ½ and 2, so that dividing by N or by N − 1 makes no difference, and never
@@ -14,7 +14,7 @@ FAR = ((0.3, 30), (20, 0), (0.4, -60), (90, 2), (0.05, -5))
 DEAD = ((0.5, 1.9), (0.4, -1.4), (0.3, 0), (0.5, -1), (0.2, 1.5))
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     def draw(N: int, latents: tuple[tuple[float, float], ...], *, threshold: float) -> torch.Tensor:
         """Columns of exactly these variances and means, in any order; some more that are active."""
         if latents is not DEAD:
@@ -29,14 +29,12 @@ def cases(g: torch.Generator) -> list[Case]:
     still = torch.tensor([[0.5, 0.0]]).expand(16, 2)
     still = torch.cat([draw(16, ((4, 0), (0.5, 1), (1, 0)), threshold=1.0), still], 1)
     many = draw(500, 8 * CENTRED + DEAD + 3 * ((2.5, 0),), threshold=0.01)
-    return [
-        Case("60 images, the usual threshold", {"mu": draw(60, CENTRED, threshold=0.01)}),
-        Case("a larger threshold", {"mu": draw(24, MOVED, threshold=3.0), "threshold": 3.0}),
-        Case("6 images, every active latent twice", {"mu": twins, "threshold": 0.05}),
-        Case("threshold 0, and two latents that never move", {"mu": still, "threshold": 0.0}),
-        Case("no latent is active", {"mu": draw(40, DEAD, threshold=0.05), "threshold": 0.05}),
-        Case("500 images, 64 latents or more", {"mu": many}),
-    ]
+    yield Case("60 images, the usual threshold", {"mu": draw(60, CENTRED, threshold=0.01)})
+    yield Case("a larger threshold", {"mu": draw(24, MOVED, threshold=3.0), "threshold": 3.0})
+    yield Case("6 images, every active latent twice", {"mu": twins, "threshold": 0.05})
+    yield Case("threshold 0, and two latents that never move", {"mu": still, "threshold": 0.0})
+    yield Case("no latent is active", {"mu": draw(40, DEAD, threshold=0.05), "threshold": 0.05})
+    yield Case("500 images, 64 latents or more", {"mu": many})
 
 
 EXERCISE = Exercise("active_units", 1, cases, named_result, letters={"mu": "N d"})

@@ -3,12 +3,12 @@
 import torch
 
 from course_lib.exercises.observers import tensor_from
-from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
 
 GRADIENT, REACH = "gradient with respect to kl_per_dim", "gradients reach kl_per_dim"
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     def draw(about: str, B: int, means: list[float], floor: float) -> Case:
         """KLs of this mean over the batch in each latent, and images on both sides of it."""
         size = torch.linspace(0.2, 1.8, B)[torch.randperm(B, generator=g)]
@@ -17,14 +17,12 @@ def cases(g: torch.Generator) -> list[Case]:
         return Case(about, {"kl_per_dim": kl, "floor": floor})
 
     u = 0.2 * float(torch.rand((), generator=g))
-    return [
-        draw("6 images, 4 latents", 6, [0.3 + u, 2.5, 0.05, 0.8 + u], 0.5),
-        draw("as many images as latents", 4, [1.0 + u, 0.1, 3.0, 0.2], 0.4),
-        draw("one image", 1, [0.02, 1.5 + u, 0.9], 0.25),
-        draw("floor 0", 5, [0.3, 1.2 + u, 0.01], 0.0),
-        draw("every latent below its floor", 5, [0.3, 0.02, 0.4 + u], 0.95),
-        draw("128 images, 16 latents", 128, [4.0, 1.5 + u] + 14 * [0.03 + u / 20], 0.1),
-    ]
+    yield draw("6 images, 4 latents", 6, [0.3 + u, 2.5, 0.05, 0.8 + u], 0.5)
+    yield draw("as many images as latents", 4, [1.0 + u, 0.1, 3.0, 0.2], 0.4)
+    yield draw("one image", 1, [0.02, 1.5 + u, 0.9], 0.25)
+    yield draw("floor 0", 5, [0.3, 1.2 + u, 0.01], 0.0)
+    yield draw("every latent below its floor", 5, [0.3, 0.02, 0.4 + u], 0.95)
+    yield draw("128 images, 16 latents", 128, [4.0, 1.5 + u] + 14 * [0.03 + u / 20], 0.1)
 
 
 def observe(candidate: Candidate, case: Case) -> Parts:

@@ -4,14 +4,14 @@ import torch
 from torch import Tensor
 
 from course_lib.exercises.observers import named_result
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.spec import Case, Cases, Exercise
 
 # Weights (d, K) of the factors in the latents.
 MIXED = [[1.0, 0.1, 0.0], [0.6, 0.8, 0.1], [0.0, 0.7, 0.2], [0.1, 0.0, 0.5], [0.0, 0.0, 0.0]]
 TURNED = [[0.7, 0.7], [0.7, -0.7], [0.0, 0.1]]
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     def draw(N: int, *shares: list[float]) -> Tensor:
         """Whole numbers from 0 with these shares, (N, K)."""
         return torch.stack([torch.tensor(s).multinomial(N, True, generator=g) for s in shares], 1)
@@ -35,16 +35,16 @@ def cases(g: torch.Generator) -> list[Case]:
     copies = torch.stack([3.0 * two[:, 1] - 1, 0 * two[:, 0] + 0.5, 2.0 - two[:, 0]], 1)
     dead = coded("a dead latent, and a factor skips a number", skip, TURNED, noise=0.3, n=10)
     dead.args["z"][:, 2] = 0.5
-    return [
-        Case("each factor has a latent that copies it, the third never changes",
-             {"z": copies, "factors": two}),
-        Case("every factor is copied by two latents", {"z": copies.repeat(1, 2), "factors": two}),
-        coded("5 latents, 3 factors, the usual 20 intervals", three, MIXED, noise=0.3),
-        coded("3 intervals", three, MIXED, noise=0.4, n=3),
-        coded("two latents share two factors, turned by 45°", two, TURNED, noise=0.2, n=12),
-        dead,
-        coded("5 factors, as of the sprites", five, weights, noise=0.1),
-    ]  # fmt: skip
+    yield Case(
+        "each factor has a latent that copies it, the third never changes",
+        {"z": copies, "factors": two},
+    )
+    yield Case("every factor is copied by two latents", {"z": copies.repeat(1, 2), "factors": two})
+    yield coded("5 latents, 3 factors, the usual 20 intervals", three, MIXED, noise=0.3)
+    yield coded("3 intervals", three, MIXED, noise=0.4, n=3)
+    yield coded("two latents share two factors, turned by 45°", two, TURNED, noise=0.2, n=12)
+    yield dead
+    yield coded("5 factors, as of the sprites", five, weights, noise=0.1)
 
 
 EXERCISE = Exercise("mutual_information_gap", 3, cases, named_result,

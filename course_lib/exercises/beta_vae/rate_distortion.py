@@ -5,13 +5,13 @@ from torch import Tensor
 
 from course_lib.exercises.observers import reach, reached
 from course_lib.exercises.records import TENSORS, Unfit, kind_of
-from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
 
 PAIR, LARGE = "the result", "distortion at large logits"
 GRADIENTS = ("logits", "mu", "log_var")
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     def draw(B: int, D: int, *, d: int) -> dict[str, Tensor]:
         x, logits = torch.rand(2, B, D, generator=g)
         mu, log_var = torch.randn(2, B, d, generator=g)
@@ -20,14 +20,12 @@ def cases(g: torch.Generator) -> list[Case]:
     one, binary, prior = draw(1, 6, d=2), draw(3, 20, d=2), draw(5, 7, d=3)
     binary |= {"x": (binary["x"] > 0.5).float(), "logits": 60 * binary["logits"]}
     binary["x"][0, :2], binary["logits"][0, :2] = torch.tensor([[1.0, 0.0], [-250.0, 250.0]])
-    return [
-        Case("4 grey images of 8 pixels, 3 latents", draw(4, 8, d=3)),
-        Case("one image", one),
-        Case("two images equal to the one before", {k: v.repeat(2, 1) for k, v in one.items()}),
-        Case("black and white pixels, large logits", binary),
-        Case("q is the prior", prior | {k: 0 * prior[k] for k in ("mu", "log_var")}),
-        Case("images of the size of digits, 64 latents", draw(16, 784, d=64)),
-    ]
+    yield Case("4 grey images of 8 pixels, 3 latents", draw(4, 8, d=3))
+    yield Case("one image", one)
+    yield Case("two images equal to the one before", {k: v.repeat(2, 1) for k, v in one.items()})
+    yield Case("black and white pixels, large logits", binary)
+    yield Case("q is the prior", prior | {k: 0 * prior[k] for k in ("mu", "log_var")})
+    yield Case("images of the size of digits, 64 latents", draw(16, 784, d=64))
 
 
 def observe(candidate: Candidate, case: Case) -> Parts:

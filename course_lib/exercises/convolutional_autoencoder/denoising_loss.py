@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from course_lib.exercises.observers import TinyAutoencoder, tensor_from
 from course_lib.exercises.records import is_array
-from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
 
 
 class TinyImages(TinyAutoencoder):
@@ -23,15 +23,15 @@ class TinyImages(TinyAutoencoder):
         return 4 * torch.tanh(super().encode(x))
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     def draw(about: str, B: int, *shape: int) -> Case:
         clean = torch.rand(B, *shape, generator=g)
         noisy = (clean + 0.4 * torch.randn(B, *shape, generator=g)).clamp(0, 1)
         return Case(about, {"model": TinyImages(*shape), "clean": clean, "noisy": noisy})
 
-    return [draw("five colour images of 8 × 12 pixels", 5, 3, 8, 12),
-            draw("two digits of 28 × 28 pixels", 2, 1, 28, 28),
-            draw("a batch of one", 1, 3, 5, 4)]  # fmt: skip
+    yield draw("five colour images of 8 × 12 pixels", 5, 3, 8, 12)
+    yield draw("two digits of 28 × 28 pixels", 2, 1, 28, 28)
+    yield draw("a batch of one", 1, 3, 5, 4)
 
 
 def observe(candidate: Candidate, case: Case) -> Parts:

@@ -6,12 +6,12 @@ from torch import Tensor, nn
 
 from course_lib.exercises.observers import reach, reached, tensor_from, tensor_of
 from course_lib.exercises.records import Unfit
-from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
 
 OWN, CLASS, NEW = "share of z", "share of the class", "the result is a tensor of its own"
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     def draw(about: str, B: int, d: int, weight: float) -> Case:
         """Ten classes; the label of no code is its own place in the batch."""
         labels = (torch.arange(B) + torch.randint(2, 5, (), generator=g)) % 10
@@ -19,12 +19,10 @@ def cases(g: torch.Generator) -> list[Case]:
         args = {"z": torch.randn(B, d, generator=g), "labels": labels}
         return Case(about, args | {"embedding": nn.Sequential(table, nn.SiLU()), "weight": weight})
 
-    return [
-        draw("5 codes, 3 latents", 5, 3, 0.5),
-        draw("one code", 1, 6, 2.0),
-        draw("weight 0", 3, 4, 0.0),
-        draw("64 codes, 64 latents", 64, 64, 0.8),
-    ]
+    yield draw("5 codes, 3 latents", 5, 3, 0.5)
+    yield draw("one code", 1, 6, 2.0)
+    yield draw("weight 0", 3, 4, 0.0)
+    yield draw("64 codes, 64 latents", 64, 64, 0.8)
 
 
 def observe(candidate: Candidate, case: Case) -> Parts:

@@ -4,12 +4,12 @@ import torch
 
 from course_lib.exercises.observers import tensor_of
 from course_lib.exercises.records import Unfit, finite, is_array, kind_of, plain
-from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
 
 MEANS, DIAGONAL, LARGE = "share of the means", "number for diagonals", "number at full rank"
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     def draw(about: str, d: int, N: int, M: int, *, silent: int = 0) -> Case:
         """Statistics of features of N and of M images, in the notebook's size and type."""
         args = {}
@@ -20,12 +20,10 @@ def cases(g: torch.Generator) -> list[Case]:
             args |= {f"mu{i}": x.mean(0), f"cov{i}": torch.cov(x.T).reshape(d, d)}
         return Case(about, args)
 
-    return [
-        draw("4 features", 4, 40, 50),
-        draw("one feature", 1, 20, 20),
-        draw("two features that are always 0", 6, 30, 40, silent=2),
-        draw("64 features of 60 and of 40 images: not full rank", 64, 60, 40),
-    ]
+    yield draw("4 features", 4, 40, 50)
+    yield draw("one feature", 1, 20, 20)
+    yield draw("two features that are always 0", 6, 30, 40, silent=2)
+    yield draw("64 features of 60 and of 40 images: not full rank", 64, 60, 40)
 
 
 def observe(candidate: Candidate, case: Case) -> Parts:

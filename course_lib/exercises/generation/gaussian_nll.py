@@ -3,26 +3,24 @@
 import torch
 
 from course_lib.exercises.observers import like, reach, reached, tensor_from, tensor_of
-from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
 
 AT_MEAN, ERROR = "value where x is the mean", "share of the error"
 SLOPE, SIZES = "gradient of that share with respect to log_sigma", {"x": "B C H W"}
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     def draw(about: str, *shape: int, log_sigma: float, error: float = 0.3) -> Case:
         mean = 0.4 + 0.2 * torch.rand(shape, generator=g)
         x = (mean + error * (torch.randn(shape, generator=g) + 0.3)).clamp(0, 1)
         shift = 0.3 * torch.rand((), generator=g)
         return Case(about, {"x": x, "mean": mean, "log_sigma": log_sigma + shift})
 
-    return [
-        draw("4 colour images of 5 × 2 pixels, σ < 1", 4, 3, 5, 2, log_sigma=-1.9),
-        draw("2 grey images, σ > 1", 2, 1, 3, 4, log_sigma=0.3),
-        draw("as many images as channels, rows and columns", 3, 3, 3, 3, log_sigma=-0.7),
-        draw("one image, errors far above σ", 1, 2, 3, 2, log_sigma=-5.0),
-        draw("2 images of 64 × 64 pixels", 2, 3, 64, 64, log_sigma=-2.5, error=0.1),
-    ]
+    yield draw("4 colour images of 5 × 2 pixels, σ < 1", 4, 3, 5, 2, log_sigma=-1.9)
+    yield draw("2 grey images, σ > 1", 2, 1, 3, 4, log_sigma=0.3)
+    yield draw("as many images as channels, rows and columns", 3, 3, 3, 3, log_sigma=-0.7)
+    yield draw("one image, errors far above σ", 1, 2, 3, 2, log_sigma=-5.0)
+    yield draw("2 images of 64 × 64 pixels", 2, 3, 64, 64, log_sigma=-2.5, error=0.1)
 
 
 def observe(candidate: Candidate, case: Case) -> Parts:

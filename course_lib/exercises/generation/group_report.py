@@ -4,14 +4,14 @@ import torch
 
 from course_lib.exercises.observers import tensor_of
 from course_lib.exercises.records import Unfit, is_array
-from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
 
 KIND, NAMES, FULL = "three numbers for each group", "groups", "numbers in full"
 MEAN, LOW, HIGH = "list of means", "width below the mean", "width above the mean"
 BELOW = "lower ends below 0"
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     def draw(about: str, sizes: dict[int, int], *, scale: float = 80, shift: float = 0) -> Case:
         """Skewed errors, another level and another spread in each group, in mixed order."""
         groups = torch.tensor([group for group, n in sizes.items() for _ in range(n)])
@@ -21,12 +21,10 @@ def cases(g: torch.Generator) -> list[Case]:
             errors[groups == group] = scale * (0.5 * i + (1 + i) * errors[groups == group] - shift)
         return Case(about, {"errors": errors, "groups": groups})
 
-    return [
-        draw("three groups of 30, 120 and 50 images", {0: 30, 1: 120, 2: 50}),
-        draw("groups 2, 7 and 40", {7: 35, 40: 60, 2: 30}),
-        draw("small groups, of 2, 5 and 12 images", {3: 2, 1: 5, 8: 12}),
-        draw("differences of ratios, some below 0", {0: 100, 1: 31}, scale=0.1, shift=0.4),
-    ]
+    yield draw("three groups of 30, 120 and 50 images", {0: 30, 1: 120, 2: 50})
+    yield draw("groups 2, 7 and 40", {7: 35, 40: 60, 2: 30})
+    yield draw("small groups, of 2, 5 and 12 images", {3: 2, 1: 5, 8: 12})
+    yield draw("differences of ratios, some below 0", {0: 100, 1: 31}, scale=0.1, shift=0.4)
 
 
 def observe(candidate: Candidate, case: Case) -> Parts:

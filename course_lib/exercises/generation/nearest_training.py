@@ -6,13 +6,13 @@ import torch
 
 from course_lib.exercises.observers import tensor_of
 from course_lib.exercises.records import Unfit, kind_of
-from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
 
 PAIR, SHAPE, INDICES, DISTANCES = "two results", "shape", "matrix of indices", "matrix of distances"
 FOUND, ZERO = "every exact copy finds its original", "an exact copy has distance 0"
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     def draw(about: str, S: int, N: int, *shape: int, k: int, copies: int = 0) -> Case:
         """k training images lie around each sample, at distances that no rounding exchanges."""
         samples, train = (torch.rand(n, *shape, generator=g) for n in (S, N))
@@ -27,13 +27,13 @@ def cases(g: torch.Generator) -> list[Case]:
             train[places[k + 1]] = torch.where(torch.arange(shape[-1]) % 9 > 0, samples, 0)
         return Case(about, {"samples": samples, "train": train, "k": k})
 
-    return [
-        draw("2 colour samples, 12 training images", 2, 12, 3, 2, 9, k=3),
-        draw("as many samples as training images", 7, 7, 1, 6, 5, k=1),
-        draw("flat images, one of them a copy", 3, 8, 30, k=2, copies=1),
-        draw("60 copies of training images as large as CIFAR's", 60, 64, 3, 32, 32, k=1, copies=60),
-        draw("3 samples, 40 training images", 3, 40, 3, 32, 32, k=2),
-    ]
+    yield draw("2 colour samples, 12 training images", 2, 12, 3, 2, 9, k=3)
+    yield draw("as many samples as training images", 7, 7, 1, 6, 5, k=1)
+    yield draw("flat images, one of them a copy", 3, 8, 30, k=2, copies=1)
+    yield draw(
+        "60 copies of training images as large as CIFAR's", 60, 64, 3, 32, 32, k=1, copies=60
+    )
+    yield draw("3 samples, 40 training images", 3, 40, 3, 32, 32, k=2)
 
 
 def observe(candidate: Candidate, case: Case) -> Parts:

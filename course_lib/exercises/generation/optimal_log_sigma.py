@@ -4,7 +4,7 @@ import torch
 
 from course_lib.exercises.observers import reach, reached, tensor_result
 from course_lib.exercises.records import is_array
-from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
 
 ERRORS, SMALL = torch.tensor([0.9, -0.3, 0.1, 0.7]).view(2, 1, 1, 2), "small errors"
 REACH = [words.format(name) for name in ("x", "mean")
@@ -12,21 +12,19 @@ REACH = [words.format(name) for name in ("x", "mean")
 FINITE = [key for key in REACH if "is finite" in key]
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     def draw(about: str, *shape: int, error: float, scale: float = 1) -> Case:
         x, noise = scale * torch.rand(shape, generator=g), torch.randn(shape, generator=g)
         size = error * torch.linspace(0.3, 2, shape[0]).view(-1, 1, 1, 1)
         return Case(about, {"x": x, "mean": x + size * (noise + 0.4)})
 
-    return [
-        draw("4 colour images", 4, 3, 5, 2, error=0.15),
-        draw("one small grey image", 1, 1, 3, 3, error=0.5),
-        draw("2 images of 32 × 32 pixels", 2, 3, 32, 32, error=0.1),
-        draw("pixels from 0 to 255", 3, 3, 3, 3, error=30, scale=255),
-        draw(f"{SMALL}, a little more than the clamp allows", 5, 1, 4, 4, error=4e-3),
-        draw(f"{SMALL}, less than the clamp allows", 3, 1, 4, 4, error=3e-4),
-        draw(f"{SMALL}: none at all", 2, 2, 3, 2, error=0),
-    ]
+    yield draw("4 colour images", 4, 3, 5, 2, error=0.15)
+    yield draw("one small grey image", 1, 1, 3, 3, error=0.5)
+    yield draw("2 images of 32 × 32 pixels", 2, 3, 32, 32, error=0.1)
+    yield draw("pixels from 0 to 255", 3, 3, 3, 3, error=30, scale=255)
+    yield draw(f"{SMALL}, a little more than the clamp allows", 5, 1, 4, 4, error=4e-3)
+    yield draw(f"{SMALL}, less than the clamp allows", 3, 1, 4, 4, error=3e-4)
+    yield draw(f"{SMALL}: none at all", 2, 2, 3, 2, error=0)
 
 
 def observe(candidate: Candidate, case: Case) -> Parts:

@@ -5,14 +5,14 @@ from typing import Any
 import torch
 
 from course_lib.exercises.observers import like, reach, reached, tensor_from, tensor_of
-from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
 
 AT_PRIOR, LARGE = "ELBO where q is the prior", "ELBO at large logits, where q is the prior"
 FINITE, KL, OWN = "the ELBO at large logits is finite", "KL term", "each image by itself"
 GRADIENTS = ("logits", "mu", "log_var")
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     def draw(B: int, D: int, d: int, dtype: Any = torch.float32) -> dict[str, Any]:
         x, logits = torch.rand(2, B, D, generator=g, dtype=dtype)
         mu, log_var = torch.randn(2, B, d, generator=g, dtype=dtype)
@@ -22,12 +22,10 @@ def cases(g: torch.Generator) -> list[Case]:
     sure["x"] = (torch.arange(60).view(3, 20) % 3 == 0).float()
     sure["logits"] = torch.where(sure["x"] == 1, 30.0, -30.0)
     sure["logits"][:, 0] *= torch.tensor([-5.0, -6.0, -7.0])
-    return [
-        Case("4 grey images of 8 pixels, 3 latents", draw(4, 8, 3)),
-        Case("5 images of 50 pixels, float64", draw(5, 50, 3, torch.float64)),
-        Case("8 images of 784 pixels, 64 latents", draw(8, 784, 64)),
-        Case("black and white pixels, large logits", sure),
-    ]
+    yield Case("4 grey images of 8 pixels, 3 latents", draw(4, 8, 3))
+    yield Case("5 images of 50 pixels, float64", draw(5, 50, 3, torch.float64))
+    yield Case("8 images of 784 pixels, 64 latents", draw(8, 784, 64))
+    yield Case("black and white pixels, large logits", sure)
 
 
 def observe(candidate: Candidate, case: Case) -> Parts:

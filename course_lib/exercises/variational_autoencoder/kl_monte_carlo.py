@@ -6,7 +6,7 @@ from torch.distributions import Normal, kl_divergence
 
 from course_lib.exercises.observers import estimate, seeded, tensor_from, tensor_of
 from course_lib.exercises.records import Unfit
-from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
 from course_lib.exercises.variational_autoencoder import observe as estimates
 
 ROWS = 1_000  # equal rows, each with an estimate of its own
@@ -15,7 +15,7 @@ SHIFT = "what mu adds where sigma is nearly 0"
 BELOW_0, SCATTER = "a few of 3,000 estimates lie below 0", "scatter over equal rows"
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     own = {"seed of the generator": g.initial_seed()}
     size, spread = torch.rand(2, 3, 2, generator=g)
     signs = torch.tensor([[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
@@ -23,10 +23,8 @@ def cases(g: torch.Generator) -> list[Case]:
     above, below = torch.rand(2, 1, 64, generator=g, dtype=torch.float64)
     # Here pairs of opposite noise scatter as independent samples do: they are right as well.
     long = {"mu": 0.6 + 0.25 * above, "log_var": -0.85 - 0.3 * below, "n_samples": 4}
-    return [
-        Case("3 images, 2 latents", {"mu": mu, "log_var": log_var, "n_samples": 1} | own),
-        Case("64 latents, float64", long | own),
-    ]
+    yield Case("3 images, 2 latents", {"mu": mu, "log_var": log_var, "n_samples": 1} | own)
+    yield Case("64 latents, float64", long | own)
 
 
 def _scatter(draws: Tensor, mu: Tensor, var: Tensor) -> str:

@@ -5,23 +5,21 @@ from typing import Any
 import torch
 
 from course_lib.exercises.observers import reach, reached, tensor_result
-from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     def draw(about: str, B: int, d: int, *, scale: float = 1, dtype: Any = torch.float32) -> Case:
         mu, log_var = scale * torch.randn(2, B, d, generator=g, dtype=dtype)
         return Case(about, {"mu": mu, "log_var": log_var})
 
     small = draw("small variances", 3, 2)
     small.args["log_var"] -= 6
-    return [
-        draw("5 images, 3 latents", 5, 3),
-        draw("one image, 64 latents", 1, 64),
-        draw("7 images, one latent, float64", 7, 1, dtype=torch.float64),
-        small,
-        draw("q is the prior: no divergence", 3, 2, scale=0),
-    ]
+    yield draw("5 images, 3 latents", 5, 3)
+    yield draw("one image, 64 latents", 1, 64)
+    yield draw("7 images, one latent, float64", 7, 1, dtype=torch.float64)
+    yield small
+    yield draw("q is the prior: no divergence", 3, 2, scale=0)
 
 
 def observe(candidate: Candidate, case: Case) -> Parts:

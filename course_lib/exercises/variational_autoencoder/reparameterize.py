@@ -6,12 +6,12 @@ import torch
 
 from course_lib.exercises import observers
 from course_lib.exercises.observers import reach, reached, tensor_from, tensor_of
-from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
 
 ALONE, USED = "the noise is eps alone", "another eps gives another z"
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     def draw(about: str, shape: tuple[int, ...], *front: int, dtype: Any = torch.float32,
              spread: float = 1.0) -> Case:  # fmt: skip
         mu, log_var = torch.randn(2, *shape, generator=g, dtype=dtype)
@@ -19,12 +19,10 @@ def cases(g: torch.Generator) -> list[Case]:
         eps = torch.randn(*front, *shape, generator=g, dtype=dtype)
         return Case(about, {"mu": mu, "log_var": log_var, "eps": eps})
 
-    return [
-        draw("4 images, 3 latents", (4, 3)),
-        draw("5 samples for each of 2 images, float64", (2, 3), 5, dtype=torch.float64),
-        draw("6 samples, one image", (4,), 6),
-        draw("very small and very large σ", (5, 4), spread=6.0),
-    ]
+    yield draw("4 images, 3 latents", (4, 3))
+    yield draw("5 samples for each of 2 images, float64", (2, 3), 5, dtype=torch.float64)
+    yield draw("6 samples, one image", (4,), 6)
+    yield draw("very small and very large σ", (5, 4), spread=6.0)
 
 
 def observe(candidate: Candidate, case: Case) -> Parts:
