@@ -64,12 +64,9 @@ def find(
     if obtained["outcome"] == "error":
         return _of_error(obtained)
     if obtained["value"] is None:
-        some = any(pair.obtained.get("value") is not None for pair in pairs)
-        asked = (
-            "does every path end in a `return`?"
-            if some
-            else "is there a `return`, with a value behind it? `backward` and `append` give none."
-        )
+        asked = "is there a `return`, with a value behind it? `backward` and `append` give none."
+        if any(pair.obtained.get("value") is not None for pair in pairs):
+            asked = "does every path end in a `return`?"
         return Finding("nothing returned", f"Your function returns nothing: {asked}")
     if obtained["value"] == {"type": "printed"}:
         return Finding("printed", "Your function prints its result and returns nothing: write "
@@ -87,7 +84,7 @@ def find(
             found = _of_numbers(parts, got, want, **close) if parts else None
         if found:
             return found if key in ("", "result") else _of_part(key, found)
-        hint = property_hints.get(key) or shared_hint(key)
+        hint = hint_for(key, property_hints) or hint_for(key, shared_hints("properties.toml"))
         if hint:
             return Finding(key, hint)
     return Finding("", "The values differ; compare the two lines.")
@@ -195,10 +192,11 @@ def _of_numbers(
                 return found
     shape, wanted = tuple(got["shape"]), tuple(want["shape"])
     if shape != wanted:
-        fewer = (
-            "loses a dimension" if len(shape) < len(wanted) else "keeps a wrong dimension or size"
-        )
-        step = "leaves a dimension too many" if len(shape) > len(wanted) else fewer
+        step = "keeps a wrong dimension or size"
+        if len(shape) != len(wanted):
+            step = (
+                "loses a dimension" if len(shape) < len(wanted) else "leaves a dimension too many"
+            )
         return Finding("shape", f"Your result has shape {shape}, expected is {wanted}: which step "
                        f"{step}?")  # fmt: skip
     return None
@@ -415,9 +413,9 @@ def shared_hints(name: str) -> dict[str, str]:
     return tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
 
-def shared_hint(key: str) -> str:
-    """What to say of a property that several exercises look at, or ""."""
-    for pattern, hint in shared_hints("properties.toml").items():
+def hint_for(key: str, hints: Mapping[str, str]) -> str:
+    """What these say of a property, or "": a `*` in a name, and in its hint, is any one word."""
+    for pattern, hint in hints.items():
         word = re.fullmatch(re.escape(pattern).replace(r"\*", r"(\w+)"), key)
         if word:
             return hint.replace("*", *word.groups() or "*")
@@ -430,9 +428,10 @@ def _of_error(record: Record) -> Finding:
     if record["at"] == "call":
         return Finding("the signature", "The call does not fit: your function has to take the "
                        "arguments of the given signature, in its order.")  # fmt: skip
+    told = f"{kind}: {message}"
     words = shared_hints("errors.toml").items()
-    said = (any(part in f"{kind}: {message}" for part in parts.split(" | ")) for parts, _ in words)
-    help_ = next((hint for (_, hint), so in zip(words, said, strict=True) if so), "")
+    fitting = (hint for parts, hint in words if any(part in told for part in parts.split(" | ")))
+    help_ = next(fitting, "")
     where = f"The line `{line}` raises" if line else "Your code raises"
     if record["at"] == "result":
         where = "Your code runs, but using what it returns raises"

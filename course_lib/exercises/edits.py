@@ -3,8 +3,11 @@
 The solution stands in the exercise's cell in `solutions/` and nowhere else. A mistake stands in the
 TOML file beside the exercise's module, under the hint for whoever made it:
 
+    "no half" = { "0.5 * " = "", hint = "A ½ is missing." }
+
     ["You average over the latents: KLs of independent latents add up."]
     "mean over latents" = { ".sum(-1)" = ".mean(-1)" }
+    "mean over all" = { ".sum(-1)" = ".mean()" }
 
 Each text on the left of an edit occurs exactly once between the markers of the solution. Where an
 edit cannot say it, a string in its place is the whole code between the markers, or the whole cell.
@@ -100,11 +103,9 @@ def _table(path: Path, name: str, cell: str, _stamps: tuple[int, int]) -> Table:
     reduced, axes = content.pop("elements", None), content.pop("axes", {})
     hints = content.pop(PROPERTIES, {})
     found: dict[str, Mistake] = {}
-    for hint, mistakes in content.items():
+    for hint, mistakes in _by_hint(content).items():
         if not isinstance(mistakes, dict):
-            parts = (
-                "elements, axes, [general], [properties], and a hint in quotes and square brackets"
-            )
+            parts = "elements, axes, [general], [properties], a mistake, and a hint in [brackets]"
             raise CourseError(f"{_short(path)}: '{hint}' is none of its parts: {parts}")
         for mistake, change in mistakes.items():
             where = f"{_short(path)}: '{mistake}'"
@@ -118,6 +119,15 @@ def _table(path: Path, name: str, cell: str, _stamps: tuple[int, int]) -> Table:
     return Table(
         (*found.values(),), hints, code, {part: tuple(axes[part].split()) for part in axes}
     )
+
+
+def _by_hint(content: dict[str, Any]) -> dict[str, Any]:
+    """The same, with mistakes that bring a hint of their own under it, like all others."""
+    found = {}
+    for key, value in content.items():
+        alone = isinstance(value, dict) and isinstance(value.get("hint"), str)
+        found |= {value.pop("hint"): {key: value}} if alone else {key: value}
+    return found
 
 
 def edited(cell: str, change: Any, name: str, where: str) -> str:

@@ -27,13 +27,8 @@ Record = dict[str, Any]
 STANDARD_ERRORS = 6.0  # how far an estimate may lie from the truth: missed once in 10⁹ draws
 SAME_ERRORS = 3.0  # how far from that of a known mistake, to be called by its name
 WIDEST = 5.0  # times the reference's standard error that a candidate's may be
-LIBRARIES = tuple(
-    {
-        f"{os.path.realpath(path)}{os.sep}"
-        for path in (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"),
-                     sysconfig.get_path("platlib"), *site.getsitepackages())
-    }
-)  # fmt: skip
+INSTALLED = [sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")]
+LIBRARIES = tuple(os.path.realpath(path) + os.sep for path in INSTALLED + site.getsitepackages())
 COURSE = f"{os.sep}course_lib{os.sep}"
 NAMELESS = ("<frozen", "<string>", "<__array")  # what Python and numpy compile for themselves
 

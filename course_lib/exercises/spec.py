@@ -14,9 +14,11 @@ from torch import Generator, Tensor
 
 from course_lib.errors import CourseError
 from course_lib.exercises import diagnosis, edits
+from course_lib.exercises.diagnosis import Finding
 from course_lib.exercises.edits import Mistake
 from course_lib.exercises.records import (
     Record,
+    Unfit,
     failure,
     is_named,
     plain,
@@ -65,9 +67,17 @@ class Verdict:
         return self.status == "right"
 
 
-def call(candidate: Callable, case: Case) -> Any:
-    """The usual observation: what the candidate returns."""
+def call(candidate: Candidate, case: Case) -> Any:
+    """What the candidate returns."""
     return candidate(*case.args.values())
+
+
+def named_result(candidate: Candidate, case: Case) -> Parts:
+    """The usual observation: what the candidate returns, if anything."""
+    result = call(candidate, case)
+    if result is None:
+        raise Unfit(result)
+    return {"result": result}
 
 
 def as_observed(raw: Parts, case: Case) -> Parts:
@@ -90,7 +100,7 @@ class Exercise:
     name: str
     points: int
     draw: Callable[[Generator], Cases]
-    observe: Callable[[Callable, Case], Any] = call
+    observe: Callable[[Candidate, Case], Parts] = named_result
     properties: Callable[[Parts, Case], Parts | Iterator] = as_observed
     letters: Mapping[str, str] = field(default_factory=dict)
     rtol: float = 1e-5
@@ -173,25 +183,19 @@ class Exercise:
     def _same(self, a: Record, b: Record, *, clues: bool = False) -> bool:
         return same_record(a, b, rtol=self.rtol, atol=self.atol, clues=clues)
 
-    def _recognised(
-        self, records: list[Record], wrong: list[int], seed: int
-    ) -> diagnosis.Finding | None:
+    def _recognised(self, records: list[Record], wrong: list[int], seed: int) -> Finding | None:
         """The mistake that does the same on every case, those that are right included."""
         order = [*wrong, *(i for i in range(len(records)) if i not in wrong)]
         for mistake in self.mistakes:
             if mistake.hint and self._agrees(records, mistake.wrong, order, seed):
-                return diagnosis.Finding(mistake.name, mistake.hint)
+                return Finding(mistake.name, mistake.hint)
         return None
 
-    def _agrees(
-        self, records: list[Record], wrong: Callable, order: Iterable[int], seed: int
-    ) -> bool:
+    def _agrees(self, records: list[Record], wrong: Callable, order: list[int], seed: int) -> bool:
         """Whether a wrong answer has these records; it is run up to the first that differs."""
         return all(self._same(records[i], _known(self, wrong, seed, i), clues=True) for i in order)
 
-    def _diagnosed(
-        self, pairs: list[tuple[Record, Record]], first: int, seed: int
-    ) -> diagnosis.Finding:
+    def _diagnosed(self, pairs: list[tuple[Record, Record]], first: int, seed: int) -> Finding:
         table = self.table
         made = edits.elements(self.name, table.elements) if table.elements else self.reference
         told = [

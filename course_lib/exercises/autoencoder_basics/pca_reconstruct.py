@@ -6,11 +6,10 @@ import torch
 
 from course_lib.exercises.observers import tensor_of, tensor_result
 from course_lib.exercises.records import kind_of
-from course_lib.exercises.spec import Case, Exercise, Parts
+from course_lib.exercises.spec import Case, Cases, Exercise, Parts
 
 
-def cases(g: torch.Generator) -> list[Case]:
-    found = []
+def cases(g: torch.Generator) -> Cases:
     for N, D, k in ((40, 6, 2), (7, 7, 3), (5, 9, 1), (12, 4, 4), (60, 20, 5)):
         rank, skew = min(N - 1, D), torch.randn(D, D, generator=g).double()
         waves = (torch.arange(N)[:, None] + 0.5) * torch.arange(1, rank + 1) * math.pi / N
@@ -18,8 +17,7 @@ def cases(g: torch.Generator) -> list[Case]:
         spread = noise * 0.6 ** torch.arange(rank) + 0.5 + torch.rand(rank, generator=g)
         X = spread @ torch.matrix_exp(skew - skew.T)[:rank]  # along orthonormal rows
         X = X if N < 60 else X.float()
-        found.append(Case(f"{N} points in {D} dimensions, {X.dtype}", {"X": X, "k": k}))
-    return found
+        yield Case(f"{N} points in {D} dimensions, {X.dtype}", {"X": X, "k": k})
 
 
 def properties(raw: Parts, case: Case) -> Parts:

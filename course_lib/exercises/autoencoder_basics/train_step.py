@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from course_lib.exercises.observers import TinyAutoencoder, number_from, tensor_of
-from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
 
 STEPS, FIRST, LATER = "steps with a gradient", "first gradient", "later gradients"
 NUMBER = "a plain number"
@@ -34,12 +34,11 @@ class Descent:
         return loss
 
 
-def cases(g: torch.Generator) -> list[Case]:
-    found, names = [], ("x", "second x", "third x")
+def cases(g: torch.Generator) -> Cases:
+    names = ("x", "second x", "third x")
     for B, D in ((4, 6), (7, 5), (2, 90)):
         batches = dict(zip(names, torch.rand(3, B, D, generator=g), strict=True))
-        found.append(Case(f"three calls, {B} images of {D} pixels each", batches))
-    return found
+        yield Case(f"three calls, {B} images of {D} pixels each", batches)
 
 
 def observe(candidate: Candidate, case: Case) -> Parts:

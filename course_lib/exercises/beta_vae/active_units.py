@@ -2,7 +2,6 @@
 
 import torch
 
-from course_lib.exercises.observers import named_result
 from course_lib.exercises.spec import Case, Cases, Exercise
 
 # Latents as (variance in units of the threshold, mean in units of its standard deviation). No
@@ -37,4 +36,4 @@ def cases(g: torch.Generator) -> Cases:
     yield Case("500 images, 64 latents or more", {"mu": many})
 
 
-EXERCISE = Exercise("active_units", 1, cases, named_result, letters={"mu": "N d"})
+EXERCISE = Exercise("active_units", 1, cases, letters={"mu": "N d"})

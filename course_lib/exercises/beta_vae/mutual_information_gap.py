@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from course_lib.exercises.observers import named_result
 from course_lib.exercises.spec import Case, Cases, Exercise
 
 # Weights (d, K) of the factors in the latents.
@@ -47,5 +46,5 @@ def cases(g: torch.Generator) -> Cases:
     yield coded("5 factors, as of the sprites", five, weights, noise=0.1)
 
 
-EXERCISE = Exercise("mutual_information_gap", 3, cases, named_result,
+EXERCISE = Exercise("mutual_information_gap", 3, cases,
                     letters={"z": "N d", "factors": "N K"}, rtol=1e-4, atol=1e-4)  # fmt: skip

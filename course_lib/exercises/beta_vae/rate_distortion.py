@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from course_lib.exercises.observers import reach, reached
-from course_lib.exercises.records import TENSORS, Unfit, kind_of
-from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
+from course_lib.exercises.records import TENSORS, kind_of
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts, named_result
 
 PAIR, LARGE = "the result", "distortion at large logits"
 GRADIENTS = ("logits", "mu", "log_var")
@@ -33,9 +33,7 @@ def observe(candidate: Candidate, case: Case) -> Parts:
 
     A list of two and one tensor of two unpack like the tuple, so they are as good.
     """
-    pair = candidate(*case.args.values())
-    if pair is None:
-        raise Unfit(pair)
+    pair = named_result(candidate, case)["result"]
     pairs = isinstance(pair, tuple | list) or (isinstance(pair, Tensor) and pair.ndim > 0)
     if not pairs or len(pair) != 2:
         return {PAIR: kind_of(pair), "_number": pair}
@@ -50,7 +48,7 @@ def properties(raw: Parts, case: Case) -> Parts:
     """Both numbers by name, and whether something can be trained by them."""
     large = case.args["logits"].abs().max() > 100
     found = {LARGE if large and k == "distortion" else k: raw[k] for k in raw if "grad" not in k}
-    return found | (reach(raw) if "gradient of mu" in raw else {})
+    return found | reach(raw)
 
 
 EXERCISE = Exercise("rate_distortion", 2, cases, observe, properties,

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from course_lib.exercises import observers
 from course_lib.exercises.observers import tensor_of
 from course_lib.exercises.records import finite, is_array, kind_of
-from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
 
 CONVOLUTIONS = ("Convolution", "Unfold", "Im2Col", "Col2Im")  # as autograd calls them, or by hand
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     d = 6 + int(torch.randint(0, 8, (), generator=g))
     sizes = [
         ("grey images of 28 × 28", 1, 28, 32),
@@ -22,13 +22,9 @@ def cases(g: torch.Generator) -> list[Case]:
         ("colour images of 32 × 32", 3, 32, d + 3),
         ("grey images of 64 × 24", 1, (64, 24), d + 1),
     ]
-    return [
-        Case(
-            about,
-            {"channels": C, "size": HW, "latent_dim": d, "seed of the images": g.initial_seed()},
-        )
-        for about, C, HW, d in sizes
-    ]
+    own = {"seed of the images": g.initial_seed()}
+    for about, C, HW, d in sizes:
+        yield Case(about, {"channels": C, "size": HW, "latent_dim": d} | own)
 
 
 def _inputs(case: Case) -> tuple[Tensor, Tensor]:

@@ -4,30 +4,27 @@ import torch
 from torch import Tensor
 
 from course_lib.exercises.observers import estimate, random_mark, seeded, tensor_from, tensor_of
-from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     u, (tall, wide) = float(torch.rand((), generator=g)), torch.randint(0, 3, (2,), generator=g)
     H, W = 6 + int(tall), 7 + int(wide)
 
     def case(about: str, kind: str, level: float, *shape: int) -> Case:
         """Grey images, so that all damage is seen, and weak noise reaches neither 0 nor 1."""
         x = (26 + torch.randint(13, shape, generator=g)) / 64  # numbers with few digits
+        x = x.double() if "float64" in about else x
         start = int(torch.randint(1000, 10_000, (), generator=g))
         return Case(about, {"x": x, "kind": kind, "level": level, "generator": start})
 
-    found = [
-        case("weak noise", "gaussian", 0.04 + 0.02 * u, 3, 3, 24, 20),
-        case("strong noise", "gaussian", 0.6 + 0.3 * u, 4, 1, 14, 14),
-        case("wide images", "mask", (H // 2 + 0.6 + 0.2 * u) / H, 200, 3, H, H + 5),
-        case("high images", "mask", (3.2 + 0.2 * u) / W, 300, 1, W + 4, W),
-        case("the largest square", "mask", 1.0, 120, 1, 4, W),
-        case("few pixels", "salt_pepper", 0.25 + 0.1 * u, 3, 3, 24, 20),
-        case("many pixels, float64", "salt_pepper", 0.65 + 0.1 * u, 4, 1, 24, 20),
-    ]
-    found[-1].args["x"] = found[-1].args["x"].double()
-    return found
+    yield case("weak noise", "gaussian", 0.04 + 0.02 * u, 3, 3, 24, 20)
+    yield case("strong noise", "gaussian", 0.6 + 0.3 * u, 4, 1, 14, 14)
+    yield case("wide images", "mask", (H // 2 + 0.6 + 0.2 * u) / H, 200, 3, H, H + 5)
+    yield case("high images", "mask", (3.2 + 0.2 * u) / W, 300, 1, W + 4, W)
+    yield case("the largest square", "mask", 1.0, 120, 1, 4, W)
+    yield case("few pixels", "salt_pepper", 0.25 + 0.1 * u, 3, 3, 24, 20)
+    yield case("many pixels, float64", "salt_pepper", 0.65 + 0.1 * u, 4, 1, 24, 20)
 
 
 def _weighted(x: Tensor, seed: int) -> Tensor:

@@ -3,8 +3,8 @@
 import torch
 
 from course_lib.exercises.observers import tensor_of
-from course_lib.exercises.records import Unfit, is_array
-from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
+from course_lib.exercises.records import is_array
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts, named_result
 
 KIND, NAMES, FULL = "three numbers for each group", "groups", "numbers in full"
 MEAN, LOW, HIGH = "list of means", "width below the mean", "width above the mean"
@@ -29,9 +29,7 @@ def cases(g: torch.Generator) -> Cases:
 
 def observe(candidate: Candidate, case: Case) -> Parts:
     """Groups, and what is reported of each."""
-    report = candidate(*case.args.values())
-    if report is None:
-        raise Unfit(report)
+    report = named_result(candidate, case)["result"]
     if not isinstance(report, dict):
         return {"report": report}
     found = {"groups": [*report]}

@@ -5,8 +5,8 @@ import contextlib
 import torch
 
 from course_lib.exercises.observers import tensor_of
-from course_lib.exercises.records import Unfit, kind_of
-from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
+from course_lib.exercises.records import kind_of
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts, named_result
 
 PAIR, SHAPE, INDICES, DISTANCES = "two results", "shape", "matrix of indices", "matrix of distances"
 FOUND, ZERO = "every exact copy finds its original", "an exact copy has distance 0"
@@ -38,9 +38,7 @@ def cases(g: torch.Generator) -> Cases:
 
 def observe(candidate: Candidate, case: Case) -> Parts:
     """Both results by name."""
-    pair = candidate(*case.args.values())
-    if pair is None:
-        raise Unfit(pair)
+    pair = named_result(candidate, case)["result"]
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         return {"one": kind_of(pair)}
     return dict(zip((INDICES, DISTANCES), pair, strict=True))

@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from course_lib.exact import Formula
 from course_lib.exercises.records import Unfit, kind_of
-from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
 
 ITEMS, ONCE = "items of the list", "each name stands there once"
 NAMES = {name: getattr(torch, name) for name in ("abs", "cos", "exp", "sign", "sin", "sqrt")} | {
@@ -40,7 +40,7 @@ TRAPS = {
 }
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     """The seed decides which plain formulas are wrong, which stand beside a trap, and the names."""
 
     def shuffled(items: Any) -> list:
@@ -53,10 +53,9 @@ def cases(g: torch.Generator) -> list[Case]:
 
     found = {"right and wrong ones": plain()}
     found |= {about: [*trap, *shuffled(plain())[:2]] for about, trap in TRAPS.items()}
-    return [
-        Case(about, {"formulas": dict(zip(shuffled("ABCDEFGH"), shuffled(texts), strict=False))})
-        for about, texts in found.items()
-    ]
+    for about, texts in found.items():
+        named = zip(shuffled("ABCDEFGH"), shuffled(texts), strict=False)
+        yield Case(about, {"formulas": dict(named)})
 
 
 def _formula(text: str) -> Formula:

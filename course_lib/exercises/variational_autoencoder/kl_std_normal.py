@@ -24,8 +24,7 @@ def cases(g: torch.Generator) -> Cases:
 
 def observe(candidate: Candidate, case: Case) -> Parts:
     """The divergence of each row, and its gradients."""
-    found = tensor_result(candidate, case)
-    return found | reached(candidate, case.args, ("mu", "log_var"))
+    return tensor_result(candidate, case) | reached(candidate, case.args, ("mu", "log_var"))
 
 
 def properties(raw: Parts, case: Case) -> Parts:

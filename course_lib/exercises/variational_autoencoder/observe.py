@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from course_lib.exercises import observers
 from course_lib.exercises.observers import estimate, like, seeded, tensor_from, tensor_of
-from course_lib.exercises.spec import Candidate, Case, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Parts
 
 FROM_GENERATOR = "all noise comes from the generator"
 NEW_NOISE = "new numbers from the generator give another result"
@@ -72,16 +72,13 @@ def noise(raw: Parts) -> dict[str, bool]:
     return {FROM_GENERATOR: same, NEW_NOISE: new}
 
 
-def gradient_cases(
-    g: Generator, *rows: tuple[str, str, list[float], torch.dtype, int]
-) -> list[Case]:
+def gradient_cases(g: Generator, *rows: tuple[str, str, list[float], torch.dtype, int]) -> Cases:
     """Of each row about, f, near which numbers log σ² is, dtype, n_samples. μ is near 1."""
-    seed, found = g.initial_seed(), []
     for about, f, log_var, dtype, n in rows:
         near, factor = 0.9 + 0.2 * torch.rand(2, len(log_var), generator=g, dtype=dtype)
         inputs = {"mu": near, "log_var": factor * torch.tensor(log_var, dtype=dtype)}
-        found.append(Case(about, {"f": f, **inputs, "n_samples": n, "seed of the generator": seed}))
-    return found
+        seed = {"seed of the generator": g.initial_seed()}
+        yield Case(about, {"f": f, **inputs, "n_samples": n, **seed})
 
 
 def observe_gradient(candidate: Candidate, case: Case, functions: dict) -> Parts:

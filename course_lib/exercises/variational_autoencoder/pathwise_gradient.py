@@ -4,7 +4,7 @@ from functools import partial
 
 import torch
 
-from course_lib.exercises.spec import Case, Exercise
+from course_lib.exercises.spec import Cases, Exercise
 from course_lib.exercises.variational_autoencoder import observe as estimates
 
 FUNCTIONS = {
@@ -17,7 +17,7 @@ FUNCTIONS = {
 }
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     return estimates.gradient_cases(
         g,
         ("2 latents", "z₀ sin z₁", [1.0, -1.0], torch.float32, 16),

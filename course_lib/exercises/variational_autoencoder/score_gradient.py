@@ -6,7 +6,7 @@ import torch
 from torch.distributions import Normal
 
 from course_lib.exercises.observers import seeded, tensor_of
-from course_lib.exercises.spec import Candidate, Case, Exercise, Parts
+from course_lib.exercises.spec import Candidate, Case, Cases, Exercise, Parts
 from course_lib.exercises.variational_autoencoder import observe as estimates
 
 STEP, SMOOTH = "1 where z₀ > ½, else −1", "cos Σ z"
@@ -19,7 +19,7 @@ FUNCTIONS = {
 }  # fmt: skip
 
 
-def cases(g: torch.Generator) -> list[Case]:
+def cases(g: torch.Generator) -> Cases:
     return estimates.gradient_cases(
         g,
         ("a smooth function of 2 latents", SMOOTH, [-1.2, -1.2], torch.float32, 16),
