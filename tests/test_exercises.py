@@ -210,6 +210,16 @@ def test_tables_name_what_is_wrong_with_them(tmp_path):
             edits.read_table(path, "kl_std_normal")
 
 
+def test_a_hint_stands_beside_a_mistake_or_over_several(tmp_path):
+    """Catches a hint taken for an edit, or lost where several mistakes spell out the same."""
+    path = tmp_path / "kl_std_normal.toml"
+    rows = ('"a" = { "0.5" = "1", hint = "H." }', '"b" = { "0.5" = "2", hint = "H." }')
+    path.write_text("\n".join([*rows, '["H."]', '"c" = { "0.5" = "3" }']), encoding="utf-8")
+    found = edits.read_table(path, "kl_std_normal").mistakes
+    assert [(mistake.name, mistake.hint) for mistake in found] == [(x, "H.") for x in "abc"]
+    assert all("hint" not in mistake.code for mistake in found)
+
+
 def test_missing_solutions_are_one_clear_line(monkeypatch, tmp_path):
     """Catches a KeyError in a course folder that has lost its solutions."""
     monkeypatch.setattr(edits, "SOLUTIONS", tmp_path)

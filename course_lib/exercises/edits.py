@@ -1,7 +1,7 @@
 """The solution of each exercise, and the known mistakes as edits of it.
 
 The solution stands in the exercise's cell in `solutions/` and nowhere else. A mistake stands in the
-TOML file beside the exercise's module, under the hint for whoever made it:
+TOML file beside the exercise's module, with or under the hint for whoever made it:
 
     "no half" = { "0.5 * " = "", hint = "A ½ is missing." }
 
@@ -21,7 +21,7 @@ import linecache
 import re
 import textwrap
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ def _table(path: Path, name: str, cell: str, _stamps: tuple[int, int]) -> Table:
     reduced, axes = content.pop("elements", None), content.pop("axes", {})
     hints = content.pop(PROPERTIES, {})
     found: dict[str, Mistake] = {}
-    for hint, mistakes in _by_hint(content).items():
+    for hint, mistakes in _by_hint(content):
         if not isinstance(mistakes, dict):
             parts = "elements, axes, [general], [properties], a mistake, and a hint in [brackets]"
             raise CourseError(f"{_short(path)}: '{hint}' is none of its parts: {parts}")
@@ -121,13 +121,11 @@ def _table(path: Path, name: str, cell: str, _stamps: tuple[int, int]) -> Table:
     )
 
 
-def _by_hint(content: dict[str, Any]) -> dict[str, Any]:
-    """The same, with mistakes that bring a hint of their own under it, like all others."""
-    found = {}
+def _by_hint(content: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Hint and mistakes; one that has its own hint comes as the only one under it."""
     for key, value in content.items():
         alone = isinstance(value, dict) and isinstance(value.get("hint"), str)
-        found |= {value.pop("hint"): {key: value}} if alone else {key: value}
-    return found
+        yield (value.pop("hint"), {key: value}) if alone else (key, value)
 
 
 def edited(cell: str, change: Any, name: str, where: str) -> str:
