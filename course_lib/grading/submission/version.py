@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import importlib.metadata
@@ -61,19 +60,6 @@ def _solutions(root: Path, stem: str | None) -> Iterable[Path]:
 
 
 def _what_runs(path: Path) -> bytes:
-    """A file's code: of an exercise without its hints, of a notebook without its prose."""
+    """A file's code: of a notebook without its prose."""
     text = path.read_text(encoding="utf-8")
-    if path.parent.name == "solutions":
-        return PROSE.sub("", text).encode()
-    if "exercises" not in path.parts:
-        return text.encode()
-    tree = ast.parse(text)
-    kept = [node for node in tree.body if not _is_hints(node)]
-    return ast.dump(ast.Module(kept, [])).encode()
-
-
-def _is_hints(node: ast.stmt) -> bool:
-    """Whether a statement makes hints: a constant called …HINTS, a function called …_hints."""
-    targets = node.targets if isinstance(node, ast.Assign) else []
-    names = [getattr(target, "id", "") for target in targets] + [getattr(node, "name", "")]
-    return any(name.endswith(("HINTS", "_hints")) for name in names)
+    return (PROSE.sub("", text) if path.parent.name == "solutions" else text).encode()
