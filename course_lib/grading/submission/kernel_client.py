@@ -18,10 +18,11 @@ from jupyter_core.utils import run_sync
 from nbclient.client import CellExecutionComplete
 from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
+from papermill.engines import NBClientEngine, NotebookExecutionManager
 
 from course_lib.grading.sandbox.watch import kill_tree
 
+START_TIMEOUT_S = 120
 INTERRUPT_TIMEOUT_S = 10  # for an interrupted cell to end
 MAX_MESSAGE_MB = 8  # a longer message is refused by the socket
 MAX_WAITING_MESSAGES = 16  # messages that wait in this process
@@ -67,6 +68,7 @@ class SandboxedKernel(AsyncKernelManager):
         if os.name != "nt":
             self.transport, self.ip = "ipc", str(folder / "k")
         self.ended, self.reason = "ok", ""
+        self.slow: list[str] = []  # cells that ran into their timeout
 
     def write_connection_file(self, **kwargs: Any) -> None:
         """The file by which both sides find each other; the kernel may be another user's."""
@@ -92,16 +94,20 @@ class SandboxedKernel(AsyncKernelManager):
         """Kill everything in the sandbox; the first cause is kept. Called from any thread."""
         if self.ended == "ok":
             self.ended, self.reason = status, reason
+        if self.pid is not None:
+            kill_tree(self.pid)
+
+    @property
+    def pid(self) -> int | None:
+        """The first process of the sandbox, if it has started."""
         process = getattr(self.provisioner, "process", None)
-        if process is not None:
-            kill_tree(process.pid)
+        return process and process.pid
 
 
 class Client(PapermillNotebookClient):
     """Runs every cell in spite of errors, as long as the kernel lives."""
 
     after_cell: Callable[[NotebookNode], None]
-    slow: Callable[[NotebookNode], None]
     silent = 0  # cells whose last message has not come, one after another
 
     def papermill_execute_cells(self) -> None:
@@ -148,7 +154,7 @@ class Client(PapermillNotebookClient):
 
     async def _async_handle_timeout(self, timeout: int, cell: NotebookNode | None = None) -> None:
         """Interrupt the cell; if it goes on, the kernel ends."""
-        self.slow(cell)
+        self.km.slow.append(cell.id)
         await self.km.interrupt_kernel()
         reason = f"a cell ran longer than {timeout} s and could not be interrupted"
         later = asyncio.get_running_loop().call_later(
@@ -172,16 +178,17 @@ class Engine(NBClientEngine):
 
     @classmethod
     def execute_managed_notebook(
-        cls, nb_man: NotebookExecutionManager, kernel_name: str, **options: Any
-    ) -> NotebookNode:
-        """Run the notebook of `nb_man` in the kernel manager `km`."""
-        own = {key: options[key] for key in ("km", "timeout", "startup_timeout")}
-        client = Client(nb_man, allow_errors=True, raise_on_iopub_timeout=False, **own)
-        client.after_cell, client.slow = options["after_cell"], options["slow"]
-        client.owns_km = True
-        notebook = client.execute()
-        options["keep"](notebook)
-        return notebook
-
-
-papermill_engines.register("course-grading", Engine)
+        cls, nb_man: NotebookExecutionManager, kernel_name: str, *, km: SandboxedKernel,
+        timeout: float, after_cell: Callable[[NotebookNode], None], **options: Any,
+    ) -> NotebookNode:  # fmt: skip
+        """Run the notebook of `nb_man` in the kernel of `km`; a cell's error is none here."""
+        client = Client(
+            nb_man,
+            km,
+            raise_on_iopub_timeout=False,
+            allow_errors=True,
+            timeout=timeout,
+            startup_timeout=START_TIMEOUT_S,
+        )
+        client.after_cell, client.owns_km = after_cell, True
+        return client.execute()
