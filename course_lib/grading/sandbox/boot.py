@@ -1,8 +1,7 @@
 """Starts trusted code in a sandbox: `python -m course_lib.grading.sandbox.boot PAYLOAD`.
 
-The payload holds compiled modules and one key. It is read and removed before any code of a student
-runs; the modules are loaded under the names of the course and then taken out of reach, so that
-`import course_lib.exercises` finds the copy without judges, and no change to that one matters.
+The payload holds compiled modules, loaded under the names of the course and then taken out of
+reach, so that a student's `import course_lib.exercises` finds the copy without judges.
 """
 
 from __future__ import annotations
