@@ -31,22 +31,15 @@ class Overflow(Exception):
 
 
 class BoundedSession(Session):
-    """Counts the bytes of every message that comes in; above `max_bytes` it calls `overflow`."""
+    """Counts the bytes of every message that comes in; a kernel that sends too many is ended."""
 
-    max_bytes = received = 0
-    overflow: Callable[[], None]
-
-    def clone(self) -> Session:
-        """The session of one client, with the same cap."""
-        other = super().clone()
-        other.max_bytes, other.overflow = self.max_bytes, self.overflow
-        return other
+    received = 0
 
     def deserialize(self, msg_list: list[Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
         """A message from its frames. Raises Overflow."""
         self.received += sum(len(getattr(part, "bytes", part)) for part in msg_list)
-        if self.received > self.max_bytes:
-            self.overflow()
+        if self.received > self.parent.max_bytes:
+            self.parent.overflow()
             raise Overflow
         return super().deserialize(msg_list, *args, **kwargs)
 
@@ -59,9 +52,8 @@ class SandboxedKernel(AsyncKernelManager):
 
     def prepare(self, folder: Path, argv: list[str], *, output_mb: int) -> None:
         """Set the command; it is talked to through files in `folder` where the OS has that."""
-        self.argv = argv
+        self.argv, self.max_bytes = argv, output_mb * 2**20
         self.session = BoundedSession(parent=self, key=secrets.token_hex(32).encode())
-        self.session.max_bytes, self.session.overflow = output_mb * 2**20, self.overflow
         self.connection_file = str(folder / "connection.json")
         if os.name != "nt":
             self.transport, self.ip = "ipc", str(folder / "k")
@@ -84,7 +76,7 @@ class SandboxedKernel(AsyncKernelManager):
         """A client whose sockets hold little and refuse giants."""
         client = super().client(**kwargs)
         client.context = zmq.asyncio.Context()
-        client.context.setsockopt(zmq.MAXMSGSIZE, self.session.max_bytes)
+        client.context.setsockopt(zmq.MAXMSGSIZE, self.max_bytes)
         client.context.setsockopt(zmq.RCVHWM, MAX_WAITING_MESSAGES)
         return client
 
@@ -97,8 +89,8 @@ class SandboxedKernel(AsyncKernelManager):
 
     def overflow(self) -> None:
         """Stop since too much comes in."""
-        megabytes = self.session.max_bytes >> 20
-        self.stop("output_limit", f"more than {megabytes} MB were printed and shown")
+        reason = f"more than {self.max_bytes >> 20} MB were printed and shown"
+        self.stop("output_limit", reason)
 
     @property
     def pid(self) -> int | None:
