@@ -5,7 +5,10 @@ from __future__ import annotations
 import codecs
 import contextlib
 import re
+from pathlib import Path
 from typing import NamedTuple
+
+from course_lib.errors import CourseError
 
 BOMS = {
     codecs.BOM_UTF8: "utf-8",
@@ -34,6 +37,22 @@ def decoded(data: bytes) -> Text:
         with contextlib.suppress(UnicodeDecodeError):
             return Text(data.decode(encoding), encoding, b"")
     return Text(data.decode("latin-1"), "latin-1", b"")
+
+
+def read(path: Path) -> Text:
+    """A text file that the instructor gave. CourseError where it cannot be read."""
+    try:
+        return decoded(path.read_bytes())
+    except OSError as error:
+        raise CourseError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def number(text: str) -> float | None:
+    """A number with a point or a comma in it."""
+    try:
+        return float(text.strip().replace(",", "."))
+    except ValueError:
+        return None
 
 
 def harmless(cell: str) -> str:

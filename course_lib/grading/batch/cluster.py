@@ -39,10 +39,8 @@ def workers_of(address: str, engine: Engine, stem: str) -> Iterator[tuple[Engine
         for worker, there in client.run(engine.run_parts, stem, on_error="return").items():
             _require_same(worker, there, here)
         remote = functools.partial(_run, distributed, client, engine)
-        yield (
-            replace(engine, run=remote),
-            max(threads, 2),
-        )  # no more: who waits on a worker dies with it
+        # No more at a time than there are threads: who waits on a worker dies with it.
+        yield replace(engine, run=remote), max(threads, 2)
 
 
 def _require_same(worker: str, there: dict[str, str] | Exception, here: dict[str, str]) -> None:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_lib.errors import CourseError
+from course_lib.grading import encoding
 from course_lib.grading.assignment import Assignment
-from course_lib.grading.encoding import decoded, harmless
 
 COLUMNS = ["student", "exercise", "points", "comment"]
 TOTAL = "total"
@@ -38,7 +38,7 @@ def read(path: Path, *, students: Iterable[str], assignment: Assignment) -> Over
     """All overrides of a file. CourseError names the line that no student or exercise fits, and
     the one with more points than there are."""
     most = assignment.points | {TOTAL: assignment.max_points}
-    ids = {spelt: one for one in students for spelt in (harmless(one), one)}
+    ids = {spelt: one for one in students for spelt in (encoding.harmless(one), one)}
     known = {"student": ids, "exercise": most}
     found: Overrides = {}
     for line, row in _rows(path):
@@ -61,10 +61,7 @@ def read(path: Path, *, students: Iterable[str], assignment: Assignment) -> Over
 
 def _rows(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
     """Lines with their numbers, as dictionaries of the four columns; empty ones are passed over."""
-    try:
-        text = decoded(path.read_bytes()).text
-    except OSError as error:
-        raise CourseError(f"{path} cannot be read: {error.strerror}") from error
+    text = encoding.read(path).text
     delimiter = ";" if ";" in text.split("\n")[0] else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     head = [name.strip().lower() for name in next(reader, [])]
@@ -77,10 +74,7 @@ def _rows(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
 
 
 def _points(text: str, where: str) -> float:
-    try:
-        points = float(text.replace(",", "."))
-    except ValueError:
-        points = math.nan
-    if not (math.isfinite(points) and points >= 0):
+    points = encoding.number(text)
+    if points is None or not (math.isfinite(points) and points >= 0):
         raise CourseError(f"{where}: {text!r} is no number of points")
     return points

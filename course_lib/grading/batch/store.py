@@ -18,8 +18,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from course_lib.errors import CourseError
-from course_lib.writing import replace
+from course_lib.writing import replace as write
 
+__all__ = ["key_of", "load", "opened", "secret", "write"]
 RUN, RECORD, FEEDBACK, PAGE = "run.json", "record.json", "feedback.ipynb", "feedback.html"
 STUDENTS, WORK, SECRET = "students", ".work", ".secret"
 
@@ -71,8 +72,3 @@ def secret(out: Path) -> str:
     if not path.is_file():
         write(path, secrets.token_hex(16))
     return path.read_text(encoding="utf-8")
-
-
-def write(path: Path, content: str | bytes) -> None:
-    """A whole file or none: written under another name, then renamed."""
-    replace(path, content)

@@ -9,8 +9,9 @@ from pathlib import Path
 from course_lib.errors import CourseError
 from course_lib.grading.assignment import Assignment
 from course_lib.grading.batch.results import Result
+from course_lib.grading.encoding import number
 from course_lib.grading.gradebooks import sheet
-from course_lib.grading.gradebooks.fill import Filled, Line, bare, fill, number
+from course_lib.grading.gradebooks.fill import Filled, Line, bare, fill
 
 IDS = ("SIS User ID", "SIS Login ID", "Integration ID")
 KEPT = {"EX": "excused in Canvas", "N/A": "not assigned in Canvas"}

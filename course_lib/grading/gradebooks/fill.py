@@ -105,11 +105,3 @@ def bare(text: str) -> str:
     """Small letters and digits without accents."""
     letters = unicodedata.normalize("NFKD", text.replace("ß", "ss")).casefold()
     return "".join(sign for sign in letters if sign.isalnum())
-
-
-def number(text: str) -> float | None:
-    """A number with a point or a comma in it."""
-    try:
-        return float(text.strip().replace(",", "."))
-    except ValueError:
-        return None

@@ -8,8 +8,9 @@ from pathlib import Path
 from course_lib.errors import CourseError
 from course_lib.grading.assignment import Assignment
 from course_lib.grading.batch.results import Result
+from course_lib.grading.encoding import number
 from course_lib.grading.gradebooks import sheet
-from course_lib.grading.gradebooks.fill import Filled, Line, fill, number
+from course_lib.grading.gradebooks.fill import Filled, Line, fill
 from course_lib.grading.gradebooks.sheet import Sheet
 
 # Moodle writes the sheet in the language of whoever asks for it. Columns are known by their place:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_lib.errors import CourseError
-from course_lib.grading.encoding import Text, decoded
+from course_lib.grading import encoding
 
 
 @dataclass
@@ -18,7 +18,7 @@ class Sheet:
     rows: list[list[str]]
     ends: list[str]
     delimiter: str
-    source: Text
+    source: encoding.Text
 
     def values(self, row: int) -> list[str]:
         """What the cells of a row say."""
@@ -47,10 +47,7 @@ class Sheet:
 
 def read(path: Path) -> Sheet:
     """A CSV file with commas, semicolons or tabs. CourseError where it is none."""
-    try:
-        source = decoded(path.read_bytes())
-    except OSError as error:
-        raise CourseError(f"{path} cannot be read: {error.strerror}") from error
+    source = encoding.read(path)
     first = re.match(r'(?:"(?:[^"]|"")*"|[^"\r\n])*', source.text)[0]
     unquoted = re.sub(r'"(?:[^"]|"")*"', "", first)
     delimiter = max(",;\t", key=unquoted.count)

@@ -6,11 +6,8 @@ from typing import Any
 
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
-from jupyter_client.session import Session
 
 from course_lib.grading.inside.probe import MISSING, payload_of
-
-MAX_PART_CHARS = 2**19
 
 
 def start(payload: dict[str, Any]) -> None:
@@ -30,22 +27,5 @@ def start(payload: dict[str, Any]) -> None:
             return await super().do_execute(code, *args, **kwargs)
 
     app = IPKernelApp.instance(kernel_class=Kernel)
-    app.session = PartSession(parent=app, username="kernel")
     app.initialize(["-f", payload["file"], "--HistoryManager.hist_file=:memory:"])
     app.start()
-
-
-class PartSession(Session):
-    """Sends long texts in parts, so that the other side can stop listening in between."""
-
-    def send(self, stream: Any, msg_or_type: Any, *args: Any, **options: Any) -> Any:
-        """One message, or a text as several."""
-        message = msg_or_type if isinstance(msg_or_type, dict) else {}
-        text = message.get("content", {}).get("text", "")
-        if message.get("msg_type") != "stream" or len(text) <= MAX_PART_CHARS:
-            return super().send(stream, msg_or_type, *args, **options)
-        for i in range(0, len(text), MAX_PART_CHARS):
-            content = {**message["content"], "text": text[i : i + MAX_PART_CHARS]}
-            part = self.msg("stream", content, parent=message["parent_header"])
-            sent = super().send(stream, part, *args, **options)
-        return sent

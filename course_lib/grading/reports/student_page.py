@@ -21,8 +21,8 @@ from course_lib.grading.batch.words import WORDS, lines_of, verdict_of
 from course_lib.grading.outputs import sanitise
 from course_lib.grading.outputs.cells import Budget, outputs, text_of
 from course_lib.grading.reports.page import page
+from course_lib.grading.submission.feedback import SUMMARY
 
-SUMMARY = "course-feedback"  # the engine's own cell on top: this page says the same
 Block = tuple[str, Any]  # "card" and its exercise, or "html", "output", "folded" and Markup
 HEADING = re.compile(r"^#{2,4} .*$", re.MULTILINE)  # the title stands on the page already
 

@@ -24,14 +24,7 @@ from course_lib.grading.sandbox.limits import Limits
 from course_lib.grading.sandbox.mounts import SHARED, Place, make_place, mounts, python_folders
 
 NAMESPACES = Path(__file__).with_name("namespaces.py")
-PASSED_ON = (
-    "PATH",
-    "LD_LIBRARY_PATH",
-    "OMP_NUM_THREADS",
-    "GOMP_SPINCOUNT",
-    "SYSTEMROOT",
-    "TZ",
-)
+PASSED_ON = ["PATH", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "GOMP_SPINCOUNT", "SYSTEMROOT", "TZ"]
 LEVELS_IN_WORDS = {
     "process": "limits on memory, files and processes; file system and network are shared",
     "namespaces": "its own users, processes, network and file tree, without solutions",
@@ -55,17 +48,11 @@ def command(
     }  # fmt: skip
     if level == "namespaces":
         spec |= {"root": str(place.scratch / "jail"), "mounts": mounts(place, limits)}
+    python, text = [sys.executable, "-I"], json.dumps(spec)
     if level == "bwrap":
         script = "/course/course_lib/grading/sandbox/namespaces.py"
-        return [
-            *_bubblewrap(place, limits, uid),
-            "--",
-            sys.executable,
-            "-I",
-            script,
-            json.dumps(spec),
-        ]
-    return [sys.executable, "-I", str(NAMESPACES), json.dumps(spec)]
+        return [*_bubblewrap(place, limits, uid), "--", *python, script, text]
+    return [*python, str(NAMESPACES), text]
 
 
 def _bubblewrap(place: Place, limits: Limits, uid: int | None) -> list[str]:
@@ -77,9 +64,7 @@ def _bubblewrap(place: Place, limits: Limits, uid: int | None) -> list[str]:
         for right in ("SETUID", "SETGID", "SETPCAP"):
             args += ["--cap-add", f"CAP_{right}"]
     for kind, *rest in mounts(place, limits):
-        for folder in reversed(
-            Path(rest[-2]).parents[:-1]
-        ):  # bubblewrap would close them to others
+        for folder in reversed(Path(rest[-2]).parents[:-1]):  # else they are closed to others
             args += ["--perms", "0755", "--dir", str(folder)]
         if kind == "bind":
             source, target, writable = rest

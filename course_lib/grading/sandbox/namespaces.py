@@ -1,7 +1,7 @@
 """Enter a sandbox and become a command: `python -I namespaces.py SPEC`, standard library only.
 
 SPEC is JSON text: `level`, `command`, `env`, `cwd`, `limits`, `uid`, and for namespaces `root`,
-`binds`, `links`, `tmpfs`. The order is: namespaces, a new root, limits, no rights, the command.
+`mounts`. The order is: namespaces, a new root, limits, no rights, the command.
 """
 
 from __future__ import annotations

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.machinery
+import importlib.util
+import json
 import marshal
+import zipfile
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
 from course_lib.grading.sandbox.mounts import ROOT
@@ -14,19 +16,13 @@ PARTS = ("exercises", "grading/inside")
 
 
 def write_payload(path: Path, start: str, *, root: Path = ROOT, **content: Any) -> None:
-    """Everything that the module `start` of `inside` needs, with `content`, in one file."""
-    payload = {"modules": modules(root), "start": f"course_lib.grading.inside.{start}", **content}
-    path.write_bytes(marshal.dumps(payload))
-
-
-def modules(root: Path) -> dict[str, tuple[bool, CodeType]]:
-    """Name to (is it a package, its code) of every module that is trusted inside."""
-    found = {}
-    for part in PARTS:
-        for path in sorted((root / "course_lib" / part).rglob("*.py")):
-            inner = path.relative_to(root).with_suffix("").parts
-            package = inner[-1] == "__init__"
-            name = ".".join(inner[:-1] if package else inner)
-            loader = importlib.machinery.SourceFileLoader(name, str(path))
-            found[name] = (package, loader.get_code(name))
-    return found
+    """All that the module `start` of `inside` needs: a ZIP of modules, and `content` as JSON."""
+    content["start"] = f"course_lib.grading.inside.{start}"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("payload.json", json.dumps(content))
+        for part in PARTS:
+            for file in sorted((root / "course_lib" / part).rglob("*.py")):
+                module = file.relative_to(root).with_suffix("").as_posix()
+                code = importlib.machinery.SourceFileLoader(module, str(file)).get_code(module)
+                header = importlib.util.MAGIC_NUMBER + bytes(12)  # no source to compare with
+                archive.writestr(f"{module}.pyc", header + marshal.dumps(code))

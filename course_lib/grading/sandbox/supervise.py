@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from course_lib.grading.sandbox.streams import reader
+from course_lib.grading.sandbox.streams import LineReader
 from course_lib.grading.sandbox.watch import kill_tree
 
 WORKER_MB = 380  # a worker that grows beyond is ended: it should never hold what students print
@@ -65,21 +65,18 @@ def work(job: dict[str, Any], *, root: Path, seconds: float) -> Iterator[dict[st
 
 
 def _events(process: subprocess.Popen, *, end: float) -> Iterator[dict[str, Any]]:
-    take, data, said = reader(process.stdout), b"", 0
+    lines = LineReader(process.stdout)
     while True:
-        chunk = take(0.25)
-        if chunk == b"":
-            break
-        if chunk is not None:
-            said += len(chunk)
-            *lines, data = (data + chunk).split(b"\n")
-            for line in lines:
-                yield json.loads(line)
-        if ENDING.is_set():
-            raise KeyboardInterrupt
-        if why := _too_much(process, said, end):
+        line = lines.take(0.25)
+        if why := _too_much(process, lines.received, end):
             yield {"lost": why}
             return
+        if line == b"":
+            break
+        if line:
+            yield json.loads(line)
+        if ENDING.is_set():
+            raise KeyboardInterrupt
     if process.wait() != 0:
         yield {"lost": f"the process of this submission ended early (code {process.returncode})"}
 

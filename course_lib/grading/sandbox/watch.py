@@ -34,11 +34,9 @@ def watch(
     def look_on() -> None:
         start = time.monotonic()
         while not ended.wait(LOOK_INTERVAL_S):
+            broken = (root := pid()) and (_broken(root, limits) or _littered(folder))
             if time.monotonic() - start > limits.seconds:
-                stop("timeout", f"the run took longer than {limits.seconds:.0f} s")
-                return
-            root = pid()
-            broken = root and (_broken(root, limits) or _littered(folder))
+                broken = "timeout", f"the run took longer than {limits.seconds:.0f} s"
             if broken:
                 stop(*broken)
                 return

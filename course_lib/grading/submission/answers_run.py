@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import threading
@@ -13,7 +14,7 @@ from course_lib.grading.sandbox import command as sandbox
 from course_lib.grading.sandbox.limits import Limits
 from course_lib.grading.sandbox.mounts import Place
 from course_lib.grading.sandbox.payload import write_payload
-from course_lib.grading.sandbox.streams import reader
+from course_lib.grading.sandbox.streams import LineReader
 from course_lib.grading.sandbox.supervise import process_command
 from course_lib.grading.sandbox.watch import kill_tree, watch
 from course_lib.grading.submission import host_paths
@@ -73,7 +74,8 @@ class Runner:
             argv, env=sandbox.environment(level, place) | extra, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-        self._take, self._ended = reader(self._process.stdout), threading.Event()
+        self._lines = LineReader(self._process.stdout, max_bytes=MAX_ANSWER_BYTES)
+        self._ended = threading.Event()
         watch(
             lambda: self._process.pid, limits, self.stop, folder=payload.parent, ended=self._ended
         )
@@ -91,31 +93,15 @@ class Runner:
 
     def ask(self, job: dict[str, Any]) -> dict[str, Any]:
         """The answer to one job: `payload`, or why it is `lost`; the other one is ""."""
-        answer = self._answer(job)
+        with contextlib.suppress(OSError):  # it has ended: no answer comes
+            self._process.stdin.write(json.dumps(job).encode() + b"\n")
+            self._process.stdin.flush()
+        try:
+            answer = json.loads(self._lines.take(self._seconds + START_TIMEOUT_S) or b"")
+        except (ValueError, RecursionError):
+            self.stop("killed", "its process ended")
+            return {"payload": "", "lost": self.reason}
+        answer = answer if isinstance(answer, dict) else {}
         if isinstance(answer.get("payload"), str):
             return {"payload": self._without_paths(answer["payload"]), "lost": ""}
         return {"payload": "", "lost": str(answer.get("lost", "its answer was not valid"))}
-
-    def _answer(self, job: dict[str, Any]) -> dict[str, Any]:
-        try:
-            self._process.stdin.write(json.dumps(job).encode() + b"\n")
-            self._process.stdin.flush()
-        except OSError:
-            return {"lost": self.reason or "its process ended"}
-        line = self._line(self._seconds + START_TIMEOUT_S)
-        try:
-            answer = json.loads(line)
-        except (ValueError, RecursionError):
-            self.stop("killed", "its process ended")
-            return {"lost": self.reason}
-        return answer if isinstance(answer, dict) else {}
-
-    def _line(self, seconds: float) -> bytes:
-        """The next line, or what there is of it at the end, the deadline or the cap."""
-        end, data = time.monotonic() + seconds, b""
-        while not data.endswith(b"\n") and len(data) < MAX_ANSWER_BYTES:
-            chunk = self._take(end - time.monotonic())
-            if not chunk:
-                break
-            data += chunk
-        return data

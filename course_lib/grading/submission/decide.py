@@ -22,13 +22,12 @@ def exercise_entry(
 
     ran: what came of the submission's runs; judge(name, payload, seed) compares one payload.
     """
-    entry: dict[str, Any] = {"name": name, "points": 0, "max_points": points, "flags": []}
-    entry |= {"status": "no_record", "reason": "", "from": "alone", "card": None}
-    alone = ran["alone"].get(name, {"runs": [], "words": []})
-    entry |= dict.fromkeys(TAKEN) | {"seconds": alone.get("seconds")}
+    alone = ran["alone"].get(name, {"runs": [], "words": [], "seconds": None})
+    entry: dict[str, Any] = {"name": name, "max_points": points, "seconds": alone["seconds"]}
+    entry |= dict.fromkeys(TAKEN) | {"points": 0, "status": "no_record", "reason": ""}
+    entry |= {"from": "alone", "card": None, "flags": []}
     if name in plan["missing"]:
-        reason = f"no function or class {name} was found"
-        return entry | {"status": "missing", "reason": reason}
+        return entry | {"status": "missing", "reason": f"no function or class {name} was found"}
     if name not in plan["attempted"]:
         return entry | {"status": "open", "reason": "its cell is as it came"}
     apart = _alone(alone["runs"], lambda payload: judge(name, payload, seed), ran["lost"])
@@ -69,23 +68,22 @@ def _decided(
     name: str, points: int, apart: dict[str, Any], inside: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Points, status and reason; `from`: whether the notebook's run agreed."""
-    agree = inside is not None and inside["status"] == apart["status"]
     status = apart["status"] if apart["status"] in STATUSES else "no_record"
-    card = (apart.get("html"), apart.get("text")) if apart.get("html") else None
-    entry = {key: apart.get(key) for key in TAKEN} | {"status": status, "card": card, "flags": []}
-    entry |= {"from": "notebook" if agree else "alone", "reason": ""}
-    if status == "right":
-        entry["points"] = points
-        if inside is not None and not agree:
-            entry["reason"] = f"right alone; in the notebook: {_in_words(inside)}"
-    elif inside is not None and inside["status"] == "right":
-        why = _in_words(apart)
-        entry["reason"] = f"right in the notebook, but not when only its own code runs: {why}"
-    elif status != "wrong":
-        entry["reason"] = _in_words(apart)
-    if inside is not None and "right" in (status, inside["status"]) and not agree:
-        entry["flags"] = [f"{name}: {entry['reason']}"]
-    return entry
+    agree = inside is not None and inside["status"] == apart["status"]
+    reason = "" if status in ("right", "wrong") else _in_words(apart)
+    differs = inside is not None and not agree and "right" in (status, inside["status"])
+    if differs and status == "right":
+        reason = f"right alone; in the notebook: {_in_words(inside)}"
+    elif differs:
+        reason = f"right in the notebook, but not when only its own code runs: {_in_words(apart)}"
+    return {key: apart.get(key) for key in TAKEN} | {
+        "status": status,
+        "points": points if status == "right" else 0,
+        "reason": reason,
+        "from": "notebook" if agree else "alone",
+        "card": (apart["html"], apart["text"]) if apart.get("html") else None,
+        "flags": [f"{name}: {reason}"] if differs else [],
+    }
 
 
 def _in_words(verdict: dict[str, Any]) -> str:

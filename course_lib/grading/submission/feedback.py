@@ -10,11 +10,11 @@ import nbformat
 from nbformat.v4 import new_markdown_cell, new_notebook, new_output
 
 from course_lib.authoring.assemble import METADATA
+from course_lib.card import LOOKS
 from course_lib.grading.outputs.cells import RASTER, Budget, shown
 from course_lib.writing import replace
 
 CARD, SUMMARY = "course_card", "course-feedback"  # what marks the grader's own in a notebook
-SIGNS = {"right": "✓", "wrong": "✗", "open": "○"}
 
 
 def write_results(folder: Path, record: dict[str, Any], executed: str | None) -> dict:
@@ -68,7 +68,7 @@ def _summary(record: dict[str, Any]) -> str:
     if record["exercises"]:
         lines += ["| exercise | points | |", "|---|---|---|"]
     for e in record["exercises"]:
-        sign = SIGNS.get(e["status"], "–")
+        sign = LOOKS[e["status"]][0] if e["status"] in LOOKS else "–"
         said = _code(e["reason"]) if e["reason"] else ""
         lines.append(f"| {sign} `{e['name']}` | {e['points']} of {e['max_points']} | {said} |")
     lines += ["", *(f"- {_code(flag)}" for flag in record["flags"])]

@@ -8,13 +8,12 @@ import json
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from course_lib.errors import CourseError
-from course_lib.grading.sandbox.streams import reader
+from course_lib.grading.sandbox.streams import LineReader
 from course_lib.grading.sandbox.supervise import process_command, trusted_environment
 
 VERDICT_TIMEOUT_S = 180  # for one verdict, and for a start on a busy machine
@@ -29,7 +28,7 @@ class JudgeClient:
             process_command("judge"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=self._errors, env=trusted_environment(root), cwd=root, start_new_session=True,
         )  # fmt: skip
-        self._take, self._buffer = reader(self.process.stdout), b""
+        self._lines = LineReader(self.process.stdout)
         self.catalogue = self._answer()
 
     def __call__(self, name: str, payload: str, seed: int) -> dict[str, Any]:
@@ -40,17 +39,13 @@ class JudgeClient:
         return self._answer()
 
     def _answer(self) -> dict[str, Any]:
-        end = time.monotonic() + VERDICT_TIMEOUT_S
-        while b"\n" not in self._buffer:
-            chunk = self._take(end - time.monotonic())
-            if not chunk:
-                self.process.kill()
-                self._errors.seek(0)
-                said = self._errors.read()[-2000:].decode("utf-8", "replace").strip()
-                raise CourseError(f"the judge ended: {said.splitlines()[-1] if said else 'silent'}")
-            self._buffer += chunk
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return json.loads(line)
+        line = self._lines.take(VERDICT_TIMEOUT_S)
+        if line:
+            return json.loads(line)
+        self.process.kill()
+        self._errors.seek(0)
+        said = self._errors.read()[-2000:].decode("utf-8", "replace").strip()
+        raise CourseError(f"the judge ended: {said.splitlines()[-1] if said else 'silent'}")
 
 
 _free: dict[Path, list[JudgeClient]] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 from collections.abc import Callable
@@ -14,17 +13,17 @@ import zmq.asyncio
 from jupyter_client import AsyncKernelClient, AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.session import Session
-from jupyter_core.utils import run_sync
 from nbclient.client import CellExecutionComplete
+from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
+from papermill.engines import NBClientEngine, NotebookExecutionManager
 
 from course_lib.grading.sandbox.watch import kill_tree
 
+START_TIMEOUT_S = 120
 INTERRUPT_TIMEOUT_S = 10  # for an interrupted cell to end
-MAX_MESSAGE_MB = 8  # a longer message is refused by the socket
-MAX_WAITING_MESSAGES = 16  # messages that wait in this process
+MAX_WAITING_MESSAGES = 4  # in this process; the socket refuses one longer than all may be
 
 
 class Overflow(Exception):
@@ -32,22 +31,15 @@ class Overflow(Exception):
 
 
 class BoundedSession(Session):
-    """Counts the bytes of every message that comes in; above `max_bytes` the kernel is killed."""
+    """Counts the bytes of every message that comes in; a kernel that sends too many is ended."""
 
-    max_bytes = received = 0
-    stop: Callable[[str, str], None]
-
-    def clone(self) -> Session:
-        """The session of one client, with the same cap."""
-        other = super().clone()
-        other.max_bytes, other.stop = self.max_bytes, self.stop
-        return other
+    received = 0
 
     def deserialize(self, msg_list: list[Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
         """A message from its frames. Raises Overflow."""
         self.received += sum(len(getattr(part, "bytes", part)) for part in msg_list)
-        if self.received > self.max_bytes:
-            self.stop("output_limit", f"more than {self.max_bytes >> 20} MB were printed and shown")
+        if self.received > self.parent.max_bytes:
+            self.parent.overflow()
             raise Overflow
         return super().deserialize(msg_list, *args, **kwargs)
 
@@ -60,13 +52,13 @@ class SandboxedKernel(AsyncKernelManager):
 
     def prepare(self, folder: Path, argv: list[str], *, output_mb: int) -> None:
         """Set the command; it is talked to through files in `folder` where the OS has that."""
-        self.argv = argv
+        self.argv, self.max_bytes = argv, output_mb * 2**20
         self.session = BoundedSession(parent=self, key=secrets.token_hex(32).encode())
-        self.session.max_bytes, self.session.stop = output_mb * 2**20, self.stop
         self.connection_file = str(folder / "connection.json")
         if os.name != "nt":
             self.transport, self.ip = "ipc", str(folder / "k")
         self.ended, self.reason = "ok", ""
+        self.slow: list[str] = []  # cells that ran into their timeout
 
     def write_connection_file(self, **kwargs: Any) -> None:
         """The file by which both sides find each other; the kernel may be another user's."""
@@ -84,7 +76,7 @@ class SandboxedKernel(AsyncKernelManager):
         """A client whose sockets hold little and refuse giants."""
         client = super().client(**kwargs)
         client.context = zmq.asyncio.Context()
-        client.context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_MB * 2**20)
+        client.context.setsockopt(zmq.MAXMSGSIZE, self.max_bytes)
         client.context.setsockopt(zmq.RCVHWM, MAX_WAITING_MESSAGES)
         return client
 
@@ -92,16 +84,25 @@ class SandboxedKernel(AsyncKernelManager):
         """Kill everything in the sandbox; the first cause is kept. Called from any thread."""
         if self.ended == "ok":
             self.ended, self.reason = status, reason
+        if self.pid is not None:
+            kill_tree(self.pid)
+
+    def overflow(self) -> None:
+        """Stop since too much comes in."""
+        reason = f"more than {self.max_bytes >> 20} MB were printed and shown"
+        self.stop("output_limit", reason)
+
+    @property
+    def pid(self) -> int | None:
+        """The first process of the sandbox, if it has started."""
         process = getattr(self.provisioner, "process", None)
-        if process is not None:
-            kill_tree(process.pid)
+        return process and process.pid
 
 
 class Client(PapermillNotebookClient):
     """Runs every cell in spite of errors, as long as the kernel lives."""
 
     after_cell: Callable[[NotebookNode], None]
-    slow: Callable[[NotebookNode], None]
     silent = 0  # cells whose last message has not come, one after another
 
     def papermill_execute_cells(self) -> None:
@@ -115,6 +116,8 @@ class Client(PapermillNotebookClient):
                 self.after_cell(cell)
             if self.km.ended != "ok":
                 return
+        if self.silent:
+            self.km.overflow()
 
     def _execute_code(self, cell: NotebookNode, index: int) -> None:
         self.silent = self.silent + 1
@@ -124,7 +127,7 @@ class Client(PapermillNotebookClient):
             what = f"{type(error).__name__} in the code cell {cell.id}"
             self.km.stop("kernel_died", f"the kernel ended: {what}")
         if self.silent > 1:  # the socket was closed, as it refuses a message that is too long
-            self.km.stop("output_limit", f"more than {MAX_MESSAGE_MB} MB were shown at once")
+            self.km.overflow()
 
     def process_message(self, *args: Any, **kwargs: Any) -> NotebookNode | None:
         """One message; the last one of a cell shows that they still come through."""
@@ -147,24 +150,14 @@ class Client(PapermillNotebookClient):
         return self.nb
 
     async def _async_handle_timeout(self, timeout: int, cell: NotebookNode | None = None) -> None:
-        """Interrupt the cell; if it goes on, the kernel ends."""
-        self.slow(cell)
+        """Interrupt the cell; if no answer comes, the kernel ends."""
+        self.km.slow.append(cell.id)
         await self.km.interrupt_kernel()
-        reason = f"a cell ran longer than {timeout} s and could not be interrupted"
-        later = asyncio.get_running_loop().call_later(
-            min(INTERRUPT_TIMEOUT_S, timeout), self.km.stop, "timeout", reason
-        )
-        self._pending = [*getattr(self, "_pending", ()), later]
-
-    async def async_execute_cell(self, *args: Any, **kwargs: Any) -> NotebookNode:
-        """One cell; the threat of its timeout ends with it."""
-        try:
-            return await super().async_execute_cell(*args, **kwargs)
-        finally:
-            for later in self.__dict__.pop("_pending", ()):
-                later.cancel()
-
-    execute_cell = run_sync(async_execute_cell)
+        seconds = min(INTERRUPT_TIMEOUT_S, timeout)
+        if not await self.kc.shell_channel.socket.poll(1000 * seconds):
+            reason = f"a cell ran longer than {timeout} s and could not be interrupted"
+            self.km.stop("timeout", reason)
+            raise DeadKernelError(reason)
 
 
 class Engine(NBClientEngine):
@@ -172,16 +165,17 @@ class Engine(NBClientEngine):
 
     @classmethod
     def execute_managed_notebook(
-        cls, nb_man: NotebookExecutionManager, kernel_name: str, **options: Any
-    ) -> NotebookNode:
-        """Run the notebook of `nb_man` in the kernel manager `km`."""
-        own = {key: options[key] for key in ("km", "timeout", "startup_timeout")}
-        client = Client(nb_man, allow_errors=True, raise_on_iopub_timeout=False, **own)
-        client.after_cell, client.slow = options["after_cell"], options["slow"]
-        client.owns_km = True
-        notebook = client.execute()
-        options["keep"](notebook)
-        return notebook
-
-
-papermill_engines.register("course-grading", Engine)
+        cls, nb_man: NotebookExecutionManager, kernel_name: str, *, km: SandboxedKernel,
+        timeout: float, after_cell: Callable[[NotebookNode], None], **options: Any,
+    ) -> NotebookNode:  # fmt: skip
+        """Run the notebook of `nb_man` in the kernel of `km`; a cell's error is none here."""
+        client = Client(
+            nb_man,
+            km,
+            raise_on_iopub_timeout=False,
+            allow_errors=True,
+            timeout=timeout,
+            startup_timeout=START_TIMEOUT_S,
+        )
+        client.after_cell, client.owns_km = after_cell, True
+        return client.execute()

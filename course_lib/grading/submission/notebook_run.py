@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import papermill
 from nbformat import NotebookNode
-from papermill.exceptions import PapermillExecutionError
-from papermill.execute import remove_error_markers
+from papermill.iorw import load_notebook_node
 
 from course_lib.grading.sandbox import command as sandbox
 from course_lib.grading.sandbox.limits import Limits
@@ -20,8 +17,9 @@ from course_lib.grading.sandbox.payload import write_payload
 from course_lib.grading.sandbox.supervise import process_command
 from course_lib.grading.sandbox.watch import watch
 from course_lib.grading.submission import host_paths
-from course_lib.grading.submission import kernel_client as client
+from course_lib.grading.submission.kernel_client import Engine, SandboxedKernel
 from course_lib.grading.submission.restore import Plan
+from course_lib.writing import replace
 
 MIME = "application/vnd.course.probe+json"
 MAX_RECORD_CHARS = 2 * 2**20
@@ -39,7 +37,7 @@ def run(
 ) -> None:
     """Runs the plan; says every cell with its seconds, every valid record, and how it ended."""
     folder = place.scratch / "run"
-    manager = client.SandboxedKernel()
+    manager = SandboxedKernel()
     inner = process_command("sandbox", str(folder / "payload"))
     argv = sandbox.command(level, place, inner, limits=limits, extra={})
     manager.prepare(folder, argv, output_mb=limits.output_mb)
@@ -48,53 +46,39 @@ def run(
               for c in plan.cells if c.id.startswith("check-")}  # fmt: skip
     write_payload(folder / "payload", "kernel", root=root, probes=probes, mime=MIME,
                 file=manager.connection_file)  # fmt: skip
-    slow: list[str] = []
 
     def after_cell(cell: NotebookNode) -> None:
         say(cell=cell.id, seconds=cell.metadata.papermill.get("duration"))
         if cell.id.startswith("check-"):
             name = cell.id.removeprefix("check-")
-            say(record=name, payload=take_record(cell, name), slow=cell.id in slow)
-
-    def pid() -> int | None:
-        process = getattr(manager.provisioner, "process", None)
-        return process and process.pid
+            say(record=name, payload=take_record(cell, name), slow=cell.id in manager.slow)
 
     ended = threading.Event()
-    thread = watch(pid, limits, manager.stop, folder=folder, ended=ended)
-    executed = _execute(
-        plan, manager, limits, after_cell=after_cell, slow=lambda cell: slow.append(cell.id)
+    thread = watch(lambda: manager.pid, limits, manager.stop, folder=folder, ended=ended)
+    executed = Engine.execute_notebook(
+        _notebook(plan),
+        "python3",
+        progress_bar=False,
+        km=manager,
+        timeout=limits.cell_seconds,
+        after_cell=after_cell,
     )
     ended.set()
     thread.join()
-    if slow and manager.ended == "ok":
+    if manager.slow and manager.ended == "ok":
         manager.ended = "timeout"
-        manager.reason = f"a cell took longer than {limits.cell_seconds:.0f} s ({slow[0]})"
+        manager.reason = f"a cell took longer than {limits.cell_seconds:.0f} s ({manager.slow[0]})"
     text = host_paths.remover(place)(nbformat.writes(executed))
-    part = place.scratch / "executed.part"
-    part.write_text(text, encoding="utf-8")
-    part.replace(place.scratch / "executed.ipynb")
+    replace(place.scratch / "executed.ipynb", text)
     say(ended=manager.ended, reason=manager.reason)
 
 
-def _execute(
-    plan: Plan, manager: client.SandboxedKernel, limits: Limits, **hooks: Any
-) -> NotebookNode:
-    """The notebook after its run; an error in a cell is no error here."""
+def _notebook(plan: Plan) -> NotebookNode:
     new = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell,
            "raw": nbformat.v4.new_raw_cell}  # fmt: skip
     cells = [new[cell.kind](cell.source, id=cell.id) for cell in plan.cells]
     spec = {"name": "python3", "language": "python", "display_name": "Python 3"}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec})
-    options = {"engine_name": "course-grading", "kernel_name": "python3", "progress_bar": False}
-    papermill.iorw.logger.disabled = True
-    kept: list[NotebookNode] = []
-    with contextlib.suppress(PapermillExecutionError):  # raised at the end, for any cell's error
-        papermill.execute_notebook(
-            notebook, None, km=manager, timeout=limits.cell_seconds, startup_timeout=120,
-            keep=kept.append, **options, **hooks,
-        )  # fmt: skip
-    return remove_error_markers(kept[0])
+    return load_notebook_node(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec}))
 
 
 def take_record(cell: NotebookNode, name: str) -> str | None:

@@ -7,7 +7,6 @@ import contextlib
 import functools
 import hashlib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from course_lib.grading.submission.reading import Cell, Unfit
@@ -58,11 +57,13 @@ class Course:
 class Plan:
     """`cells` in the order in which they run, each with the id of the course's cell or its own.
 
-    `attempted` and `missing` are names of exercises; the rest were left as they came.
+    answers: positions of the cells that answer each exercise. `attempted` and `missing` are names
+    of exercises; the rest were left as they came.
     """
 
     course: Course
     cells: list[Cell]
+    answers: dict[str, list[int]]
     attempted: list[str]
     missing: list[str]
     flags: list[str]
@@ -100,7 +101,7 @@ def make_plan(course: Course, cells: list[Cell], flags: list[str]) -> Plan:
     """Restore what is locked, and say what was found otherwise."""
     flags, where = [*flags], exercise_cells(course, cells)
     out = _with_own_ids(_restored(course, cells, where, flags), course)
-    answers = {name: answers_of(name, out, course) for name in course.points}
+    answers = {name: _answers(name, out, course) for name in course.points}
     for name, places in answers.items():
         bind = [i for i in places if course.binds(out[i], name)]
         if len(bind) > 1:
@@ -113,7 +114,7 @@ def make_plan(course: Course, cells: list[Cell], flags: list[str]) -> Plan:
     missing = [name for name in course.points if not answers[name]]
     attempted = [name for name, places in answers.items()
                  if any(course.is_written(out[i]) for i in places)]  # fmt: skip
-    return Plan(course, out, attempted, missing, flags)
+    return Plan(course, out, answers, attempted, missing, flags)
 
 
 def _restored(
@@ -144,17 +145,14 @@ def _restored(
     return out
 
 
-def answers_of(name: str, cells: list[Cell], course: Course) -> list[int]:
+def _answers(name: str, cells: list[Cell], course: Course) -> list[int]:
     """Positions of the cells that answer an exercise: its own, and all that bind its name.
 
     Those below its check count where none is above; a stub as it came, where nothing else is.
     """
     role = f"exercise-{name}"
-    own = [
-        i
-        for i, cell in enumerate(cells)
-        if (cell.id == role and course.is_written(cell)) or course.binds(cell, name)
-    ]
+    own = [i for i, cell in enumerate(cells) if course.binds(cell, name) or (
+        cell.id == role and course.is_written(cell))]  # fmt: skip
     own = own or [i for i, cell in enumerate(cells) if cell.kind == "code" and (
         cell.id == role or name in defined_names(cell.source))]  # fmt: skip
     return [i for i in own if i < check_place(name, cells)] or own
@@ -224,10 +222,9 @@ def _locked_role(cell: Cell, locked: dict[str, Cell]) -> str:
         if "parameters" in cell.tags and "parameters" in locked:
             return "parameters"
         for original in locked.values():
-            checks = _digests(original.source) if original.id.startswith("check-") else ()
-            if cell.source.strip() == original.source.strip() or (
-                {*checks} & {*_digests(cell.source)}
-            ):
+            same = cell.source.strip() == original.source.strip()
+            checks = {*_digests(original.source)} if original.id.startswith("check-") else set()
+            if same or checks.intersection(_digests(cell.source)):
                 return original.id
     return cell.id
 
@@ -259,16 +256,13 @@ def _place_of(cell: Cell, out: list[Cell]) -> int:
     return 0 if cell.id == "setup" else len(out)
 
 
-def _with_own_ids(cells: Iterable[Cell], course: Course) -> list[Cell]:
+def _with_own_ids(cells: list[Cell], course: Course) -> list[Cell]:
     """Cells whose ids are all different and valid; the course's own keep theirs."""
-    known = {cell.id for cell in course.skeleton}
-    seen: set[str] = set()
+    left = {cell.id for cell in course.skeleton}
     out = []
     for number, cell in enumerate(cells):
-        if cell.id not in known or cell.id in seen:
-            cell = replace(cell, id=f"student-{number}")
-        seen.add(cell.id)
-        out.append(cell)
+        out.append(cell if cell.id in left else replace(cell, id=f"student-{number}"))
+        left.discard(cell.id)
     return out
 
 

@@ -9,6 +9,7 @@ check, which may matter all the same, a second way runs all of it.
 from __future__ import annotations
 
 import ast
+import functools
 import symtable
 from collections.abc import Iterable
 
@@ -16,8 +17,8 @@ from course_lib.grading.submission.reading import Cell
 from course_lib.grading.submission.restore import (
     DEFINITIONS,
     IMPORTS,
+    Course,
     Plan,
-    answers_of,
     bound_names,
     check_place,
     defined_names,
@@ -31,30 +32,28 @@ LONG = {"fit", "load", "evaluate"}  # training and data: too much for what an an
 
 def ways(name: str, plan: Plan) -> list[Pieces]:
     """Sources to run one after another so that `name` is what the student made of it."""
-    cells, course = plan.cells, plan.course
-    own = answers_of(name, cells, course)
-    above = range(max(check_place(name, cells), own[-1] + 1))
-    others = [i for i in above if i not in own and course.is_written(cells[i])]
-    around = [Cell("code", _plain(course.written(cells[i]))) for i in others]
-    taught = [cell for cell in course.solution[: check_place(name, course.solution)]
-              if cell.kind == "code"]  # fmt: skip
+    cells, course, own = plan.cells, plan.course, plan.answers[name]
+    needed = functools.partial(_needed, name=name, course=course)
     answer = [cells[i] for i in own]
-    needed = _needed(answer, name, around, taught, points=course.points)
-    first = [*_pieces(needed), *(("own", cell.source) for cell in answer)]
+    above = range(max(check_place(name, cells), own[-1] + 1))
+    others = {i: Cell("code", _plain(course.written(cells[i]))) for i in above
+              if i not in own and course.is_written(cells[i])}  # fmt: skip
+    around = [*others.values()]
+    chosen = needed(answer, around)
+    first = [*_pieces(chosen), *(("own", cell.source) for cell in answer)]
     used = set().union(*(used_names(_plain(statements(source))) for _, source in first))
     used -= course.points.keys()
-    known = {*needed.values()}
+    known = {*chosen.values()}
     if not any(
         _may_matter(statement, used) and (i > own[0] or ast.unparse(statement) not in known)
         for i in others
         for statement in course.written(cells[i])
     ):
         return [first]
-    needed = _needed(answer, name, [], taught, points=course.points)
-    needed |= _needed(around, name, [], taught, points=course.points, long=False)
+    both = needed(answer, []) | needed(around, [], long=False)
     written = {i: ("own", cells[i].source) for i in own}
-    written |= {i: ("other", cell.source) for i, cell in zip(others, around, strict=True)}
-    return [first, [*_pieces(needed), *(written[i] for i in sorted(written))]]
+    written |= {i: ("other", cell.source) for i, cell in others.items()}
+    return [first, [*_pieces(both), *(written[i] for i in sorted(written))]]
 
 
 def used_names(source: str) -> set[str]:
@@ -90,10 +89,11 @@ def _may_matter(statement: ast.stmt, used: set[str]) -> bool:
 
 
 def _needed(
-    own: list[Cell], name: str, above: list[Cell], taught: list[Cell], *, points: Iterable[str],
-    long: bool = True,
-) -> Chosen:  # fmt: skip
+    own: list[Cell], above: list[Cell], *, name: str, course: Course, long: bool = True
+) -> Chosen:
     """The statements that make what `own` uses, and what these use; with `long`, at any price."""
+    taught = course.solution[: check_place(name, course.solution)]
+    taught = [cell for cell in taught if cell.kind == "code"]
     wanted = used_names("\n".join(_plain(statements(cell.source)) for cell in own))
     wanted = wanted - {name} | {"*"}  # `from … import *` may bind anything
     slow = LONG.union(*(defined_names(cell.source) for cell in taught))
@@ -102,7 +102,7 @@ def _needed(
     while wanted - seen:
         word = min(wanted - seen)
         seen.add(word)
-        mine = [] if word in points else _binding(word, above, kind=1)
+        mine = [] if word in course.points else _binding(word, above, kind=1)
         for place, statement in [*mine, *_binding(word, taught, kind=0)]:
             if mine and place[0] == 0 and not isinstance(statement, IMPORTS):
                 continue  # imports of the course do no harm, and its functions may need them

@@ -6,13 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from course_lib.grading.submission.restore import (
-    IMPORTS,
-    Plan,
-    answers_of,
-    bound_names,
-    statements,
-)
+from course_lib.grading.submission.restore import IMPORTS, Plan, bound_names, statements
 from course_lib.grading.submission.slices import Pieces
 
 # Ways from a function to its caller's world, or to what is compared.
@@ -32,7 +26,7 @@ def words_beyond(name: str, ways: list[Pieces], plan: Plan) -> list[str]:
     taught = ast.walk(ast.parse(plan.course.cell(f"exercise-{name}", solved=True).source))
     used = {getattr(node, "attr", getattr(node, "id", "")) for node in taught}
     modules = dict(pair for statement in code for pair in _imported(statement))
-    for i in answers_of(name, plan.cells, plan.course):
+    for i in plan.answers[name]:
         for statement in statements(plan.cells[i].source):
             path = name in bound_names(statement) and _passed_on(statement, name, modules)
             if path and path.split(".")[-1] not in used:
