@@ -234,7 +234,7 @@ CONTEXTS = {
                      ["PARTS = []\nfor i in range(2):\n    PARTS.append(0.25)"]),
     "a table filled below": ((using(f"TABLE['half'] * ({TERMS}).sum(-1)")),
                              ["TABLE = dict()"], ["TABLE.update(half=0.5)"]),
-    "a dtype": (using(f"(torch.ones(1).dtype == torch.float64) * 0.5 * ({TERMS}).sum(-1)"),
+    "a dtype": (using(f"torch.full((), 0.5) * ({TERMS}).sum(-1) + torch.zeros(len(mu))"),
                 ["torch.set_default_dtype(torch.float64)"]),
     "a global that a call sets": (using(f"HALF * ({TERMS}).sum(-1)"),
                                   ["def settings():\n    global HALF\n    HALF = 0.5",
