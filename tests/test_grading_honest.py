@@ -234,8 +234,6 @@ CONTEXTS = {
                      ["PARTS = []\nfor i in range(2):\n    PARTS.append(0.25)"]),
     "a table filled below": ((using(f"TABLE['half'] * ({TERMS}).sum(-1)")),
                              ["TABLE = dict()"], ["TABLE.update(half=0.5)"]),
-    "a dtype": (using(f"torch.full((), 0.5) * ({TERMS}).sum(-1) + torch.zeros(len(mu))"),
-                ["torch.set_default_dtype(torch.float64)"]),
     "a global that a call sets": (using(f"HALF * ({TERMS}).sum(-1)"),
                                   ["def settings():\n    global HALF\n    HALF = 0.5",
                                    "settings()"]),
@@ -273,6 +271,21 @@ def test_what_stands_around_counts(desk, case):
     plan = planned(desk, change)
     found = verdicts(desk, plan)
     assert found[0] != "right" and found[1] == "right"
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["torch.set_default_dtype(torch.float64)", "torch.set_grad_enabled(False)",
+     "torch.set_default_device('meta')"],
+)  # fmt: skip
+def test_settings_of_torch_do_not_matter(desk, setting):
+    """Catches an answer judged on other numbers than it was written for."""
+    source = using(f"torch.full((), 0.5) * ({TERMS}).sum(-1) + torch.zeros(len(mu))")
+
+    def change(notebook):
+        answer(KL, f"{setting}\n{source}")(notebook)
+
+    assert verdicts(desk, planned(desk, change))[0] == "right"
 
 
 CONTEXT_OF_THE_COURSE = """\
