@@ -435,3 +435,21 @@ def test_a_notebook_that_the_grader_cannot_run_keeps_the_points_of_its_answers(t
     assert points_of(out) == {"alice": "12", "bob": "4", "carla": "0", "dora": "0"}
     assert "could not be run for its figures" in table_of(out)["alice"]["flags"]
     assert grade(source, out).graded_now == 3 and not table_of(out)["alice"]["flags"]
+
+
+def test_a_judge_that_fails_on_one_student_never_stops_the_class(tmp_path, counted):
+    """Catches a class lost to what one submission does to the judge, and a failure that is kept."""
+
+    def assess(ran, **options):
+        if not ran["answers"]["right"]:
+            raise CourseError("the judge ended: out of memory")
+        return Fake().assess(ran, **options)
+
+    source, out = small_class(tmp_path), tmp_path / "out"
+    outcome = classroom.grade_class(GradingConfig(source, out), Fake().engine(assess=assess))
+    assert points_of(out) == {"alice": "12", "bob": "4", "carla": "", "dora": "0"}
+    assert "the judge ended" in table_of(out)["carla"]["reason"]
+    assert [one.student for one in outcome.results if not one.graded] == ["carla"]
+    counted()
+    grade(source, out)
+    assert points_of(out)["carla"] == "0" and counted() == []  # judged again from what was kept

@@ -96,8 +96,7 @@ class Job:
                 return [self._install(known, None, {}, one) for one in self.submissions]
             executed = new.pop("executed", None)
             ran = {**ran, stage: new}
-        known = engine.assess(ran, sha256=self.one.sha256, secret=self.secret)
-        known |= {"key": self.judge_key(ran), "grader": self.judge_digest}
+        known = self._assessed(ran, engine)
         executed = executed or self._executed(ran)
         return [self._install(known, executed, ran, one) for one in self.submissions]
 
@@ -105,9 +104,17 @@ class Job:
         """What is known where the grader itself could not do a stage; answers keep their points."""
         if not ran:
             return {**failed, "key": ""}
-        known = engine.assess(ran, sha256=self.one.sha256, secret=self.secret)
+        known = self._assessed(ran, engine)
         flag = f"the notebook could not be run for its figures: {failed['reason']}"
-        return {**known, "flags": [*known["flags"], flag], "key": ""}
+        return {**known, "flags": [*known.get("flags", []), flag], "key": ""}
+
+    def _assessed(self, ran: dict[str, Ran], engine: Engine) -> dict:
+        """The verdicts; where the judge fails, why, which the next run tries again."""
+        try:
+            known = engine.assess(ran, sha256=self.one.sha256, secret=self.secret)
+        except Exception as error:
+            return {**_failure(error), "key": ""}
+        return {**known, "key": self.judge_key(ran), "grader": self.judge_digest}
 
     def _run(self, stage: str, engine: Engine, path: Path) -> Ran:
         try:
@@ -123,8 +130,7 @@ class Job:
         except CourseError:
             raise
         except Exception as error:
-            what = f"the grader failed: {type(error).__name__}: {error}"
-            return {"failed": {"status": "error", "reason": " ".join(what.split())[:300]}}
+            return {"failed": _failure(error)}
 
     def _executed(self, ran: dict[str, Ran]) -> str | None:
         """The notebook as an earlier run left it."""
@@ -146,6 +152,11 @@ class Job:
 def record_of(one: Submission, stem: str, **known: Any) -> dict:
     """The record of a submission, of which this is known."""
     return new_record(student=one.student, file=one.file, sha256=one.sha256, stem=stem) | known
+
+
+def _failure(error: Exception) -> dict[str, str]:
+    what = f"the grader failed: {type(error).__name__}: {error}"
+    return {"status": "error", "reason": " ".join(what.split())[:300]}
 
 
 def _has(ran: dict[str, Ran], stage: str) -> bool:
