@@ -25,7 +25,7 @@ LEVELS, KL = "eigenvalues λ and water level βσ²", "KL per latent"
 STOPS_PER_DECADE = 10
 MIN_LEVEL_SHARE = 1e-6  # of the largest eigenvalue: no level below
 STOPS_BELOW = 3  # the smallest eigenvalue
-WATER = "#CBE6F7"  # its colour: plots.SKY on paper
+WATER = "#CBE6F7"  # plots.SKY on paper
 
 
 def water_filling(
