@@ -30,7 +30,7 @@ class SmallCourse:
         self.wheels.mkdir(parents=True)
         package = self.root / "course_lib"
         shutil.copytree(ROOT / "course_lib/commands", package / "commands")
-        for name in ("__init__.py", "__main__.py", "errors.py", "machine.py"):
+        for name in ("__init__.py", "__main__.py", "errors.py", "machine.py", "writing.py"):
             shutil.copy(ROOT / "course_lib" / name, package)
         self.require("1.0")
         bounds = f"dependencies:\n  - python>=3.11\n  - {PACKAGE}>=1.0\n"
