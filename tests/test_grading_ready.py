@@ -30,6 +30,8 @@ EXERCISES = "course_lib/exercises/autoencoder_basics"
 CHANGES = [
     ("course_lib/grading/reports/class_page.py", "x = 1", NOTHING),
     ("course_lib/grading/batch/schedule.py", "x = 1", NOTHING),
+    ("course_lib/grading/encoding.py", "x = 1", NOTHING),
+    ("course_lib/grading/outputs/sanitise.py", "x = 1", JUDGED),
     ("course_lib/commands/demo.py", "x = 1", NOTHING),
     ("solutions/03_variational_autoencoder.py", "x = 1", NOTHING),
     (f"solutions/{STEM}.py", "# A word of the text is mended.", JUDGED),

@@ -14,10 +14,11 @@ from pathlib import Path
 # here counts, so that a new file does from the start.
 AROUND = {"benchmarks", "commands", "demo", "recipes"} | {
     f"grading/{name}"
-    for name in ("assignment", "batch", "classroom", "gradebooks", "intake", "reports", "selftest")
-}
-# On these a verdict depends, and nothing that runs.
-JUDGES = {"card", "exercises/card", "exercises/diagnosis", "exercises/edits", "exercises/errors"}
+    for name in ("assignment", "batch", "classroom", "encoding", "gradebooks", "intake", "reports",
+                 "selftest")
+}  # fmt: skip
+# On these, and on TOML files, a record or its feedback depends, and nothing that runs.
+JUDGES = {"card", "exercises/card", "exercises/diagnosis", "exercises/edits", "grading/outputs"}
 JUDGES |= {f"grading/submission/{name}" for name in ("decide", "feedback", "judge", "judge_client")}
 PROSE = re.compile(r"(?m)^#(?! %%).*\n")  # of a notebook's source
 
