@@ -75,11 +75,12 @@ def grade_class(config: GradingConfig, engine: Engine) -> Outcome:
         records = _unread(config, taken)
         jobs, graded = _jobs(config, taken, engine), set()
         for stage in STAGES[:1] if config.answers_only else STAGES:
-            waiting = [job for job in jobs if not job.done(stage)]
+            found = [(job, job.done(stage)) for job in jobs]
+            waiting = [job for job, there in found if not there]
             made = _stage(stage, waiting, len(jobs), config, engine, work)
             graded |= {record["student"] for record in made}
-            found = [record for job in jobs for record in job.done(stage)]
-            records |= {record["student"]: record for record in [*found, *made]}
+            kept = [record for _, there in found for record in there]
+            records |= {record["student"]: record for record in [*kept, *made]}
             results = [
                 result(replace(one, entry=None), records[one.student], taken.assignment, given)
                 for one in taken.submissions

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.errors import CourseError
-from course_lib.grading.batch.job import Engine, Ran
+from course_lib.grading.batch.job import Engine, Ran, failure
 from course_lib.grading.sandbox import supervise
 
 CONNECT_TIMEOUT_S = 20
@@ -102,9 +102,7 @@ def run_bytes(engine: Engine, data: bytes, **options: Any) -> tuple[str, dict[st
         try:
             return *own, engine.run(path, **options)
         except Exception as error:
-            what = f"the grader failed: {type(error).__name__}: {error}"
-            failed = {"status": "error", "reason": " ".join(what.split())[:300]}
-            return *own, {"failed": failed}
+            return *own, {"failed": failure(error)}
 
 
 def _library() -> Any:

@@ -12,10 +12,8 @@ from course_lib.errors import CourseError
 from course_lib.grading.batch import store
 from course_lib.grading.intake import Submission
 from course_lib.grading.sandbox.limits import LEVELS, Limits
-from course_lib.grading.submission.engine import new_record
+from course_lib.grading.submission.engine import Ran, new_record
 from course_lib.grading.submission.feedback import write_results
-
-Ran = dict[str, Any]  # what came of a stage, as JSON
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ class Job:
         try:
             known = engine.assess(ran, sha256=self.one.sha256, secret=self.secret)
         except Exception as error:
-            return {**_failure(error), "key": ""}
+            return {**failure(error), "key": ""}
         return {**known, "key": self.judge_key(ran), "grader": self.judge_digest}
 
     def _run(self, stage: str, engine: Engine, path: Path) -> Ran:
@@ -130,7 +128,7 @@ class Job:
         except CourseError:
             raise
         except Exception as error:
-            return {"failed": _failure(error)}
+            return {"failed": failure(error)}
 
     def _executed(self, ran: dict[str, Ran]) -> str | None:
         """The notebook as an earlier run left it."""
@@ -154,7 +152,8 @@ def record_of(one: Submission, stem: str, **known: Any) -> dict:
     return new_record(student=one.student, file=one.file, sha256=one.sha256, stem=stem) | known
 
 
-def _failure(error: Exception) -> dict[str, str]:
+def failure(error: Exception) -> dict[str, str]:
+    """Status and reason where the grader itself failed."""
     what = f"the grader failed: {type(error).__name__}: {error}"
     return {"status": "error", "reason": " ".join(what.split())[:300]}
 
