@@ -45,7 +45,7 @@ def _gif(args: argparse.Namespace, data: Path) -> int:
 
     target = args.root / WALK if args.gif is WALK else args.gif.expanduser()
     check_target(target)  # before anything is installed
-    environment.ensure(args.root, torch=None, argv=["demo", "--gif", str(target)])
+    environment.ensure(args.root, needs=(), torch=None, argv=["demo", "--gif", str(target)])
     from course_lib.demo.gif import write_walk
 
     size = write_walk(data, target)

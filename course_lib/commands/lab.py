@@ -15,6 +15,8 @@ from course_lib.errors import CourseError
 
 SETTINGS = Path(__file__).parent / "jupyter"
 
+NEEDS = ("lab",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A busy port is refused here already, before anything is installed."""

@@ -11,6 +11,8 @@ from course_lib.commands.torch_source import CHOICES
 
 PASSES_ON = True
 
+NEEDS = ("lab", "grade", "dev")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Only what concerns the installation: pytest knows the rest."""

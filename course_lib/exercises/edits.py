@@ -27,8 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.errors import CourseError
+from course_lib.place import ROOT
 
-SOLUTIONS = Path(__file__).resolve().parents[2] / "solutions"
+SOLUTIONS = ROOT / "solutions"
 MODULE = "course_lib.exercises.solutions"  # what references call their module
 CELL = re.compile(r"^# %%(?P<header>.*)$", re.MULTILINE)
 EXERCISE = re.compile(r'exercise="(?P<name>\w+)"')

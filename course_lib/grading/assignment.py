@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_lib.errors import CourseError
+from course_lib.place import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 # In the source of a notebook, and in the module of an exercise: to import that takes torch.
 TITLE = re.compile(r"^# # (.+)$", re.MULTILINE)
 CHECK = re.compile(r'^# %%.*\bcheck="(\w+)"', re.MULTILINE)
