@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,23 @@ def test_apt_is_named_only_where_it_helps(said, hinted):
         installer._run_quietly([sys.executable, "-c", f"import sys; sys.exit({said!r})"])
     assert said in str(error.value)
     assert ("apt install python3-venv" in str(error.value)) is hinted
+
+
+@pytest.mark.skipif(os.name == "nt", reason="environments hold no links there")
+def test_disk_without_symbolic_links_is_named(tmp_path, monkeypatch):
+    """Catches venv's "Operation not permitted" about a file that nobody knows, on a USB stick."""
+
+    def refuses(self, target):
+        raise OSError(1, "Operation not permitted")
+
+    (tmp_path / ".venv").mkdir()
+    monkeypatch.setattr(Path, "symlink_to", refuses)
+    monkeypatch.setattr(Path, "is_mount", lambda self: self == tmp_path)
+    with pytest.raises(CourseError, match=rf"the disk at {tmp_path} keeps no symbolic links"):
+        installer.make_venv(tmp_path / ".venv")
+    monkeypatch.undo()
+    installer._check_links(tmp_path / ".venv")
+    assert not list((tmp_path / ".venv").iterdir())
 
 
 def test_python_without_ensurepip_is_told_what_to_install(tmp_path, monkeypatch):
