@@ -90,6 +90,35 @@ def test_demo_is_exported_from_a_package(installed, tmp_path):
     assert (tmp_path / "demo.html").stat().st_size > 1e6
 
 
+SEARCH = """    import os, sys
+    paths = [*sys.path, sys.prefix, "/course"]
+    names = [f for p in paths for _, _, files in os.walk(p) for f in files]
+    raise ValueError(f"saw {[name for name in names if name[:6] == '03_var']}")
+"""
+
+
+@pytest.mark.grading
+@pytest.mark.parametrize("installed", ["wheel"], indirect=True)
+def test_installed_course_grades_and_hides_its_solutions(installed, root, tmp_path):
+    """Catches a grader that needs a clone, and a sandbox in which site-packages holds solutions."""
+    _, python = installed
+    notebook = nbformat.read(root / "solutions/03_variational_autoencoder.ipynb", as_version=4)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace(
+            "    return 0.5 * (mu**2 + log", f"{SEARCH}    return (log"
+        )
+    (tmp_path / "in").mkdir()
+    nbformat.write(notebook, tmp_path / "in/eve.ipynb")
+    options = ["--notebook", "03", "--answers-only", "--out", "out"]
+    run([python, "-m", "course_lib", "grade", "in", *options], tmp_path)
+    record = json.loads((tmp_path / "out/students/eve/record.json").read_text(encoding="utf-8"))
+    assert record["points"] == record["max_points"] - 2
+    (wrong,) = [e for e in record["exercises"] if e["status"] == "wrong"]
+    assert "saw [" in wrong["obtained"]
+    if record["isolation"] != "process":
+        assert "saw []" in wrong["obtained"]
+
+
 def test_a_wheel_holds_what_a_clone_holds(built, root):
     """Catches a new folder of data that only a clone has."""
     listed = subprocess.run(
