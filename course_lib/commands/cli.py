@@ -51,18 +51,22 @@ def main(argv: list[str]) -> int:
 
 
 def _dispatch(argv: list[str]) -> int:
+    if argv[:1] == ["help"] and len(argv) > 1:
+        argv = [argv[1], "--help"]
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0
-    if argv[0] == "--version":
+    if argv[0] in ("-V", "--version"):
         print(__version__)
         return 0
     name, *rest = argv
     if name not in SUMMARIES:
-        raise CourseError(f"unknown command {name!r}{_closest(name, SUMMARIES)}")
+        what = "option" if name.startswith("-") else "command"
+        raise CourseError(f"unknown {what} {name!r}{_closest(name, SUMMARIES)}")
     command = importlib.import_module(f"course_lib.commands.{name}")
     args = _parse(command, name=name, argv=rest)
     args.root = ROOT
+    getattr(command, "check", lambda args: None)(args)
     if getattr(command, "NEEDS_PACKAGES", True):
         environment.ensure(ROOT, torch=getattr(args, "torch", None), argv=argv)
     return int(command.run(args) or 0)
@@ -112,6 +116,7 @@ def _one_line(error: BaseException) -> str:
 def _fail(line: str, *, code: int) -> int:
     if os.environ.get("COURSE_DEBUG") == "1" and sys.exc_info()[0] is not KeyboardInterrupt:
         traceback.print_exc()
-    sys.stdout.flush()
+    if sys.stdout:  # None where it was closed
+        sys.stdout.flush()
     print(line, file=sys.stderr)
     return code

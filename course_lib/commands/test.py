@@ -8,13 +8,24 @@ import sys
 
 from course_lib.commands.process import hand_over
 from course_lib.commands.torch_source import CHOICES
+from course_lib.errors import CourseError
 
 PASSES_ON = True
+TAKE_A_WORD = ("-k", "-m", "--ignore", "--deselect")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Only what concerns the installation: pytest knows the rest."""
     parser.add_argument("--torch", choices=CHOICES, help="which PyTorch to install")
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuse a test file that is not there: pytest would say so after the installation."""
+    for before, word in zip(["", *args.rest], args.rest, strict=False):
+        file = word.partition("::")[0]
+        is_test = file.endswith(".py") and before not in TAKE_A_WORD and not word.startswith("-")
+        if is_test and not (args.root / file).is_file():
+            raise CourseError(f"there is no test file {file}")
 
 
 def run(args: argparse.Namespace) -> int:
