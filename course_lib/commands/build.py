@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from course_lib.commands.checks import has_windows_line_ends
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One switch."""
@@ -18,7 +20,10 @@ def run(args: argparse.Namespace) -> int:
     differing = authoring.build(args.root, check=args.check)
     if args.check and differing:
         names = ", ".join(differing)
-        print(f"not as their sources say: {names}; run python -m course_lib build", file=sys.stderr)
+        ends = any(has_windows_line_ends(args.root / name) for name in differing)
+        why = " (Windows' line ends, CRLF)" if ends else ""
+        told = f"not as their sources say{why}: {names}; run python -m course_lib build"
+        print(told, file=sys.stderr)
         return 1
     for name in differing:
         print(f"written: {name}")
