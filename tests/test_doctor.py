@@ -2,6 +2,9 @@
 
 import argparse
 import json
+import subprocess
+import sys
+import threading
 
 import pytest
 
@@ -43,6 +46,68 @@ def test_doctor_survives_a_check_that_fails(root, monkeypatch):
     assert "Python" in [row.what for row in rows]
     (bad,) = [row for row in rows if "ZeroDivision" in row.found and row.state == checks.BAD]
     assert bad.what == "memory"
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """The checks of a Python without packages; a test replaces one of them."""
+    monkeypatch.setattr(checks, "has_packages", lambda root: False)
+    monkeypatch.setattr(environment, "enter_if_there", lambda *_, **__: None)
+    return monkeypatch
+
+
+def test_doctor_does_not_wait_for_a_slow_check(root, bare):
+    """Catches a disk that answers after minutes, and nothing on the screen until then."""
+    slow = threading.Event()
+    bare.setattr(checks, "memory", lambda: slow.wait(60) and [checks.Row("memory", "late")])
+    batches = doctor.examine(root)
+    assert {"Python", "free disk"} <= {row.what for row in next(batches)}
+    slow.set()
+    assert next(batches) == [checks.Row("memory", "late")]
+
+
+def test_doctor_ends_where_a_check_hangs(root, bare, capsys):
+    """Catches a doctor that hangs with what it examines, or calls that well."""
+    bare.setattr(doctor, "SORTED_S", 0.3)
+    bare.setattr(doctor, "LIMIT_S", 0.3)
+    bare.setattr(checks, "disk", lambda root: threading.Event().wait())
+    assert doctor.run(argparse.Namespace(root=root)) == 1
+    said = capsys.readouterr().out
+    assert "RED   free disk               no answer in" in said and "Python" in said
+
+
+def test_doctor_shows_problems_first(root, bare, capsys):
+    """Catches one red line between thirty that are well."""
+    bare.setattr(checks, "disk", lambda root: [checks.Row("free disk", "0 GB", checks.BAD, "more")])
+    bare.setattr(checks, "memory", lambda: [checks.Row("memory", "1 GB", checks.NOTE)])
+    bare.setattr(checks, "packages", lambda root: [checks.Row("packages", "34")])
+    bare.setattr(checks, "installation", lambda root: [checks.Row("installation", "here")])
+    doctor.run(argparse.Namespace(root=root))
+    said = capsys.readouterr().out
+    assert (
+        said.startswith("RED   free disk               0 GB\n") and "-> more\nnote  memory" in said
+    )
+    assert said.endswith("\n1 RED: do what stands below the first one, then run doctor again\n")
+
+
+def test_a_torch_that_hangs_is_ended(monkeypatch):
+    """Catches a process that stays behind, and TimeoutExpired with the whole program in it."""
+    monkeypatch.setattr(checks, "TIMEOUT_S", 1)
+    monkeypatch.setattr(checks, "PROBE", "import time; time.sleep(60)\n")
+    (row,) = checks.rows_of("torch", checks.torch_and_data)
+    assert row == checks.Row("torch", "no answer in 1 s: is the disk slow?", checks.BAD)
+
+
+@pytest.mark.parametrize(
+    ("code", "slow"),
+    [("PROBE", ["torch._dynamo"]), ("NOTEBOOKS", ["torch", "rfc3987_syntax.syntax_helpers"])],
+)
+def test_doctor_imports_nothing_that_takes_seconds_for_nothing(root, code, slow):
+    """Catches a doctor that is well under five seconds no longer, whatever this machine does."""
+    look = f"\nprint([name for name in {slow} if name in sys.modules])"
+    command = [sys.executable, "-c", getattr(checks, code) + look, str(root)]
+    done = subprocess.run(command, cwd=root, capture_output=True, encoding="utf-8")
+    assert done.stdout.endswith("\n[]\n"), done.stderr
 
 
 def test_doctor_names_the_check_that_fails(root, monkeypatch):

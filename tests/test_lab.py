@@ -21,6 +21,7 @@ VARIABLES = ("JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSP
              "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "MPLCONFIGDIR",
              "JUPYTER_CONFIG_PATH", "JUPYTER_PATH")  # fmt: skip
 HOMES = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA")
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
 PLACES = ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR")
 
 
@@ -175,27 +176,22 @@ def test_no_folder_at_all_is_one_line(own_variables, tmp_path):
 
 @pytest.fixture(scope="module")
 def server(root, tmp_path_factory):
-    """`lab` without a home that could be made, and where its kernels say how to reach them."""
-    folder = tmp_path_factory.mktemp("lab")
+    """`lab` without a home that could be made, whose path the locale has no letters for."""
+    folder = tmp_path_factory.mktemp("lab") / "Łukasz Ελένη"
+    folder.mkdir()
     (folder / "file").write_text("")
     (folder / "tmp").mkdir()
     env = {name: value for name, value in os.environ.items() if name not in (*VARIABLES, *PLACES)}
     env |= dict.fromkeys(HOMES, str(folder / "file/home"))
     env |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder / "tmp"))
+    env["PIP_NO_INDEX"] = "1"  # a `python` that lacks the packages must not install them
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    code = f"""if True:
-        import argparse
-        from pathlib import Path
-        from course_lib.commands import environment, lab
-        environment.export_variables(Path({str(root)!r}))
-        given = dict(notebook=None, no_browser=True, port={port})
-        lab.run(argparse.Namespace(root=Path({str(root)!r}), **given))"""
+    command = [sys.executable, "-m", "course_lib", "lab", "--no-browser", "--port", str(port)]
     with (
         open(folder / "log", "w", encoding="utf-8") as log,
         subprocess.Popen(
-            [sys.executable, "-c", code], cwd=root, env={**env, "JUPYTER_TOKEN": "t"},
-            stdout=log, stderr=log,
+            command, cwd=root, env={**env, **ASCII, "JUPYTER_TOKEN": "t"}, stdout=log, stderr=log
         ) as process,
     ):  # fmt: skip
         try:

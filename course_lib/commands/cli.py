@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from course_lib import __version__
 from course_lib.commands import SUMMARIES, environment
+from course_lib.commands.process import WINDOWS, hand_over
 from course_lib.errors import CourseError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +37,7 @@ def main(argv: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a console that lacks a sign shows "?", no traceback
             stream.reconfigure(errors="replace")
+    _require_utf8(argv)
     try:
         return _dispatch(argv)
     except CourseError as error:
@@ -48,6 +50,15 @@ def main(argv: list[str]) -> int:
     except Exception as error:
         what = f"{type(error).__name__}: {_one_line(error)}"
         return _fail(f"internal error: {what}; run with COURSE_DEBUG=1 for the traceback", code=70)
+
+
+def _require_utf8(argv: list[str]) -> None:
+    """Goes on in UTF-8 mode where a locale such as LC_ALL=C allows no file name with an Ł."""
+    if WINDOWS or sys.getfilesystemencoding() == "utf-8":
+        return
+    console = getattr(sys.stdout, "encoding", "ascii")
+    os.environ |= {"PYTHONUTF8": "1", "PYTHONIOENCODING": f"{console}:replace"}
+    hand_over([sys.executable, "-X", "utf8", "-m", "course_lib", *argv])
 
 
 def _dispatch(argv: list[str]) -> int:

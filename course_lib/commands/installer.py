@@ -149,7 +149,7 @@ def _packages(venv: Path) -> Iterator[Path]:
 
 
 def _run_quietly(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         said = (done.stderr or done.stdout).strip()
         # "ensurepip" alone stands in venv's message about a full disk too.

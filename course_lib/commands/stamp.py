@@ -32,9 +32,11 @@ def is_complete(root: Path, *, torch: str | None = None) -> bool:
 
 def python_version(venv: Path) -> str | None:
     """ "3.12" for an environment whose Python runs; None where it is missing or broken."""
-    command = [str(python_of(venv)), "-I", "-c", WHICH_PYTHON]
+    command = [str(python_of(venv)), "-I", "-X", "utf8", "-c", WHICH_PYTHON]
     try:
-        reply = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        reply = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="surrogateescape", timeout=60
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     version, _, prefix = reply.stdout.strip().partition(" ")
