@@ -19,6 +19,7 @@ REFUSED = [
     ("lab --torch gpu", "invalid choice"),
     ("test tests/test_nothing.py", "no test file tests/test_nothing.py"),
     ("test -x test_nothing.py::test_a", "no test file test_nothing.py"),
+    ("test tests/nothing", "no test file tests/nothing"),
     ("test --torch gpu", "invalid choice"),
     ("doctor --fast", "unknown option '--fast'"),
     ("build 01", "no further argument '01'"),
@@ -33,16 +34,17 @@ REFUSED = [
     ("grade HERE --out ../out --notebook 9", "there is no notebook '9'"),
     ("grade HERE --out ../out --jobs 0", "from 1 to 512"),
     ("grade HERE --out ../out --overrides HERE", "is a folder, not a file"),
-    ("grade HERE --out ../out --canvas HERE/none.csv", "no file that is there"),
+    ("grade HERE --out ../out --canvas HERE/none.csv", "there is no file"),
     ("grade HERE --out ../out --column HW", "give that too, --canvas"),
     ("grade --self-test --notebook 9", "there is no notebook '9'"),
     ("grade --self-test --out HERE", "leave out --out"),
     ("train", "RECIPE"),
-    ("train tabel1", "no recipe and no checkpoint 'tabel1'"),
+    ("train tabel1", "no recipe and no checkpoint 'tabel1': did you mean table1?"),
+    ("train TABLE1", "did you mean table1?"),
     ("train ../card", "no recipe and no checkpoint"),
     ("train table1 --out FILE", "cannot be a folder"),
     ("train table1 --out FILE/deep/er", "cannot be a folder"),
-    ("bench trian", "unknown benchmark 'trian'"),
+    ("bench trian", "unknown benchmark 'trian': did you mean train?"),
     ("bench train --json HERE", "is not the path of a file"),
     ("bench train --json HERE/no/figures.json", "is not the path of a file"),
     ("demo --export HERE/x.txt", "must end in .html or .htm"),
@@ -85,7 +87,8 @@ def test_every_command_is_in_the_table():
 
 @pytest.mark.parametrize(
     "line", ["test -k test_nothing.py", "test tests/test_pins.py", "test --ignore tests/nothing.py",
-             "test tests", "train table1", "bench", "bench train", "lab 3", "lab"]
+             "test tests", "test tests/test_pins.py::test_a[b]",
+             "train table1", "bench", "bench train", "lab 3", "lab"]
 )  # fmt: skip
 def test_good_arguments_go_on(line, monkeypatch):
     """Catches a check that refuses what works."""

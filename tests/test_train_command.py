@@ -107,7 +107,7 @@ def test_every_recipe_is_a_module():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["tabel1"], "no recipe and no checkpoint 'tabel1'; the recipes are: table1"),
+        (["tabel1"], "no recipe and no checkpoint 'tabel1': did you mean table1?"),
         (["table1", "--out", __file__], f"cannot be a folder: {__file__} is none"),
         (["table1", "--out", f"{__file__}/deeper"], f"cannot be a folder: {__file__} is none"),
     ],

@@ -1,11 +1,19 @@
-"""Paths on the command line: what cannot serve is refused before anything is installed."""
+"""Names and paths on the command line: what cannot serve is refused before an installation."""
 
 from __future__ import annotations
 
+import difflib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from course_lib.errors import CourseError
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """The end of an error about a name that nobody knows."""
+    close = difflib.get_close_matches(word.lower(), list(known), n=1)
+    return f": did you mean {close[0]}?" if close else f" (there are: {', '.join(known)})"
 
 
 def path(text: str) -> Path:
@@ -19,8 +27,10 @@ def existing_file(text: str) -> Path:
     """The path of a file that is there."""
     file = path(text)
     if not os.path.isfile(file):
-        what = "is a folder, not a file" if os.path.isdir(file) else "is no file that is there"
-        raise CourseError(f"{text} {what}")
+        is_folder = os.path.isdir(file)
+        raise CourseError(
+            f"{text} is a folder, not a file" if is_folder else f"there is no file {text}"
+        )
     return file
 
 

@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def check(args: argparse.Namespace) -> None:
     """Refuse a name that nobody knows, and a file that cannot be written. CourseError."""
     if args.name is not None and args.name not in BENCHMARKS:
-        raise CourseError(f"unknown benchmark {args.name!r}; there are: {', '.join(BENCHMARKS)}")
+        near = arguments.closest(args.name, BENCHMARKS)
+        raise CourseError(f"unknown benchmark {args.name!r}{near}")
     if args.json is not None:
         check_target(args.json)
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import os
 import sys
 import traceback
-from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
 from course_lib import __version__
 from course_lib.commands import SUMMARIES, environment
+from course_lib.commands.arguments import closest
 from course_lib.commands.process import WINDOWS, hand_over
 from course_lib.errors import CourseError
 
@@ -72,8 +71,10 @@ def _dispatch(argv: list[str]) -> int:
         return 0
     name, *rest = argv
     if name not in SUMMARIES:
-        what = "option" if name.startswith("-") else "command"
-        raise CourseError(f"unknown {what} {name!r}{_closest(name, SUMMARIES)}")
+        if name.startswith("-"):
+            near = closest(name, ("-h", "--help", "-V", "--version"))
+            raise CourseError(f"unknown option {name!r}{near}; those of a command follow it")
+        raise CourseError(f"unknown command {name!r}{closest(name, SUMMARIES)}")
     command = importlib.import_module(f"course_lib.commands.{name}")
     args = _parse(command, name=name, argv=rest)
     args.root = ROOT
@@ -93,7 +94,7 @@ def _parse(command: ModuleType, *, name: str, argv: list[str]) -> argparse.Names
         if not rest[0].startswith("-"):
             raise CourseError(f"{name} takes no further argument {rest[0]!r}")
         option = rest[0].partition("=")[0]
-        near = _closest(option, _options(parser, args))
+        near = closest(option, _options(parser, args))
         raise CourseError(f"unknown option {option!r} of {name}{near}")
     return args
 
@@ -113,11 +114,6 @@ def _overview() -> str:
     return "\n".join(
         [f"usage: {PROGRAM} COMMAND …", "", *lines, "", f"{PROGRAM} COMMAND --help says more."]
     )
-
-
-def _closest(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f": did you mean {close[0]}?" if close else f" (there are: {', '.join(known)})"
 
 
 def _one_line(error: BaseException) -> str:

@@ -99,7 +99,7 @@ def _check_class(args: argparse.Namespace) -> None:
     if source == out or (source.is_dir() and source in out.parents):
         raise CourseError(f"--out {args.out} lies among the submissions: choose another folder")
     if source.is_file() and not zipfile.is_zipfile(source):
-        raise CourseError(f"{args.submissions} is neither a folder nor a readable ZIP")
+        raise CourseError(f"{args.submissions} is neither a folder nor a readable ZIP: give one")
     arguments.require_folder(out)
     args.submissions, args.out = source, out
 

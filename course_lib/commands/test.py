@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 
 from course_lib.commands.process import hand_over
@@ -22,9 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def check(args: argparse.Namespace) -> None:
     """Refuse a test file that is not there: pytest would say so after the installation."""
     for before, word in zip(["", *args.rest], args.rest, strict=False):
-        file = word.partition("::")[0]
-        is_test = file.endswith(".py") and before not in TAKE_A_WORD and not word.startswith("-")
-        if is_test and not (args.root / file).is_file():
+        file = word.partition("::")[0].partition("[")[0]
+        is_place = not word.startswith("-") and before not in TAKE_A_WORD
+        is_test = is_place and (file.endswith(".py") or re.match(r"tests[/\\]", file))
+        if is_test and not (args.root / file).exists():
             raise CourseError(f"there is no test file {file}")
 
 

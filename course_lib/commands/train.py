@@ -29,8 +29,8 @@ def check(args: argparse.Namespace) -> None:
     # Not by `checkpoints.names`, which needs the packages.
     cards = {path.stem for path in (args.root / "data" / "checkpoints").glob("*.json")}
     if args.recipe not in RECIPES and args.recipe not in cards:
-        known = ", ".join(RECIPES)
-        raise CourseError(f"no recipe and no checkpoint {args.recipe!r}; the recipes are: {known}")
+        near = arguments.closest(args.recipe, RECIPES)
+        raise CourseError(f"no recipe and no checkpoint {args.recipe!r}{near}")
     arguments.require_folder(args.out or args.root / "data")
 
 
