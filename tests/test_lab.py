@@ -100,6 +100,20 @@ def test_the_chosen_notebook_is_opened(tmp_path):
     )
 
 
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_course_that_cannot_be_written_says_so(tmp_path, monkeypatch, capsys, writable):
+    """Catches an hour of work in a notebook that cannot be saved; and a line for no reason."""
+    (tmp_path / "notebooks").mkdir()
+    for name in ("PATH", "JUPYTER_CONFIG_PATH", "PYTHONIOENCODING"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))  # restored afterwards
+    monkeypatch.setattr(lab, "replace_unwritable", lambda: None)
+    monkeypatch.setattr(lab, "hand_over", lambda command: 0)
+    monkeypatch.setattr(lab.os, "access", lambda path, mode: writable)
+    given = argparse.Namespace(root=tmp_path, notebook=None, no_browser=True, port=None)
+    assert lab.run(given) == 0
+    assert ("cannot be saved" in capsys.readouterr().out) is not writable
+
+
 @pytest.mark.parametrize(
     ("apps", "release", "confined"),
     [

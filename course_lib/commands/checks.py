@@ -30,6 +30,7 @@ unused = types.ModuleType("torch._dynamo.utils")  # a compiler, whose import tak
 unused.__getattr__ = lambda name: None
 sys.modules[unused.__name__] = unused
 import torchvision
+del sys.modules[unused.__name__]
 boxes = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
 torchvision.ops.nms(boxes, torch.ones(1), 0.5)  # fails where the two do not belong together
 cuda = torch.cuda.is_available()

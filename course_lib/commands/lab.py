@@ -45,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
     say("JupyterLab is starting; Ctrl-C here ends it")
     if line := replace_unwritable():
         say(line)
-    if not os.access(args.root / "notebooks", os.W_OK):
+    folder = args.root / "notebooks"
+    if folder.is_dir() and not os.access(folder, os.W_OK):
         say("the notebooks cannot be saved where they are: copy the course to a folder of your own")
     os.environ.setdefault("PYTHONIOENCODING", ":replace")  # paths that a console has no letters for
     paths = [str(SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH", "")]
