@@ -43,7 +43,7 @@ def require_ending(file: Path, *endings: str) -> None:
 def require_folder(folder: Path) -> None:
     """CourseError where `folder` is something else, or cannot be made or written in."""
     there = next(p for p in (folder, *folder.absolute().parents) if os.path.lexists(p))
-    if not there.is_dir():
+    if not os.path.isdir(there):
         raise CourseError(f"{folder} cannot be a folder: {there} is none")
     if not os.access(there, os.W_OK | os.X_OK):
         raise CourseError(f"{folder} cannot be written: choose a folder of your own")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import os
 import platform
@@ -99,9 +100,11 @@ def browser_cannot_read_files(folders: Sequence[str] = CONFINED) -> bool:
     """Whether a browser here is confined, or outside of this system (WSL, Chromebooks)."""
     if "microsoft" in platform.release().lower() or os.path.exists(CHROMEBOOK):
         return True
-    there = [path for path in map(os.path.expanduser, folders) if os.path.isdir(path)]
-    apps = [name.lower() for folder in there for name in os.listdir(folder)]
-    return any(browser in app for app in apps for browser in BROWSERS)
+    apps: list[str] = []
+    for folder in folders:
+        with contextlib.suppress(OSError):  # most systems have none of these
+            apps += os.listdir(os.path.expanduser(folder))
+    return any(browser in app.lower() for app in apps for browser in BROWSERS)
 
 
 def free_port(text: str) -> int:

@@ -30,8 +30,9 @@ def replace_unwritable() -> str | None:
 
 def can_write(folder: str) -> bool:
     """Whether files can be made in it, or it can be made itself."""
-    there = next(path for path in (Path(folder), *Path(folder).absolute().parents) if path.exists())
-    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+    # os.path has False where pathlib raises: below a folder that this user may not enter.
+    there = next(filter(os.path.exists, (folder, *Path(folder).absolute().parents)))
+    return os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)
 
 
 def _folders() -> Iterator[tuple[str, str]]:
