@@ -86,8 +86,8 @@ def test_every_command_is_in_the_table():
 
 
 @pytest.mark.parametrize(
-    "line", ["test -k test_nothing.py", "test tests/test_pins.py", "test --ignore tests/nothing.py",
-             "test tests", "test tests/test_pins.py::test_a[b]",
+    "line", ["test -k test_nothing.py", "test tests/test_floors.py", "test --ignore tests/nothing.py",
+             "test tests", "test tests/test_floors.py::test_a[b]",
              "train table1", "bench", "bench train", "lab 3", "lab"]
 )  # fmt: skip
 def test_good_arguments_go_on(line, monkeypatch):

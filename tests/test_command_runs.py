@@ -90,7 +90,7 @@ def test_test_hands_everything_to_pytest(here, monkeypatch, root):
     monkeypatch.setattr(test_command, "hand_over", lambda command: calls.append(command) or 5)
     monkeypatch.setattr(os, "chdir", lambda path: calls.append(path))
     monkeypatch.setenv("COURSE_FAST", "0")  # also restores it
-    arguments = ["-m", "not notebook", "-x", "tests/test_pins.py::test_b", "--co", "--torch", "cpu"]
+    arguments = ["-m", "not notebook", "-x", "tests/test_floors.py::test_b", "--co", "--torch", "cpu"]
     assert here(["test", *arguments]) == 5
     assert calls == [root, [sys.executable, "-m", "pytest", *arguments[:-2]]]
     assert os.environ["COURSE_FAST"] == "0"
