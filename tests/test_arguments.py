@@ -86,7 +86,7 @@ def test_every_command_is_in_the_table():
 
 
 @pytest.mark.parametrize(
-    "line", ["test -k test_nothing.py", "test tests/test_floors.py", "test --ignore tests/nothing.py",
+    "line", ["test -k test_nothing.py", "test tests/test_floors.py", "test --ignore tests/no.py",
              "test tests", "test tests/test_floors.py::test_a[b]",
              "train table1", "bench", "bench train", "lab 3", "lab"]
 )  # fmt: skip

@@ -38,6 +38,8 @@ def crlf(root, tmp_path_factory):
     for path in root.iterdir():
         if path.suffix in (".toml", ".txt", ".in", ".yml"):
             shutil.copy(path, copy)
+    (copy / "tests").mkdir()
+    shutil.copy(root / "tests/colab-versions.txt", copy / "tests")
     for path in (path for kind in TEXTS for path in copy.rglob(kind)):
         path.write_bytes(path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
     return copy
