@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from course_lib.settings import named_folder
+
 WINDOWS = os.name == "nt"
 
 
@@ -45,5 +47,5 @@ def export_variables(root: Path) -> None:
     for name in ("PYTHONHOME", "__PYVENV_LAUNCHER__"):  # would point a child at another Python
         os.environ.pop(name, None)
     for name in ("COURSE_DATA", "COURSE_CACHE"):  # kernels start in another folder
-        if os.environ.get(name):
-            os.environ[name] = os.path.abspath(os.path.expanduser(os.environ[name]))
+        if folder := named_folder(name):
+            os.environ[name] = str(folder)

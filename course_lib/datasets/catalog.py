@@ -9,6 +9,7 @@ import platformdirs
 
 from course_lib.datasets.splits import Dataset
 from course_lib.errors import CourseError
+from course_lib.settings import named_folder
 
 StandIn = Callable[["Spec", int], Dataset]
 
@@ -55,11 +56,8 @@ def check_size(spec: Spec, size: int | None) -> int:
 
 def data_folder() -> Path | None:
     """The folder that COURSE_DATA names, or None when it is not set."""
-    value = os.environ.get("COURSE_DATA", "")
-    if not value:
-        return None
-    path = Path(value).expanduser()
-    if not path.is_dir():
+    path = named_folder("COURSE_DATA")
+    if path is not None and not path.is_dir():
         raise CourseError(
             f"COURSE_DATA names {path}, which is not a folder: correct it, or unset it"
         )
@@ -68,10 +66,8 @@ def data_folder() -> Path | None:
 
 def cache_folder() -> Path:
     """Where prepared data sets are kept: COURSE_CACHE, or the platform's cache folder."""
-    value = os.environ.get("COURSE_CACHE", "")
-    if value:
-        return Path(value).expanduser()
-    return Path(platformdirs.user_cache_dir("autoencoder-course", appauthor=False))
+    path = named_folder("COURSE_CACHE")
+    return path or Path(platformdirs.user_cache_dir("autoencoder-course", appauthor=False))
 
 
 def cache_file(spec: Spec, size: int, *, stand_in: bool = False) -> Path:
