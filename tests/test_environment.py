@@ -84,7 +84,7 @@ def test_active_environment_that_has_everything_is_used(root, monkeypatch, capsy
     monkeypatch.setattr(environment.pins, "lacking", lambda root: [])
     monkeypatch.setattr(environment, "read_stamp", lambda venv: {})
     environment.ensure(root, torch=None, argv=["lab"])
-    assert capsys.readouterr().out.count("\n") == 1
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 @pytest.mark.usefixtures("own_variables")

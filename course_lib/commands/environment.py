@@ -25,10 +25,11 @@ def ensure(root: Path, *, torch: str | None, argv: list[str]) -> None:
         missing = pins.lacking(root)
         if not missing:
             note = "; --torch changes nothing there" if torch else ""
-            say(f"using {sys.prefix}, which has all that the course needs{note}")
+            say(f"using {sys.prefix}, which has all that the course needs{note}", file=sys.stderr)
             return
         if not inside and (sys.prefix != sys.base_prefix or "CONDA_DEFAULT_ENV" in os.environ):
-            say(f"{sys.prefix} lacks {', '.join(missing)}: using {FOLDER} instead")
+            lacks = f"{sys.prefix} lacks {', '.join(missing)}"
+            say(f"{lacks}: using {FOLDER} instead", file=sys.stderr)
     if not is_complete(root, torch=torch):
         _install_alone(root, torch=torch)
     if not inside:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 
 from course_lib.settings import named_folder
 
@@ -17,9 +18,9 @@ def python_of(venv: Path) -> Path:
     return venv / ("Scripts/python.exe" if WINDOWS else "bin/python")
 
 
-def say(line: str) -> None:
-    """A line of progress, in order with what a child process prints."""
-    print(line, flush=True)
+def say(line: str, *, file: TextIO | None = None) -> None:
+    """A line of progress, in order with what a child process prints; on stdout unless told."""
+    print(line, file=file, flush=True)
 
 
 def hand_over(command: list[str]) -> int:
