@@ -4,12 +4,14 @@
 
 import gzip
 import shutil
+import tarfile
 import time
 
 import pytest
 import torch
 from data_tools import (  # noqa: F401
     cache,
+    change_entry,
     cifar_archive,
     encoded,
     idx,
@@ -240,6 +242,24 @@ def test_unpacked_batches(root, monkeypatch, damage):
     assert not agree("cifar10")
 
 
+@pytest.mark.parametrize("what", ["mnist", "cifar10", "images"])
+def test_no_room_to_unpack(root, tmp_path, monkeypatch, what):
+    """Catches a full disk reported as a damaged archive, which would be fetched again."""
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    write_files(root, {cifar.ARCHIVE: cifar_archive(monkeypatch), **packed(mnist_files())})
+    with tarfile.open(tmp_path / "images.tar.gz", "w:gz") as tar:
+        tar.add(root / cifar.ARCHIVE)
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    with pytest.raises(CourseError, match=r"the disk is full at .* TMPDIR"):
+        if what == "images":
+            datasets.import_images(tmp_path / "images.tar.gz", "mnist")
+        else:
+            datasets.load(what)
+
+
 # --- the cache -------------------------------------------------------------------------------
 
 
@@ -264,6 +284,19 @@ def test_a_cache_file_at_hand_is_one_that_can_be_read(cache, damage, capsys):
     assert (str(path) in status.problem) == bool(damage) and not status.fails
     said = notices(capsys)
     assert len(said) == bool(damage) and all(str(path) in line for line in said)
+
+
+@pytest.mark.parametrize("name", ["mnist", "cifar10", "celeba"])
+def test_files_that_cannot_be_read(root, monkeypatch, name):
+    """Catches a listing that ends in a traceback at a folder of somebody else's."""
+
+    def refuse(spec, place):
+        raise PermissionError(13, "Permission denied", str(place / "x"))
+
+    change_entry(monkeypatch, name, find=refuse)
+    assert dict(datasets.at_hand())[name] is None
+    with pytest.raises(CourseError, match="cannot be read"):
+        datasets.load(name)
 
 
 def test_nothing_is_at_hand_where_course_data_is_wrong(tmp_path, monkeypatch):

@@ -48,6 +48,14 @@ class Spec:
     import_files: Callable[["Spec", Path, int], Dataset] | None = None  # None: any images
     originals: Callable[["Spec"], Path | None] | None = None  # of an earlier import
 
+    def place_in(self, root: Path) -> Path | None:
+        """What `find` finds; CourseError also for files that cannot be looked at."""
+        try:
+            return self.find(self, root)
+        except OSError as error:
+            what, reason = error.filename or root, error.strerror or error
+            raise CourseError(f"{what} cannot be read ({reason}): see to it, or move it") from error
+
     @property
     def procedural(self) -> bool:
         """Whether the course draws these images itself, so that they are always at hand."""

@@ -98,8 +98,7 @@ def _read_archive(spec: Spec, path: Path, *, source: str) -> Dataset:
                         with open(Path(temporary, name), "wb") as file:
                             shutil.copyfileobj(tar.extractfile(member), file)
         except UNREADABLE as error:
-            if isinstance(error, OSError) and error.errno in store.DISK_FULL_ERRNOS:
-                raise store.disk_error(error, Path(temporary)) from error
+            store.refuse_full_disk(error)
             raise damaged(spec, path, f"{error or 'it is cut off'}") from error
         try:
             return read_folder(spec, Path(temporary), source=source)

@@ -28,7 +28,7 @@ def get_archives(spec: Spec) -> str:
     """Download a data set into the cache, if it is not at hand; one line on where it is."""
     size = spec.sizes[0]
     root = data_folder()
-    if root and (place := spec.find(spec, root)):
+    if root and (place := spec.place_in(root)):
         spec.prepare(spec, place, size)  # a damaged set must not pass for one at hand
         return f"{spec.name} is at hand in {place}: nothing to download"
     path = cache_file(spec, size)
@@ -45,7 +45,7 @@ def get_archives(spec: Spec) -> str:
 def _put_there_by_hand(spec: Spec, size: int) -> Dataset | None:
     """From the official files in the cache folder; None where they are not there or damaged."""
     with contextlib.suppress(CourseError):
-        if place := spec.find(spec, cache_folder()):
+        if place := spec.place_in(cache_folder()):
             return spec.prepare(spec, place, size, source=f"{spec.title} ({place})")
     return None
 
@@ -69,7 +69,7 @@ def download(spec: Spec, *, must_keep: bool = False) -> Dataset:
         for urls, name, md5 in archives:
             _fetch_any(urls, folder / name, md5=md5)
         source = f"{spec.title} (downloaded by torchvision)"
-        data = spec.prepare(spec, spec.find(spec, folder), spec.sizes[0], source=source)
+        data = spec.prepare(spec, spec.place_in(folder), spec.sizes[0], source=source)
         info = {**store.describe(data), "official": True}
         if must_keep:
             store.write(path, store.parts_of(data), info)

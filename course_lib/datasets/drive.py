@@ -23,11 +23,11 @@ def get_celeba(spec: Spec) -> str:
     A file that came through stays when a later one fails. Raises CourseError.
     """
     data = data_folder()
-    if data and (place := spec.find(spec, data)):  # not read, which takes hours: `load` does
+    if data and (place := spec.place_in(data)):  # not read, which takes hours: `load` does
         return f"{spec.name} is at hand in {place}: nothing to download"
     root = cache_folder() / spec.folder
     missing = [name for name in FILE_NAMES if not (root / name).exists()]
-    if not missing and spec.find(spec, cache_folder()):  # CourseError for a web page among them
+    if not missing and spec.place_in(cache_folder()):  # CourseError for a web page among them
         return f"celeba is at hand in {root}: nothing to download"
     by_hand = f"or fetch {', '.join(missing)} by hand from {PROJECT_PAGE} into {root}"
     if offline():

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from course_lib.datasets.catalog import notice
 from course_lib.datasets.decoding import Crop, decode, suffixes
+from course_lib.datasets.store import refuse_full_disk
 from course_lib.errors import CourseError
 
 MAX_IMAGE_BYTES = 64 * 2**20  # of one file; what is larger is no photograph
@@ -146,6 +147,7 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except DAMAGED as error:
+        refuse_full_disk(error)
         raise CourseError(
             f"{path} is no readable ZIP or tar archive ({error}): is it cut off?"
         ) from error

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
+from course_lib.datasets import store
 from course_lib.datasets.catalog import Spec
 from course_lib.datasets.files import refuse_web_page, unpacked_bytes
 from course_lib.datasets.folder import UNREADABLE, damaged, image_shape, read_folder
@@ -43,6 +44,7 @@ def prepare(spec: Spec, place: Path, size: int, *, source: str = "") -> Dataset:
                 with _opened(path) as packed, open(Path(temporary, path.stem), "wb") as file:
                     shutil.copyfileobj(packed, file)
         except UNREADABLE as error:
+            store.refuse_full_disk(error)
             raise damaged(spec, place, f"{path.name}: {error}") from error
         return read_folder(spec, Path(temporary), source=source)
 

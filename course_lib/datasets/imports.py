@@ -32,7 +32,7 @@ def import_images(path: str | Path, name: str, *, size: int | None = None) -> st
     target = cache_file(spec, size)
     if spec.import_files:
         data = spec.import_files(spec, path, size)
-    elif place := spec.find(spec, path):
+    elif place := spec.place_in(path):
         data = spec.prepare(spec, place, size, source=f"{spec.title} (imported: {path.name})")
         store.write(target, store.parts_of(data), {**store.describe(data), "official": True})
     else:

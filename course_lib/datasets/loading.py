@@ -57,7 +57,7 @@ def places(spec: Spec, size: int, problems: list[str]) -> Iterator[Path]:
     wrong with files in the cache goes into `problems`: half a download is none.
     """
     root = data_folder()
-    if root is not None and (place := spec.find(spec, root)):
+    if root is not None and (place := spec.place_in(root)):
         yield place
         return
     kept = cache_file(spec, size)
@@ -68,7 +68,7 @@ def places(spec: Spec, size: int, problems: list[str]) -> Iterator[Path]:
     for look in (_in_cache, spec.originals):  # of `data get` or by hand; of other sizes
         try:
             place = look(spec) if look else None
-        except CourseError as error:
+        except (CourseError, OSError) as error:
             problems.append(str(error))
         else:
             if place:
@@ -76,7 +76,7 @@ def places(spec: Spec, size: int, problems: list[str]) -> Iterator[Path]:
 
 
 def _in_cache(spec: Spec) -> Path | None:
-    return spec.find(spec, cache_folder())
+    return spec.place_in(cache_folder())
 
 
 def _read(spec: Spec, place: Path, size: int) -> Dataset | None:

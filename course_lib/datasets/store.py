@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -191,6 +192,15 @@ def disk_error(error: OSError, folder: Path) -> CourseError:
         )
     reason = error.strerror or str(error)
     return CourseError(f"cannot write in {folder} ({reason}): set COURSE_CACHE to another folder")
+
+
+def refuse_full_disk(error: Exception) -> None:
+    """CourseError where an archive could not be unpacked for want of room, and not for damage."""
+    if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
+        raise CourseError(
+            f"the disk is full at {tempfile.gettempdir()}: free some space, or set TMPDIR to "
+            "another folder"
+        ) from error
 
 
 def fingerprint(*modules: ModuleType) -> str:
