@@ -1,8 +1,9 @@
-"""Switches that the environment sets: `COURSE_FAST=1` makes every training short."""
+"""What the environment sets: `COURSE_FAST=1` makes every training short, others name folders."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -20,3 +21,14 @@ def shortened(full: tuple[T, ...], fast: tuple[T, ...]) -> tuple[T, ...]:
         return full
     print(BANNER)
     return fast
+
+
+def named_folder(variable: str) -> Path | None:
+    """The folder that `COURSE_DATA` or `COURSE_CACHE` names; None where it is empty or not set.
+
+    Without the blanks and quotes around it that `set COURSE_DATA="C:\\x" ` keeps on Windows.
+    """
+    value = os.environ.get(variable, "").strip()
+    while len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        value = value[1:-1].strip()
+    return Path(os.path.abspath(os.path.expanduser(value))) if value.strip("\"'") else None

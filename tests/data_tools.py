@@ -1,14 +1,17 @@
 """Small data sets in the layouts of the real ones, for the tests of `course_lib.datasets`."""
 
 import dataclasses
+import hashlib
 import io
+import pickle
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from course_lib.datasets import registry
+from course_lib.datasets import loading, registry
 from course_lib.datasets.splits import Dataset, Split
 
 ATTRIBUTES = [f"Attribute_{i}" for i in range(38)] + ["Male", "Smiling"]
@@ -21,7 +24,15 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_CACHE", str(folder))
     monkeypatch.setenv("COURSE_OFFLINE", "1")
     monkeypatch.delenv("COURSE_DATA", raising=False)
+    monkeypatch.setattr(loading, "_announced_names", set())
     return folder
+
+
+def notices(capsys):
+    """The lines on stderr that stay there, which progress bars do not; stdout is empty."""
+    out, error = capsys.readouterr()
+    assert out == ""
+    return [line for line in (text.split("\r")[-1] for text in error.split("\n")) if line.strip()]
 
 
 def shrink(monkeypatch, name, counts):
@@ -67,6 +78,30 @@ def mnist_files(*, n_train=7, n_test=3, side=28) -> dict[str, bytes]:
         files[f"{prefix}-images-idx3-ubyte"] = idx(pixels(n, side, side, seed=seed))
         files[f"{prefix}-labels-idx1-ubyte"] = idx(np.arange(n) % 10)
     return files
+
+
+def cifar_archive(monkeypatch) -> bytes:
+    """The archive of a CIFAR-10 of 10 and 2 images; torchvision's class is given its checksums."""
+    import torchvision.datasets
+
+    shrink(monkeypatch, "cifar10", (10, 2))
+    loader = torchvision.datasets.CIFAR10
+    members = {}
+    for i, name in enumerate([*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"]):
+        batch = {"data": pixels(2, 3072, seed=i), "labels": [i, 9 - i]}
+        members[name] = pickle.dumps(batch)
+    members["batches.meta"] = pickle.dumps({"label_names": list(registry.CIFAR10_CLASSES)})
+    sums = [[name, hashlib.md5(data).hexdigest()] for name, data in members.items()]
+    monkeypatch.setattr(loader, "train_list", sums[:5])
+    monkeypatch.setattr(loader, "test_list", sums[5:6])
+    monkeypatch.setattr(loader, "meta", {**loader.meta, "md5": sums[6][1]})
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
 
 
 def write_files(folder: Path, files: dict[str, bytes]) -> Path:

@@ -31,15 +31,8 @@ class SmallCourse:
         self.wheels.mkdir(parents=True)
         package = self.root / "course_lib"
         shutil.copytree(ROOT / "course_lib/commands", package / "commands")
-        for name in (
-            "__init__.py",
-            "__main__.py",
-            "errors.py",
-            "machine.py",
-            "place.py",
-            "writing.py",
-        ):
-            shutil.copy(ROOT / "course_lib" / name, package)
+        for path in (ROOT / "course_lib").glob("*.py"):
+            shutil.copy(path, package)
         self.require("1.0")
         self.project()
         (self.root / "requirements-dev.txt").write_text("")
@@ -96,7 +89,7 @@ class SmallCourse:
             cwd=self.root,
             env={**env, **variables},
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
         )
@@ -104,6 +97,6 @@ class SmallCourse:
     def start(self, *arguments, **variables):
         """Runs `test …` to its end: (what the fake pytest said, all output, exit code)."""
         with self.launch("test", *arguments, **variables) as process:
-            out, err = process.communicate(timeout=120)
+            out, _ = process.communicate(timeout=120)
         said = [json.loads(line) for line in out.splitlines() if line.startswith('{"argv"')]
-        return (said[0] if said else None), out + err, process.returncode
+        return (said[0] if said else None), out, process.returncode

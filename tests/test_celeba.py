@@ -71,6 +71,117 @@ def test_images_in_their_zip(tmp_path, monkeypatch, nested):
     check(datasets.load("celeba"), 64)
 
 
+def as_csv(members) -> dict[str, bytes]:
+    """The lists as Kaggle's CSV, the images one folder deeper."""
+    found = {}
+    for name, data in members.items():
+        lines = data.decode().splitlines() if name.endswith(".txt") else []
+        if name.startswith("list_attr"):
+            lines = [f"image_id {lines[1]}", *lines[2:]]
+        elif lines:
+            lines = ["image_id partition", *lines]
+        if lines:
+            text = "\r\n".join(",".join(line.split()) for line in lines)
+            found[name.replace(".txt", ".csv")] = b"\xef\xbb\xbf" + text.encode() + b"\r\n"
+        else:
+            found[f"img_align_celeba/{name}"] = data
+    return {**found, "list_bbox_celeba.csv": b"image_id,x_1\n"}
+
+
+def official(members) -> dict[str, bytes]:
+    """The authors' folders."""
+    places = {"list_attr_celeba.txt": "Anno", "list_eval_partition.txt": "Eval"}
+    return {f"{places.get(name, 'Img')}/{name}": data for name, data in members.items()}
+
+
+LAYOUTS = {
+    "kaggle": as_csv(celeba_files()),
+    "official": official(celeba_files()),
+    "official, packed": official(packed(celeba_files(), nested=True)),
+    "deeper": {f"celeba/{name}": data for name, data in celeba_files().items()},
+    "kaggle, deeper": {f"archive/{name}": data for name, data in as_csv(celeba_files()).items()},
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("place", ["celeba", "CelebA"])
+def test_layouts_that_people_have(tmp_path, monkeypatch, layout, place):
+    """Catches a CelebA that only torchvision's own folder satisfies; lists and images mixed up."""
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    folder = write_files(tmp_path / place, LAYOUTS[layout])
+    assert dict(datasets.at_hand())["celeba"] == str(folder)
+    check(datasets.load("celeba"), 64)
+
+
+@pytest.mark.parametrize("layout", ["kaggle", "official", "deeper"])
+@pytest.mark.parametrize("how", ["folder", "zip"])
+def test_import_of_these_layouts(tmp_path, layout, how):
+    """Catches a layout that `load` takes and `import` refuses."""
+    path = write_files(tmp_path / "x", LAYOUTS[layout])
+    if how == "zip":
+        with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+            for name, data in LAYOUTS[layout].items():
+                archive.writestr(name, data)
+        path = tmp_path / "x.zip"
+    assert "4 train and 2 valid and 3 test" in datasets.import_images(path, "celeba")
+    check(datasets.load("celeba"), 64)
+
+
+def test_kaggle_straight_in_course_data(tmp_path, monkeypatch):
+    """Catches lists beside the images' folder that are overlooked for want of a folder celeba."""
+    monkeypatch.setenv("COURSE_DATA", str(write_files(tmp_path / "x", as_csv(celeba_files()))))
+    check(datasets.load("celeba"), 64)
+
+
+@pytest.mark.parametrize("name", ["img_align_celeba.zip", "list_attr_celeba.txt"])
+def test_a_quota_page_in_place_of_a_file(tmp_path, monkeypatch, name):
+    """Catches "is it cut off?" for Google Drive's page, and a listing that counts it."""
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    members = packed(celeba_files(), nested=True)
+    members[name] = b"<!DOCTYPE html><html><title>Google Drive - Quota exceeded</title></html>"
+    write_files(tmp_path / "celeba", members)
+    assert dict(datasets.at_hand())["celeba"] is None
+    for call in (
+        lambda: datasets.load("celeba"),
+        lambda: datasets.import_images(tmp_path / "celeba", "celeba"),
+    ):
+        with pytest.raises(CourseError, match=f"{name} is a web page") as error:
+            call()
+        assert "\n" not in str(error.value)
+
+
+def test_images_packed_twice(tmp_path):
+    """Catches a line that denies the ZIP in a ZIP that Google Drive makes of a folder."""
+    with zipfile.ZipFile(tmp_path / "CelebA.zip", "w") as archive:
+        for name, data in LAYOUTS["official, packed"].items():
+            archive.writestr(name, data)
+    with pytest.raises(CourseError, match="unpack that first"):
+        datasets.import_images(tmp_path / "CelebA.zip", "celeba")
+
+
+@pytest.mark.parametrize("lost", ["img_align_celeba", "list_attr_celeba.txt"])
+def test_at_hand_means_complete(folder, lost):
+    """Catches a folder celeba that is listed and then refused."""
+    assert dict(datasets.at_hand())["celeba"] == str(folder)
+    target = folder / lost
+    target.rename(folder / "other")
+    assert dict(datasets.at_hand())["celeba"] is None
+    with pytest.raises(CourseError, match="lacks"):
+        datasets.load("celeba")
+
+
+def test_at_another_size_only(tmp_path):
+    """Catches a listing of what the notebooks, at 64 pixels, would not get."""
+    path = write_files(tmp_path / "x", celeba_files())
+    datasets.import_images(path, "celeba", size=128)
+    assert dict(datasets.at_hand())["celeba"] == str(path)  # made anew from the originals
+    path.rename(tmp_path / "gone")
+    assert dict(datasets.at_hand())["celeba"] is None
+    (status,) = [status for status in datasets.survey() if status.spec.name == "celeba"]
+    assert "only at size 128" in status.problem and not status.fails
+    check(datasets.load("celeba", size=128), 128)
+
+
 def test_prepared_once_per_size(folder, monkeypatch):
     """Catches images decoded again at every start, and a size served for another."""
     datasets.load("celeba")
@@ -78,6 +189,15 @@ def test_prepared_once_per_size(folder, monkeypatch):
     check(datasets.load("celeba"), 64)
     with pytest.raises(TypeError):
         datasets.load("celeba", size=128)
+
+
+def test_prepared_under_another_path(folder, monkeypatch, tmp_path):
+    """Catches 200,000 images decoded again by every notebook that a sandbox runs."""
+    datasets.load("celeba")
+    folder.parent.rename(tmp_path / "mounted")
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "mounted"))
+    monkeypatch.setattr(celeba, "read_layout", None)
+    check(datasets.load("celeba"), 64)
 
 
 def test_changed_files_are_prepared_again(folder):

@@ -113,16 +113,12 @@ def test_build_check_fails_on_a_difference(here, monkeypatch, capsys):
     assert "notebooks/01_a.ipynb" in capsys.readouterr().err
 
 
-def test_data_lists_gets_and_imports(here, monkeypatch, capsys, tmp_path):
-    """Catches arguments in the wrong order, and a data set that the list leaves out."""
-    monkeypatch.setattr(datasets, "at_hand", lambda: [("mnist", None), ("faces", "drawn")])
+def test_data_gets_and_imports(here, monkeypatch, capsys, tmp_path):
+    """Catches arguments in the wrong order."""
     monkeypatch.setattr(datasets, "get", lambda name: f"got {name}")
     monkeypatch.setattr(
         datasets, "import_images", lambda path, name, size: f"{path.name} {name} {size}"
     )
-    for arguments in ([], ["list"]):
-        assert here(["data", *arguments]) == 0
-        assert "data get mnist" in capsys.readouterr().out
     assert here(["data", "get", "mnist"]) == 0
     assert capsys.readouterr().out == "got mnist\n"
     assert here(["data", "import", str(tmp_path), "celeba", "--size", "128"]) == 0

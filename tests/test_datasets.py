@@ -11,6 +11,7 @@ from data_tools import (  # noqa: F401
     cache,
     change_entry,
     mnist_files,
+    notices,
     pixels,
     shrink,
     tiny,
@@ -18,7 +19,7 @@ from data_tools import (  # noqa: F401
 )
 
 from course_lib import datasets
-from course_lib.datasets import catalog, folder, registry, store
+from course_lib.datasets import catalog, idx, registry, store
 from course_lib.errors import CourseError
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -51,12 +52,12 @@ def test_mnist_comes_from_course_data(mnist_folder, capsys):
     assert data.train.labels.tolist() == list(range(7)) and data.train.labels.dtype == torch.int64
     assert not data.stand_in and data.label_names == tuple("0123456789")
     assert str(mnist_folder) in data.source and data.valid is None
-    assert capsys.readouterr().out == ""
+    assert notices(capsys) == []
 
 
 def test_official_mnist_has_its_sizes(monkeypatch):
     """Catches counts that do not let the real files through; needs them in COURSE_DATA."""
-    if REAL is None or not folder.present(registry.SPECS["mnist"], REAL):
+    if REAL is None or not idx.find(registry.SPECS["mnist"], REAL):
         pytest.skip("no MNIST in COURSE_DATA")
     monkeypatch.setenv("COURSE_DATA", str(REAL))
     data = datasets.load("mnist")
@@ -106,7 +107,7 @@ def test_order_of_sources(mnist_folder, monkeypatch, capsys):
     assert "torchvision" in datasets.load("mnist").source
     monkeypatch.delenv("COURSE_DATA")
     assert datasets.load("mnist").source == "imported"
-    assert capsys.readouterr().out == ""
+    assert notices(capsys) == []
     catalog.cache_file(spec, 28).unlink()
     fetched = tiny("mnist", source="downloaded")
     change_entry(monkeypatch, "mnist", download_in_load=lambda spec: fetched)
@@ -125,7 +126,7 @@ def test_a_data_set_is_one_entry(monkeypatch, tmp_path, capsys):
     )  # fmt: skip
     monkeypatch.setitem(registry.SPECS, "checks", spec)
     assert datasets.load("checks").source == "drawn"
-    assert "data get checks" in capsys.readouterr().out
+    assert "data get checks" in notices(capsys)[0]
     assert datasets.get("checks") == "downloaded"
     (tmp_path / "checks").mkdir()
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))

@@ -21,7 +21,9 @@ from course_lib.errors import CourseError
 @pytest.fixture
 def gdown(monkeypatch, cache):
     """A `gdown` that gives what `drive.files` holds, by file name."""
-    fake = SimpleNamespace(files={name: name.encode() for name in drive.FILE_NAMES}, asked=[])
+    files = {name: name.encode() for name in drive.FILE_NAMES}
+    files["img_align_celeba.zip"] = b"PK\5\6" + bytes(18)  # a ZIP without members
+    fake = SimpleNamespace(files=files, asked=[])
 
     def download(id, output, **options):
         name = os.path.basename(output)
@@ -31,7 +33,7 @@ def gdown(monkeypatch, cache):
         with open(output, "wb") as file:
             file.write(fake.files[name])
 
-    sums = [("id", md5(name.encode()), name) for name in drive.FILE_NAMES]
+    sums = [("id", md5(data), name) for name, data in files.items()]
     monkeypatch.setattr(torchvision.datasets.CelebA, "file_list", sums)
     monkeypatch.setitem(sys.modules, "gdown", SimpleNamespace(download=download))
     monkeypatch.setattr(drive, "reachable", lambda url: True)
@@ -44,6 +46,14 @@ def test_celeba_comes_by_get(gdown, cache):
     assert "three files" in datasets.get("celeba")
     assert names(cache / "celeba") == sorted(drive.FILE_NAMES)
     assert "at hand" in datasets.get("celeba") and len(gdown.asked) == 3
+
+
+def test_a_quota_page_in_the_cache_is_not_at_hand(gdown, cache):
+    """Catches "nothing to download" where a browser has saved Drive's page as the images."""
+    datasets.get("celeba")
+    (cache / "celeba" / "img_align_celeba.zip").write_bytes(b"<html>Quota exceeded</html>")
+    with pytest.raises(CourseError, match="web page"):
+        datasets.get("celeba")
 
 
 @pytest.mark.parametrize("trouble", ["quota", "checksum", "no gdown"])

@@ -102,7 +102,7 @@ def test_active_environment_that_has_everything_is_used(root, monkeypatch, capsy
     monkeypatch.setattr(environment.requirements, "lacking", lambda *_: [])
     monkeypatch.setattr(environment, "read_stamp", lambda venv: {})
     environment.ensure(root, needs=("lab",), torch=None, argv=["lab"])
-    assert capsys.readouterr().out.count("\n") == 1
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 @pytest.mark.usefixtures("own_variables")

@@ -2,13 +2,15 @@
 
 # ruff: noqa: F811  (a fixture is imported by its name)
 
+import io
 import os
+import tarfile
 import zipfile
 
 import numpy as np
 import pytest
 import torch
-from data_tools import cache, encoded, pixels, write_files  # noqa: F401
+from data_tools import cache, encoded, notices, pixels, write_files  # noqa: F401
 
 from course_lib import datasets
 from course_lib.datasets import files, registry, store
@@ -66,7 +68,8 @@ def test_train_and_test_folders(tmp_path, kind, capsys):
     assert data.label_names == registry.CIFAR10_CLASSES  # the official numbers of these classes
     assert colours_fit(data.train, data.label_names) and colours_fit(data.test, data.label_names)
     assert data.source == f"CIFAR-10 (imported: {path.name})"
-    assert capsys.readouterr().out == ""
+    (line,) = notices(capsys)
+    assert line.endswith("left out: 2 hidden, 1 .txt")
 
 
 def test_the_first_images_are_a_fair_sample(tmp_path):
@@ -87,7 +90,7 @@ def test_class_folders_alone(tmp_path, capsys):
     """Catches a test set that overlaps the training set, and a split that nobody mentions."""
     members = {f"my/{k}".replace("truck", "Zebra"): v for k, v in classes(n=8).items()}
     datasets.import_images(pack(tmp_path / "pets.zip", members), "cifar10")
-    assert "4 held out" in capsys.readouterr().out
+    assert "4 held out" in notices(capsys)[0]
     data = datasets.load("cifar10")
     assert data.label_names == ("Zebra", "airplane", "cat")
     assert (len(data.train), len(data.test)) == (20, 4)
@@ -120,7 +123,7 @@ def test_other_sizes_are_cropped_and_said(tmp_path, capsys):
     wide[:, 32:96] = 255  # the centre square is white
     members = {f"train/{i}.png": plain(9) for i in range(3)} | {"test/wide.png": encoded(wide)}
     datasets.import_images(write_files(tmp_path / "x", members), "cifar10")
-    assert "1 of 4 images were not 32×32" in capsys.readouterr().out
+    assert "1 of 4 images were not 32×32" in notices(capsys)[0]
     assert (datasets.load("cifar10").test.images == 255).all()
 
 
@@ -233,3 +236,118 @@ def test_a_full_disk_stops_the_import(tmp_path, monkeypatch, cache):
     with pytest.raises(CourseError, match="disk is full"):
         datasets.import_images(write_files(tmp_path / "x", classes()), "cifar10")
     assert list(cache.iterdir()) == []
+
+
+def tar(path, members, *, mode="w:gz"):
+    """A tar archive with these members, as `tar czf x.tgz .` names them."""
+    with tarfile.open(path, mode) as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(f"./{name}")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
+def test_tar(tmp_path, mode):
+    """Catches a tar refused, its leading ./ taken for hidden files, files mixed up by threads."""
+    members = {**classes(prefix="train/", n=50), **classes(prefix="test/", n=30)}
+    datasets.import_images(tar(tmp_path / "pets.tar", members, mode=mode), "cifar10")
+    data = datasets.load("cifar10")
+    assert (len(data.train), len(data.test)) == (150, 90)
+    assert colours_fit(data.train, data.label_names) and colours_fit(data.test, data.label_names)
+
+
+def test_what_is_left_out_is_counted_by_its_ending(tmp_path, capsys):
+    """Catches files that are silently dropped, and endings in capitals or of rarer kinds."""
+    from PIL import Image
+
+    picture = Image.fromarray(pixels(32, 32, 3))
+    folder = write_files(
+        tmp_path / "x",
+        {f"a/{i}.HEIC": b"x" for i in range(3)}
+        | {
+            "a/notes": b"",
+            "a/Thumbs.db": b"",
+            ".hidden/1.png": b"x",
+            "b/y.txt": b"",
+            "b/z.TXT": b"",
+        },
+    )
+    for name in (
+        "1.PNG",
+        "2.JPG",
+        "3.jfif",
+        "4.JPEG",
+        "5.tga",
+        "6.jp2",
+        "7.TIFF",
+        "8.ico",
+        "9.pcx",
+    ):
+        kind = {"jfif": "JPEG", "jp2": "JPEG2000"}.get(name[2:])
+        picture.save(folder / "b" / name, kind)
+    assert "8 train and 1 test" in datasets.import_images(folder, "cifar10")
+    said = "".join(notices(capsys))
+    for words in ("3 .heic", "1 without a suffix", "1 .db", "1 hidden", "2 .txt"):
+        assert words in said
+    for path in folder.glob("b/[0-9]*"):
+        path.unlink()
+    with pytest.raises(CourseError, match=r"holds no images, only other files \(3 .heic, 2 .txt"):
+        datasets.import_images(folder, "cifar10")
+
+
+def test_names_that_are_not_ascii(tmp_path):
+    """Catches class names that macOS and Windows write in other ways, turned into nonsense."""
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for i in range(4):
+            archive.writestr(f"grün/{i}.png", plain(1))  # with the flag for UTF-8
+            archive.writestr(f"train\\{i}.png", plain(2))
+            archive.writestr(f"mac/{i}.png", plain(3))
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(b"mac/", "ü/".encode() + b"/"))  # without it, as macOS does
+    datasets.import_images(path, "cifar10")
+    assert datasets.load("cifar10").label_names == ()
+    classes = {name.split("/")[0] for name in files.open_files(path).names}
+    assert classes == {"grün", "train", "ü"}
+
+
+def test_linked_folders(tmp_path):
+    """Catches classes that are links and silently lost, and a link to the top that never ends."""
+    real = write_files(
+        tmp_path / "elsewhere", {f"{i}.png": plain(COLOURS["cat"]) for i in range(6)}
+    )
+    folder = write_files(
+        tmp_path / "x", {f"truck/{i}.png": plain(COLOURS["truck"]) for i in range(6)}
+    )
+    try:
+        (folder / "cat").symlink_to(real, target_is_directory=True)
+        (folder / "truck" / "up").symlink_to(folder, target_is_directory=True)
+    except OSError:
+        pytest.skip("no symbolic links here")
+    datasets.import_images(folder, "cifar10")
+    data = datasets.load("cifar10")
+    assert len(data.train) + len(data.test) == 12 and colours_fit(data.train, data.label_names)
+    (folder / "cat" / "lost.png").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(CourseError, match="1 of 13"):
+        datasets.import_images(folder, "cifar10")
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.tar.gz"])
+def test_a_web_page_saved_as_an_archive(tmp_path, name):
+    """Catches "is it cut off?" for the page of a login or a quota."""
+    (tmp_path / name).write_bytes(b"\n<!DOCTYPE html><html>Sign in</html>")
+    with pytest.raises(CourseError, match="is a web page"):
+        datasets.import_images(tmp_path / name, "cifar10")
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_tar_that_is_cut_off(tmp_path, mode, cache):
+    """Catches a traceback, or the images before the cut taken for all of them."""
+    members = {f"{i}.png": encoded(pixels(32, 32, 3, seed=i)) for i in range(20)}
+    path = tar(tmp_path / "x.tar", members, mode=mode)
+    path.write_bytes(path.read_bytes()[:30_000])
+    with pytest.raises(CourseError, match="cut off"):
+        datasets.import_images(path, "cifar10")
+    assert not cache.exists()

@@ -111,7 +111,7 @@ def test_a_course_that_cannot_be_written_says_so(tmp_path, monkeypatch, capsys, 
     monkeypatch.setattr(lab.os, "access", lambda path, mode: writable)
     given = argparse.Namespace(root=tmp_path, notebook=None, no_browser=True, port=None)
     assert lab.run(given) == 0
-    assert ("cannot be saved" in capsys.readouterr().out) is not writable
+    assert ("cannot be saved" in capsys.readouterr().err) is not writable
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,12 @@
 """The images that the course makes itself: announced, cached, the same every time, and good."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
-from data_tools import cache  # noqa: F401
+from data_tools import cache, notices  # noqa: F401
 
 from course_lib import datasets
 from course_lib.datasets import digits, procedural, registry
@@ -18,22 +22,60 @@ def few_faces(monkeypatch):
 
 
 def test_stand_in_is_announced_in_one_line_and_cached(monkeypatch, capsys):
-    """Catches a silent stand-in, and one that is drawn again at every start."""
+    """Catches a silent stand-in, one announced at each load, and one drawn again each time."""
     first = datasets.load("mnist")
-    lines = capsys.readouterr().out.splitlines()
+    lines = notices(capsys)
     assert len(lines) == 1 and "python -m course_lib data get mnist" in lines[0]
     assert "digits" in lines[0] and first.stand_in
     monkeypatch.setattr(digits, "_vary", None)
     again = datasets.load("mnist")
-    assert len(capsys.readouterr().out.splitlines()) == 1
+    assert notices(capsys) == []
     assert torch.equal(first.train.images, again.train.images)
     assert torch.equal(first.test.labels, again.test.labels) and again.stand_in
+
+
+CELLS = """
+import contextlib, io
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_cell({first!r})
+shell.run_cell("from types import SimpleNamespace as Data; from course_lib import datasets")
+with contextlib.redirect_stderr(io.StringIO()) as said:
+    shell.run_cell("x = datasets.loading._announced(Data(name='sprites', source='?'), 'why')")
+command = said.getvalue().strip().split("get the real ones with: ")[1]
+print(command, flush=True)
+shell.run_cell(command)
+"""
+
+
+@pytest.mark.parametrize("started", ["lab", "colab", "alone"])
+def test_the_command_works_where_it_is_read(started, tmp_path, root):
+    """Catches a command without `!`, and one whose Python does not find the course."""
+    first = f"import sys; sys.path.insert(0, {str(root)!r})" if started == "alone" else ""
+    tools = os.path.dirname(sys.executable)  # as `lab` does
+    variables = {**os.environ, "PATH": os.pathsep.join([tools, os.environ["PATH"]])}
+    variables |= {"PYTHONPATH": str(root) if started == "lab" else "", "IPYTHONDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", CELLS.format(first=first)], text=True, capture_output=True,
+        cwd=root if started == "colab" else tmp_path, env=variables, check=True,
+    )  # fmt: skip
+    command, answer = done.stdout.splitlines()[0], done.stdout + done.stderr
+    expected = 'datasets.get("' if started == "alone" else "!python -m course_lib data get "
+    assert command.startswith(expected)
+    assert "sprites is drawn by the course itself: nothing to download" in answer
+
+
+def test_the_command_in_a_terminal(capsys, monkeypatch):
+    """Catches an exclamation mark that a shell does not understand."""
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    datasets.load("mnist")
+    assert notices(capsys)[0].endswith("with: python -m course_lib data get mnist")
 
 
 def test_fashion_stand_in_says_that_it_shows_digits(capsys):
     """Catches digits labelled as clothes."""
     data = datasets.load("fashion_mnist")
-    assert "digits" in capsys.readouterr().out and data.label_names == tuple("0123456789")
+    assert "digits" in notices(capsys)[0] and data.label_names == tuple("0123456789")
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +140,7 @@ def test_cifar10_stand_in_has_ten_equal_classes(few_faces, capsys, monkeypatch):
         style, glasses = (faces.FACTORS[c].levels[i] for c, i in zip(columns, row, strict=True))
         seen = style + (" with glasses" if glasses != "none" else "")
         assert data.label_names[label] == seen
-    assert "data get cifar10" in capsys.readouterr().out
+    assert "data get cifar10" in notices(capsys)[0]
 
 
 @pytest.mark.parametrize("size", [None, 64, 128])
@@ -110,7 +152,7 @@ def test_celeba_stand_in_has_attributes(few_faces, size, capsys):
     assert data.train.factors.shape == (20, len(data.factor_names))
     assert set(data.train.factors.unique().tolist()) == {0, 1}
     assert not torch.equal(data.test.images, data.valid.images)
-    assert "on request" in capsys.readouterr().out
+    assert "on request" in notices(capsys)[0]
 
 
 def test_faces_keep_their_factors(few_faces, capsys):
@@ -119,7 +161,7 @@ def test_faces_keep_their_factors(few_faces, capsys):
         data = datasets.load("faces", size=size)
         again = procedural.faces.render(data.test.factors, size=size or 64)
         assert torch.equal(again, data.test.images) and not data.stand_in
-    assert capsys.readouterr().out == ""
+    assert notices(capsys) == []
 
 
 def test_sprites_are_the_whole_grid_split_in_two():

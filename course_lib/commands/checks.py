@@ -217,13 +217,19 @@ def data_sets() -> list[Row]:
     except CourseError as error:
         found, _, advice = str(error).rpartition(": ")
         return [Row("COURSE_DATA", found, BAD, advice)]
-    found = datasets.at_hand()
-    return [
-        Row(f"data {name}", where)
-        if where
-        else Row(f"data {name}", "a stand-in", NOTE, f"python -m course_lib data get {name}")
-        for name, where in found
-    ]
+    rows = []
+    for status in datasets.survey():
+        what, get = f"data {status.spec.name}", f"python -m course_lib data get {status.spec.name}"
+        if status.spec.procedural or status.real:
+            rows.append(Row(what, str(status.real or "drawn by the course")))
+        elif status.fails:
+            found, _, advice = status.problem.rpartition(": ")
+            rows.append(Row(what, found, BAD, advice))
+        else:
+            rows.append(
+                Row(what, "; ".join(filter(None, ["a stand-in", status.problem])), NOTE, get)
+            )
+    return rows
 
 
 def kernel() -> list[Row]:

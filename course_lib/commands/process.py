@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from course_lib.place import INSTALLED
+from course_lib.settings import named_folder
 
 WINDOWS = os.name == "nt"
 
@@ -18,8 +19,8 @@ def python_of(venv: Path) -> Path:
 
 
 def say(line: str) -> None:
-    """A line of progress, in order with what a child process prints."""
-    print(line, flush=True)
+    """A line of progress, which no pipe is meant to get."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def hand_over(command: list[str]) -> int:
@@ -48,5 +49,5 @@ def export_variables(root: Path) -> None:
     for name in ("PYTHONHOME", "__PYVENV_LAUNCHER__"):  # would point a child at another Python
         os.environ.pop(name, None)
     for name in ("COURSE_DATA", "COURSE_CACHE"):  # kernels start in another folder
-        if os.environ.get(name):
-            os.environ[name] = os.path.abspath(os.path.expanduser(os.environ[name]))
+        if folder := named_folder(name):
+            os.environ[name] = str(folder)

@@ -10,30 +10,44 @@ from urllib.parse import urlsplit
 from filelock import FileLock, Timeout
 
 from course_lib.datasets import store
-from course_lib.datasets.catalog import Spec, cache_file, cache_folder, offline
-from course_lib.datasets.fetch import fetch, reachable
-from course_lib.datasets.folder import (
-    UNREADABLE,
-    in_data_folder,
-    loader_class,
-    prepare,
-    read_folder,
+from course_lib.datasets.catalog import (
+    Spec,
+    cache_file,
+    cache_folder,
+    data_folder,
+    notice,
+    offline,
 )
+from course_lib.datasets.fetch import fetch, reachable
+from course_lib.datasets.folder import loader_class
 from course_lib.datasets.splits import Dataset
 from course_lib.errors import CourseError
 
 
 def get_archives(spec: Spec) -> str:
     """Download a data set into the cache, if it is not at hand; one line on where it is."""
-    if place := in_data_folder(spec):
-        prepare(spec, place, spec.sizes[0])  # a damaged set must not pass for one at hand
+    size = spec.sizes[0]
+    root = data_folder()
+    if root and (place := spec.place_in(root)):
+        spec.prepare(spec, place, size)  # a damaged set must not pass for one at hand
         return f"{spec.name} is at hand in {place}: nothing to download"
-    path = cache_file(spec, spec.sizes[0])
+    path = cache_file(spec, size)
     found = store.read(path)
     if found and found[1].get("official"):
         return f"{spec.name} is at hand in {path}: nothing to download"
-    data = download(spec, must_keep=True)
+    if data := _put_there_by_hand(spec, size):
+        store.write(path, store.parts_of(data), {**store.describe(data), "official": True})
+    else:
+        data = download(spec, must_keep=True)
     return f"{spec.name}: {len(data.train):,} training and {len(data.test):,} test images in {path}"
+
+
+def _put_there_by_hand(spec: Spec, size: int) -> Dataset | None:
+    """From the official files in the cache folder; None where they are not there or damaged."""
+    with contextlib.suppress(CourseError):
+        if place := spec.place_in(cache_folder()):
+            return spec.prepare(spec, place, size, source=f"{spec.title} ({place})")
+    return None
 
 
 def download(spec: Spec, *, must_keep: bool = False) -> Dataset:
@@ -54,7 +68,8 @@ def download(spec: Spec, *, must_keep: bool = False) -> Dataset:
             return found[0]  # the process that we waited for has brought it
         for urls, name, md5 in archives:
             _fetch_any(urls, folder / name, md5=md5)
-        data = _unpack(spec, folder, [name for _, name, _ in archives])
+        source = f"{spec.title} (downloaded by torchvision)"
+        data = spec.prepare(spec, spec.place_in(folder), spec.sizes[0], source=source)
         info = {**store.describe(data), "official": True}
         if must_keep:
             store.write(path, store.parts_of(data), info)
@@ -88,24 +103,6 @@ def _fetch_any(urls: list[str], path: Path, *, md5: str) -> None:
     raise complaints[0]
 
 
-def _unpack(spec: Spec, folder: Path, names: list[str]) -> Dataset:
-    """Let torchvision's class unpack and read the archives, in a folder that is then removed."""
-    root = folder / "unpacked"
-    shutil.rmtree(root, ignore_errors=True)  # an earlier one was interrupted
-    # MNIST's class unpacks <root>/MNIST/raw/*.gz, CIFAR10's <root>/*.tar.gz
-    place = root / spec.folder if spec.folder.endswith("raw") else root
-    try:
-        place.mkdir(parents=True)
-        for name in names:
-            shutil.copyfile(folder / name, place / name)
-        loader_class(spec)(root, download=True)
-    except UNREADABLE as error:
-        if isinstance(error, OSError) and error.errno:
-            raise store.disk_error(error, folder) from error
-        raise CourseError(f"{spec.title}: the download cannot be unpacked ({error!r})") from error
-    return read_folder(spec, root, source=f"{spec.title} (downloaded by torchvision)")
-
-
 @contextlib.contextmanager
 def _workplace(spec: Spec) -> Iterator[Path]:
     """A folder for unfinished downloads: one process at a time, kept for the next try.
@@ -132,5 +129,5 @@ def _acquire(lock: FileLock, spec: Spec) -> None:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print(f"{spec.name}: another process is downloading it; waiting", flush=True)
+        notice(f"{spec.name}: another process is downloading it; waiting")
         lock.acquire()

@@ -5,9 +5,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from course_lib.datasets.catalog import Spec, cache_folder, offline
+from course_lib.datasets.catalog import Spec, cache_folder, data_folder, offline
 from course_lib.datasets.fetch import reachable
-from course_lib.datasets.folder import in_data_folder, loader_class
+from course_lib.datasets.folder import loader_class
 from course_lib.datasets.store import disk_error
 from course_lib.errors import CourseError
 
@@ -22,11 +22,12 @@ def get_celeba(spec: Spec) -> str:
 
     A file that came through stays when a later one fails. Raises CourseError.
     """
-    if place := in_data_folder(spec):  # not read, which takes hours: `load` checks it
+    data = data_folder()
+    if data and (place := spec.place_in(data)):  # not read, which takes hours: `load` does
         return f"{spec.name} is at hand in {place}: nothing to download"
     root = cache_folder() / spec.folder
     missing = [name for name in FILE_NAMES if not (root / name).exists()]
-    if not missing:
+    if not missing and spec.place_in(cache_folder()):  # CourseError for a web page among them
         return f"celeba is at hand in {root}: nothing to download"
     by_hand = f"or fetch {', '.join(missing)} by hand from {PROJECT_PAGE} into {root}"
     if offline():

@@ -1,25 +1,28 @@
-"""Data sets in torchvision's own layout, read by torchvision's own classes."""
+"""Data sets in their official files, read by torchvision's own classes."""
 
 from __future__ import annotations
 
 import pickle
+import tarfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from course_lib.datasets.catalog import Spec, data_folder
+from course_lib.datasets.catalog import Spec
 from course_lib.datasets.splits import Dataset, Split
 from course_lib.errors import CourseError
 
 if TYPE_CHECKING:
     from torchvision.datasets import VisionDataset
 
-# What torchvision's readers raise on files that are missing, cut off or not what they should be.
+# What torchvision's and Python's readers raise on files that are missing, cut off or not what
+# they should be.
 UNREADABLE = (
-    RuntimeError, ValueError, AssertionError, IndexError, KeyError,
-    TypeError, EOFError, OSError, pickle.UnpicklingError, CourseError,
+    RuntimeError, ValueError, AssertionError, IndexError, KeyError, TypeError, EOFError, OSError,
+    pickle.UnpicklingError, tarfile.TarError, zlib.error, CourseError,
 )  # fmt: skip
 
 
@@ -30,42 +33,28 @@ def loader_class(spec: Spec) -> type[VisionDataset]:
     return getattr(torchvision.datasets, spec.loader)
 
 
-def present(spec: Spec, root: Path) -> bool:
-    """Whether `root` holds (or seems to hold) the data set in torchvision's layout."""
-    return bool(spec.folder) and (root / spec.folder).is_dir()
-
-
-def in_data_folder(spec: Spec) -> Path | None:
-    """The data set's folder below the one that COURSE_DATA names, if it is there."""
-    root = data_folder()
-    return root / spec.folder if root is not None and present(spec, root) else None
-
-
-def prepare(spec: Spec, place: Path, size: int) -> Dataset:
-    """Both splits from `place`, the data set's folder below a root in torchvision's layout."""
-    root = place.parents[len(Path(spec.folder).parts) - 1]
-    return read_folder(spec, root, source=f"{spec.title} (torchvision's files in {place})")
-
-
-def read_folder(spec: Spec, root: Path, *, source: str) -> Dataset:
-    """Both splits from `root`, by torchvision.
+def read_folder(spec: Spec, place: Path, *, source: str) -> Dataset:
+    """Both splits from `place`, the folder of the official files, by torchvision.
 
     Raises CourseError where files are missing, cut off, or of the wrong number and shape.
     """
     loader = loader_class(spec)
+    here = {"raw_folder": str(place), "base_folder": place.name}  # MNIST's class, CIFAR10's
+    loader = type(loader.__name__, (loader,), here)
     try:
-        splits = [_split(loader(root, train=train, download=False)) for train in (True, False)]
+        splits = [_split(loader(place.parent, train=train)) for train in (True, False)]
     except UNREADABLE as error:
-        raise CourseError(_complaint(spec, root, _reason(error))) from error
+        raise damaged(spec, place, _reason(error)) from error
     for split, count in zip(splits, spec.counts, strict=True):
-        shape, expected = tuple(split.images.shape), _shape(spec, count)
+        shape, expected = tuple(split.images.shape), (count, *image_shape(spec))
         if shape != expected or split.labels is None:
-            raise CourseError(_complaint(spec, root, f"images are {shape}, not {expected}"))
+            raise damaged(spec, place, f"images are {shape}, not {expected}")
     return Dataset(spec.name, source, *splits, label_names=spec.label_names)
 
 
-def _shape(spec: Spec, count: int) -> tuple[int, int, int, int]:
-    return count, spec.channels, spec.sizes[0], spec.sizes[0]
+def image_shape(spec: Spec) -> tuple[int, int, int]:
+    """(C, H, W) of the official images."""
+    return spec.channels, spec.sizes[0], spec.sizes[0]
 
 
 def _split(data: VisionDataset) -> Split:
@@ -82,6 +71,6 @@ def _reason(error: Exception) -> str:
     return text or "a file is cut off or not what it should be"
 
 
-def _complaint(spec: Spec, root: Path, reason: str) -> str:
-    folder = root / spec.folder
-    return f"{spec.title} in {folder} is damaged or incomplete ({reason}): replace that folder"
+def damaged(spec: Spec, place: Path, reason: str) -> CourseError:
+    """One line for files of a data set that cannot be used."""
+    return CourseError(f"{spec.title} in {place} is damaged or incomplete ({reason}): replace it")

@@ -1,4 +1,4 @@
-"""`data import FOLDER NAME`: anybody's folder or ZIP of images becomes a data set."""
+"""`data import FOLDER NAME`: anybody's folder or archive of images becomes a data set."""
 
 from pathlib import Path, PurePosixPath
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from course_lib.datasets import store
-from course_lib.datasets.catalog import Spec, cache_file, check_size
+from course_lib.datasets.catalog import Spec, cache_file, check_size, notice
 from course_lib.datasets.files import Files, decode_all, image_names, open_files
 from course_lib.datasets.registry import find
 from course_lib.datasets.splits import Dataset, Split, hold_out
@@ -18,10 +18,11 @@ TEST_DIVISOR = 6  # one image in six is for testing where the folder has no test
 
 
 def import_images(path: str | Path, name: str, *, size: int | None = None) -> str:
-    """Import a folder or ZIP of images as data set `name`; one line on what became of it.
+    """Import a folder, ZIP or tar of images as data set `name`; one line on what became of it.
 
     Layouts: train/<class>/* with test/<class>/* (and valid/<class>/*), or <class>/*, or no
-    folders at all. For celeba: CelebA's own layout. Raises CourseError, and then nothing changes.
+    folders at all; or the set's official files. For celeba: CelebA's own layout. Raises
+    CourseError, and then nothing changes.
     """
     spec = find(name)
     if spec.procedural:
@@ -31,6 +32,9 @@ def import_images(path: str | Path, name: str, *, size: int | None = None) -> st
     target = cache_file(spec, size)
     if spec.import_files:
         data = spec.import_files(spec, path, size)
+    elif place := spec.place_in(path):
+        data = spec.prepare(spec, place, size, source=f"{spec.title} (imported: {path.name})")
+        store.write(target, store.parts_of(data), {**store.describe(data), "official": True})
     else:
         data = read_images(spec, open_files(path), size)
         store.write(target, store.parts_of(data), store.describe(data))
@@ -42,15 +46,18 @@ def import_images(path: str | Path, name: str, *, size: int | None = None) -> st
 
 
 def read_images(spec: Spec, files: Files, size: int) -> Dataset:
-    """Read a folder or ZIP in one of the three layouts."""
-    names = image_names(files)
+    """Read a folder or archive in one of the three layouts."""
+    names, others = image_names(files)
     if not names:
-        raise CourseError(f"{files.path} holds no images: give a folder or a ZIP of images")
+        only = f", only other files ({others})" if others else ""
+        raise CourseError(f"{files.path} holds no images{only}: give a folder or a ZIP of images")
     places = layout(names)
     label_names, labels = _labels(spec, [label for _, label in places])
     blocks = decode_all(files, names, size=size, channels=spec.channels)
     whole = Split(torch.from_numpy(np.concatenate(list(blocks))), labels)
     splits = _splits(whole, [split for split, _ in places], files)
+    if others:
+        notice(f"{files.path.name} also holds files that are no images, left out: {others}")
     lossy = any(name.lower().endswith((".jpg", ".jpeg")) for name in names)
     copy = ", JPEG copy" if lossy else ""
     source = f"{spec.title} (imported: {files.path.name}{copy})"
@@ -107,5 +114,5 @@ def _splits(whole: Split, keys: list[str], files: Files) -> dict[str, Split]:
         train = splits["train"]
         held = max(1, len(train) // TEST_DIVISOR)
         splits["train"], splits["test"] = hold_out(train, held)
-        print(f"{files.path.name} has no test images: {held:,} held out for testing", flush=True)
+        notice(f"{files.path.name} has no test images: {held:,} held out for testing")
     return splits

@@ -2,8 +2,9 @@
 
 import difflib
 import functools
+from types import ModuleType
 
-from course_lib.datasets import celeba, digits, downloads, drive, folder, procedural
+from course_lib.datasets import celeba, cifar, digits, downloads, drive, idx, procedural
 from course_lib.datasets.catalog import Spec, StandIn
 from course_lib.errors import CourseError
 
@@ -26,13 +27,14 @@ def _torchvision(
     size: int,
     label_names: tuple[str, ...],
     place: str,
+    files: ModuleType,
     n_train: int,
 ) -> Spec:
     """A labelled set that torchvision downloads: n_train training images and 10,000 test images."""
     return Spec(
         name, title, channels, (size,), stand_in,
         label_names=label_names, folder=place, loader=title.replace("-", ""),
-        counts=(n_train, 10_000), prepare=folder.prepare,
+        counts=(n_train, 10_000), find=files.find, prepare=files.prepare,
         download=downloads.get_archives, download_in_load=downloads.download,
     )  # fmt: skip
 
@@ -40,19 +42,20 @@ def _torchvision(
 _ALL = (
     _torchvision(
         "mnist", "MNIST", stand_in=digits.draw_digits, channels=1, size=28,
-        label_names=digits.DIGITS, place="MNIST/raw", n_train=60_000,
+        label_names=digits.DIGITS, place="MNIST/raw", files=idx, n_train=60_000,
     ),
     _torchvision(
         "fashion_mnist", "Fashion-MNIST", stand_in=digits.draw_digits, channels=1, size=28,
-        label_names=FASHION_CLASSES, place="FashionMNIST/raw", n_train=60_000,
+        label_names=FASHION_CLASSES, place="FashionMNIST/raw", files=idx, n_train=60_000,
     ),
     _torchvision(
         "cifar10", "CIFAR-10", stand_in=procedural.faces_for_cifar10, channels=3, size=32,
-        label_names=CIFAR10_CLASSES, place="cifar-10-batches-py", n_train=50_000,
+        label_names=CIFAR10_CLASSES, place="cifar-10-batches-py", files=cifar, n_train=50_000,
     ),
     Spec(
         "celeba", "CelebA", 3, (64, 128, 256), procedural.faces_for_celeba,
-        folder="celeba", loader="CelebA", prepare=celeba.prepare, download=drive.get_celeba,
+        folder="celeba", loader="CelebA", find=celeba.find, prepare=celeba.prepare,
+        download=drive.get_celeba,
         import_files=functools.partial(celeba.prepare, must_keep=True),
         originals=celeba.originals,
     ),

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from course_lib.datasets.catalog import notice
 from course_lib.datasets.splits import Dataset, Split
 from course_lib.errors import CourseError
 from course_lib.writing import replacing
@@ -20,6 +22,7 @@ FORMAT = 1  # raise it when older files can no longer be read
 MAX_IN_MEMORY_BYTES = 2**30  # larger files stay on disk and are memory-mapped
 FIELDS = ("images", "labels", "factors")
 DISK_FULL_ERRNOS = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # no quotas on Windows
+DAMAGED = (SafetensorError, KeyError, TypeError, ValueError, CourseError)  # what readers raise
 DTYPES = {"uint8": "U8", "int64": "I64", "float32": "F32"}
 
 
@@ -110,12 +113,25 @@ def read(path: Path, *, made_by: str | None = None) -> tuple[Dataset, dict] | No
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        print(f"{path} cannot be read ({error.strerror or error})", flush=True)
+        notice(f"{path} cannot be read ({error.strerror or error})")
         return None
-    except (SafetensorError, KeyError, TypeError, ValueError, CourseError) as error:
-        print(f"{path} is damaged and is not used ({str(error).splitlines()[0]})", flush=True)
+    except DAMAGED as error:
+        notice(f"{path} is damaged and is not used ({str(error).splitlines()[0]})")
         with contextlib.suppress(OSError):
             path.unlink()
+        return None
+
+
+def describe_file(path: Path) -> dict | None:
+    """What is kept in a cache file beside its tensors, by its first bytes and its length alone.
+
+    None where `read` would not take it, but for a checksum, which is not looked at.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            info = json.loads(file.metadata()["info"])
+            return info if info["format"] == FORMAT and info.get("made_by") is None else None
+    except (OSError, *DAMAGED):
         return None
 
 
@@ -149,12 +165,23 @@ def _assemble(info: dict, tensors: dict) -> Dataset:
     return Dataset(train=split("train"), test=split("test"), valid=split("valid"), **plain, **names)
 
 
+def origin(place: Path, file: Path) -> str:
+    """Where a cached set comes from, and size and date of a file that tells of changes there."""
+    stat = file.stat()
+    return f"{place.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+
+
+def is_from(info: dict, known: str) -> bool:
+    """Whether a cache file was made from this `origin`, which a sandbox sees under another path."""
+    return info.get("origin", "").split("|")[1:] == known.split("|")[1:]
+
+
 def keep(path: Path, dataset: Dataset, **info: str | bool) -> None:
     """Cache a data set that is in memory; where that cannot be, say so and go on without."""
     try:
         write(path, parts_of(dataset), {**describe(dataset), **info})
     except CourseError as error:
-        print(f"{dataset.name} is kept in memory only, not cached: {error}", flush=True)
+        notice(f"{dataset.name} is kept in memory only, not cached: {error}")
 
 
 def disk_error(error: OSError, folder: Path) -> CourseError:
@@ -165,6 +192,15 @@ def disk_error(error: OSError, folder: Path) -> CourseError:
         )
     reason = error.strerror or str(error)
     return CourseError(f"cannot write in {folder} ({reason}): set COURSE_CACHE to another folder")
+
+
+def refuse_full_disk(error: Exception) -> None:
+    """CourseError where an archive could not be unpacked for want of room, and not for damage."""
+    if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
+        raise CourseError(
+            f"the disk is full at {tempfile.gettempdir()}: free some space, or set TMPDIR to "
+            "another folder"
+        ) from error
 
 
 def fingerprint(*modules: ModuleType) -> str:

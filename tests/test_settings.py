@@ -1,0 +1,60 @@
+"""The folders that COURSE_DATA and COURSE_CACHE name, written as people and shells write them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from course_lib.commands.process import export_variables
+from course_lib.datasets import catalog
+from course_lib.settings import named_folder
+
+READERS = {"COURSE_DATA": catalog.data_folder, "COURSE_CACHE": catalog.cache_folder}
+WAYS = ["{}", '"{}"', "'{}'", " {} ", '"{}" ', "{}\r", '" {} "', "'\"{}\"'", "{}/", '"{}/"']
+
+
+@pytest.fixture(params=READERS)
+def variable(request, monkeypatch):
+    """Either variable, not set."""
+    monkeypatch.delenv(request.param, raising=False)
+    return request.param
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_quotes_and_blanks_fall_away(variable, way, tmp_path, monkeypatch):
+    """Catches what `set COURSE_DATA="C:\\x" ` or `%env` leaves taken for part of the name."""
+    folder = tmp_path / "my data"
+    folder.mkdir()
+    monkeypatch.setenv(variable, way.format(folder))
+    assert READERS[variable]() == folder
+    monkeypatch.setenv("PYTHONPATH", "")
+    export_variables(tmp_path)  # for kernels, which start in another folder
+    assert os.environ[variable] == str(folder)
+
+
+@pytest.mark.parametrize("value", ["~/pictures", '"~/pictures"', "pictures", " 'pictures'"])
+def test_home_and_relative_names(variable, value, tmp_path, monkeypatch):
+    """Catches a ~ that no shell has replaced, and a name that changes with the folder."""
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pictures").mkdir()
+    monkeypatch.setenv(variable, value)
+    assert READERS[variable]() == Path(tmp_path, "pictures")
+    assert named_folder(variable).is_absolute()
+
+
+@pytest.mark.parametrize("value", ["", "  ", '""', "''", '" "', '"'])
+def test_an_empty_name_is_none(variable, value, monkeypatch):
+    """Catches the present folder taken for the data, or for the cache."""
+    default = READERS[variable]()
+    monkeypatch.setenv(variable, value)
+    assert READERS[variable]() == default and named_folder(variable) is None
+
+
+def test_a_quote_inside_a_name_stays(monkeypatch, tmp_path):
+    """Catches a folder that loses the end of its own name."""
+    folder = tmp_path / "the students'"
+    folder.mkdir()
+    monkeypatch.setenv("COURSE_DATA", str(folder))
+    assert catalog.data_folder() == folder
