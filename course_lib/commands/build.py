@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """One switch."""
+    """Two switches."""
     parser.add_argument("--check", action="store_true", help="change nothing, fail if any differs")
+    parser.add_argument(
+        "--class", type=Path, dest="class_copy", metavar="OUT", help="write what a class gets"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 1 where --check finds a difference."""
     from course_lib import authoring
 
+    if args.class_copy:
+        for path in authoring.write_class_copy(args.root, args.class_copy):
+            print(f"written: {path}")
+        return 0
     differing = authoring.build(args.root, check=args.check)
     if args.check and differing:
         names = ", ".join(differing)
