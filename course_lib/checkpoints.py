@@ -13,9 +13,10 @@ from torch import nn
 
 from course_lib import models
 from course_lib.errors import CourseError
+from course_lib.place import ROOT
 from course_lib.writing import replace, replacing
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = ROOT / "data"
 NUMBERS = re.compile(r"\[\s+([-\d.eE+,\s]+?)\s+\]")  # a list of nothing else, over several lines
 
 

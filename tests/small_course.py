@@ -1,5 +1,6 @@
 """A course small enough to be installed in seconds without a network, and ways to harm it."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -30,11 +31,18 @@ class SmallCourse:
         self.wheels.mkdir(parents=True)
         package = self.root / "course_lib"
         shutil.copytree(ROOT / "course_lib/commands", package / "commands")
-        for name in ("__init__.py", "__main__.py", "errors.py", "machine.py", "writing.py"):
+        for name in (
+            "__init__.py",
+            "__main__.py",
+            "errors.py",
+            "machine.py",
+            "place.py",
+            "writing.py",
+        ):
             shutil.copy(ROOT / "course_lib" / name, package)
         self.require("1.0")
-        bounds = f"dependencies:\n  - python>=3.11\n  - {PACKAGE}>=1.0\n"
-        (self.root / "environment.yml").write_text(bounds)
+        self.project()
+        (self.root / "requirements-dev.txt").write_text("")
 
     @property
     def venv(self):
@@ -51,9 +59,13 @@ class SmallCourse:
         """The site-packages folder of .venv."""
         return next(self.venv.glob("[lL]ib/**/site-packages"))
 
-    def require(self, version):
-        """Asks for a version of the tiny package, and makes its wheel."""
-        (self.root / "requirements.txt").write_text(f"{PACKAGE}=={version}\n")
+    def project(self, groups=f'dev = ["{PACKAGE}_dev"]\n'):
+        """Writes pyproject.toml."""
+        project = f'[project]\nname = "small"\ndependencies = ["{PACKAGE}>=1.0"]\n'
+        (self.root / "pyproject.toml").write_text(f"{project}[dependency-groups]\n{groups}")
+
+    def require(self, version, digest=None):
+        """Asks for a version of the tiny package by its hash, and makes its wheel."""
         info = f"{PACKAGE}-{version}.dist-info"
         files = {
             f"{PACKAGE}/__init__.py": f"VERSION = {version!r}\n",
@@ -63,14 +75,21 @@ class SmallCourse:
             f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         }
         record = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
-        with zipfile.ZipFile(self.wheels / f"{PACKAGE}-{version}-py3-none-any.whl", "w") as wheel:
+        file = self.wheels / f"{PACKAGE}-{version}-py3-none-any.whl"
+        with zipfile.ZipFile(file, "w") as wheel:
             for name, text in {**files, f"{info}/RECORD": record}.items():
                 wheel.writestr(name, text)
+        digest = digest or hashlib.sha256(file.read_bytes()).hexdigest()
+        (self.root / "requirements.txt").write_text(
+            f"{PACKAGE}=={version} --hash=sha256:{digest}\n"
+        )
 
     def launch(self, *arguments, **variables):
         """Starts `python -m course_lib …` and returns the running process."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("COURSE_")}
         env |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.wheels), "PYTHONPATH": ""}
+        folders = env["PATH"].split(os.pathsep)  # uv has tests of its own
+        env["PATH"] = os.pathsep.join(f for f in folders if shutil.which("uv", path=f) is None)
         env["PIP_REQUIRE_VIRTUALENV"] = "1"  # a bug must not reach the Python that runs the tests
         return subprocess.Popen(
             [sys.executable, "-m", "course_lib", *arguments],

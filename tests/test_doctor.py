@@ -6,7 +6,7 @@ import json
 import pytest
 
 from course_lib import authoring
-from course_lib.commands import checks, doctor, environment, pins
+from course_lib.commands import checks, doctor, environment, requirements
 from course_lib.errors import CourseError
 
 HEAVY = ("torch", "numpy", "matplotlib", "ipywidgets", "jupyterlab", "pytest", "urllib.request")
@@ -15,14 +15,14 @@ HEAVY = ("torch", "numpy", "matplotlib", "ipywidgets", "jupyterlab", "pytest", "
 def test_doctor_on_a_bare_python(root, tmp_path, monkeypatch, capsys):
     """Catches a doctor that needs what it should examine, or that finds nothing wrong."""
     monkeypatch.setattr(environment, "enter_if_there", lambda *_, **__: None)
-    monkeypatch.setattr(pins, "installed", lambda name: None)
+    monkeypatch.setattr(requirements, "installed", lambda name: None)
     monkeypatch.setattr(checks, "is_complete", lambda root: False)
     monkeypatch.setattr(checks, "is_inside", lambda venv: False)
     monkeypatch.setattr(checks, "read_stamp", lambda venv: {})
     assert doctor.run(argparse.Namespace(root=root)) == 1
     output = capsys.readouterr().out
     assert "not installed" in output and "python -m course_lib lab" in output
-    assert output.count("RED") == 1 + len(pins.pins(root))
+    assert output.count("RED") == 1 + len(requirements.bounds(root, checks.STUDENTS))
 
 
 def test_doctor_where_all_is_well(here, monkeypatch, capsys):
@@ -85,7 +85,7 @@ def test_doctor_names_the_device():
 )
 def test_doctor_judges_versions(root, monkeypatch, version, state):
     """Catches a red line for a version that works, and none for one that does not."""
-    monkeypatch.setattr(pins, "installed", lambda name: version)
+    monkeypatch.setattr(requirements, "installed", lambda name: version)
     assert checks.packages(root)[0].state == state
 
 

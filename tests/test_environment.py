@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_full_disk_is_refused_before_venv_is_made(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 8, 10**7))
     monkeypatch.setattr(installer, "make_venv", lambda venv: pytest.fail("makes .venv"))
     with pytest.raises(CourseError, match=r"needs 2\.5 GB free"):
-        installer.install(tmp_path, torch="auto", lock=0)
+        installer.install(tmp_path, needs=(), torch="auto", lock=0)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,23 @@ def test_apt_is_named_only_where_it_helps(said, hinted):
         installer._run_quietly([sys.executable, "-c", f"import sys; sys.exit({said!r})"])
     assert said in str(error.value)
     assert ("apt install python3-venv" in str(error.value)) is hinted
+
+
+@pytest.mark.skipif(os.name == "nt", reason="environments hold no links there")
+def test_disk_without_symbolic_links_is_named(tmp_path, monkeypatch):
+    """Catches venv's "Operation not permitted" about a file that nobody knows, on a USB stick."""
+
+    def refuses(self, target):
+        raise OSError(1, "Operation not permitted")
+
+    (tmp_path / ".venv").mkdir()
+    monkeypatch.setattr(Path, "symlink_to", refuses)
+    monkeypatch.setattr(Path, "is_mount", lambda self: self == tmp_path)
+    with pytest.raises(CourseError, match=rf"the disk at {tmp_path} keeps no symbolic links"):
+        installer.make_venv(tmp_path / ".venv")
+    monkeypatch.undo()
+    installer._check_links(tmp_path / ".venv")
+    assert not list((tmp_path / ".venv").iterdir())
 
 
 def test_python_without_ensurepip_is_told_what_to_install(tmp_path, monkeypatch):
@@ -81,9 +99,9 @@ def test_active_environment_that_has_everything_is_used(root, monkeypatch, capsy
     """Catches a second installation for those who use conda and environment.yml."""
     monkeypatch.setattr(environment, "_install_alone", lambda *_, **__: pytest.fail("installs"))
     monkeypatch.setattr(environment, "_go_on_inside", lambda *_, **__: pytest.fail("leaves"))
-    monkeypatch.setattr(environment.pins, "lacking", lambda root: [])
+    monkeypatch.setattr(environment.requirements, "lacking", lambda *_: [])
     monkeypatch.setattr(environment, "read_stamp", lambda venv: {})
-    environment.ensure(root, torch=None, argv=["lab"])
+    environment.ensure(root, needs=("lab",), torch=None, argv=["lab"])
     assert capsys.readouterr().out.count("\n") == 1
 
 
@@ -92,6 +110,6 @@ def test_own_environment_named_venv_is_not_touched(tmp_path, monkeypatch):
     """Catches a pip run in a .venv that the user has made and filled without the launcher."""
     monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
     monkeypatch.setattr(environment, "read_stamp", lambda venv: {})
-    monkeypatch.setattr(environment.pins, "lacking", lambda root: [])
+    monkeypatch.setattr(environment.requirements, "lacking", lambda *_: [])
     monkeypatch.setattr(environment, "_install_alone", lambda *_, **__: pytest.fail("installs"))
-    environment.ensure(tmp_path, torch=None, argv=["lab"])
+    environment.ensure(tmp_path, needs=("lab",), torch=None, argv=["lab"])

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "course_lib"
 FLOORS = [
-    "errors settings card machine",
+    "errors settings card machine place",
     "writing packing",
     "distributions plots synthetic",
     "datasets models exact",

@@ -6,7 +6,9 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -205,6 +207,74 @@ def test_two_starts_at_once_install_once(small):
     assert all('{"argv"' in output for output in outputs), outputs
     assert sum("[3/3]" in output for output in outputs) == 1
     assert sum("waiting for it" in output for output in outputs) == 1
+
+
+def fake_uv(folder, text):
+    """A folder with a `uv` of our own, to be put on the path."""
+    uv = folder / "uv"
+    uv.write_text(f"#!/bin/sh\n{text}\n")
+    uv.chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+@posix
+def test_uv_installs_where_it_is_at_hand(small, tmp_path):
+    """Catches pip's minutes where uv takes seconds, and a uv that fills another environment."""
+    uv = shutil.which(
+        "uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    )
+    if uv is None:
+        pytest.skip("no uv here")
+    small.require("4.0")
+    path = fake_uv(tmp_path, f'echo uv at work; exec {uv} "$@"')
+    own = {"UV_NO_INDEX": "1", "UV_FIND_LINKS": str(small.wheels), "UV_CACHE_DIR": str(tmp_path)}
+    said, output, _ = small.start(PATH=path, **own)
+    assert said["version"] == "4.0" and os.path.samefile(said["prefix"], small.venv), output
+    assert "uv at work" in output and "pip tries" not in output
+
+
+@posix
+def test_what_uv_cannot_pip_does(small, tmp_path):
+    """Catches a course that cannot be installed where a mirror is known to pip alone."""
+    small.require("5.0")
+    said, output, _ = small.start(PATH=fake_uv(tmp_path, "echo no such index >&2; exit 2"))
+    assert said["version"] == "5.0" and "uv could not, see above: pip tries" in output
+
+
+@posix
+def test_a_file_that_is_not_what_was_locked_is_refused(small):
+    """Catches a package that was changed on its way: the lock names each file's hash."""
+    small.require("6.0", digest="0" * 64)
+    said, output, code = small.start()
+    assert code == 2 and said is None and "THESE PACKAGES DO NOT MATCH THE HASHES" in output
+    small.require("1.0")
+
+
+def test_groups_are_installed_when_a_command_needs_them(small):
+    """Catches ruff and pytest for everybody, and a `test` without them after a `lab`."""
+    lock = small.root / "requirements-dev.txt"
+    small.start()
+    lock.write_text("course_absent==1.0\n")
+    with small.launch("data", "list") as process:  # needs no group
+        assert "/3]" not in process.communicate(timeout=60)[0]
+    _, output, code = small.start()
+    assert code == 2 and "requirements.txt and requirements-dev.txt" in output
+    lock.write_text("")
+    assert small.start()[2] == 5
+
+
+def test_environment_that_uv_made_is_entered_and_kept(small):
+    """Catches `uv sync` undone by the next start: it leaves no note, and all that is needed."""
+    small.start()
+    small.stamp.unlink()
+    (small.root / "requirements-dev.txt").write_text("")
+    small.project(groups="")
+    try:
+        said, output, _ = small.start()
+        assert os.path.samefile(said["prefix"], small.venv)
+        assert "/3]" not in output and "has all that the course needs" in output
+    finally:
+        small.project()
 
 
 def test_lock_is_free_again(tmp_path):

@@ -24,8 +24,8 @@ from tqdm import tqdm
 from course_lib.benchmarks.machine import load_per_core
 from course_lib.grading.sandbox.supervise import PROCESSES
 from course_lib.grading.submission.engine import grade_notebook
+from course_lib.place import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 STEM = "01_autoencoder_basics"
 LONGEST = "03_variational_autoencoder"  # the one whose run takes longest
 ROUNDS, N_SUBMISSIONS, PRINTED_MB = 3, 4, 200  # of one notebook; in the class; by a student

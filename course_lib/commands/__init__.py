@@ -1,8 +1,9 @@
 """The commands of `python -m course_lib`: one module each, imported when it is called.
 
 A command module has `add_arguments(parser)`, `run(args) -> int` and, where it differs from these,
-`NEEDS_PACKAGES = True` (install before `run`) and `PASSES_ON = False` (keep unknown arguments in
-`args.rest`). Nothing outside the standard library is imported at the top of one.
+`NEEDS_PACKAGES = True` (install before `run`), `NEEDS = ()` (extras and groups of pyproject.toml to
+install) and `PASSES_ON = False` (keep unknown arguments in `args.rest`). Nothing outside the
+standard library is imported at the top of one.
 """
 
 SUMMARIES = {

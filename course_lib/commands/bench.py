@@ -18,6 +18,8 @@ BENCHMARKS = {
     "grade": "grading against papermill, two cores against one, memory",
 }
 
+NEEDS = ("lab", "grade")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`bench [NAME] [--json FILE]`."""

@@ -1,4 +1,4 @@
-"""Make the notebooks from their sources again."""
+"""Make the notebooks from their sources again, and environment.yml from pyproject.toml."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ import argparse
 import sys
 from pathlib import Path
 
+from course_lib.commands import requirements
+from course_lib.errors import CourseError
+from course_lib.place import INSTALLED
+from course_lib.writing import replace
+
+NEEDS = ("grade",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Two switches."""
-    parser.add_argument("--check", action="store_true", help="change nothing, fail if any differs")
-    parser.add_argument(
+    """`build [--check | --lock | --class OUT]`."""
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument("--check", action="store_true", help="change nothing, fail if any differs")
+    one.add_argument(
+        "--lock", action="store_true", help="make requirements*.txt again too, with uv"
+    )
+    one.add_argument(
         "--class", type=Path, dest="class_copy", metavar="OUT", help="write what a class gets"
     )
 
@@ -19,17 +30,29 @@ def run(args: argparse.Namespace) -> int:
     """Exit code 1 where --check finds a difference."""
     from course_lib import authoring
 
+    if args.root == INSTALLED:
+        raise CourseError("build works in a clone of the course, and this one is installed")
     if args.class_copy:
         for path in authoring.write_class_copy(args.root, args.class_copy):
             print(f"written: {path}")
         return 0
-    differing = authoring.build(args.root, check=args.check)
+    wanted = requirements.rendered(args.root)
+    others = [name for name, text in wanted.items() if _text_of(args.root / name) != text]
+    differing = others + authoring.build(args.root, check=args.check)
     if args.check and differing:
         names = ", ".join(differing)
         print(f"not as their sources say: {names}; run python -m course_lib build", file=sys.stderr)
         return 1
+    for name in others:
+        replace(args.root / name, wanted[name])
+    if args.lock:
+        differing += requirements.make_locks(args.root)
     for name in differing:
         print(f"written: {name}")
     if not differing:
         print("all notebooks are as their sources say")
     return 0
+
+
+def _text_of(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None

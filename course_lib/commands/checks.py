@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course_lib import machine
-from course_lib.commands import pins
+from course_lib.commands import requirements
 from course_lib.commands.environment import is_inside
-from course_lib.commands.installer import NEWEST_PYTHON
+from course_lib.commands.requirements import NEWEST_PYTHON, at_least, bounds, pins
 from course_lib.commands.stamp import FOLDER, is_complete, read_stamp
 from course_lib.errors import CourseError
 
+STUDENTS = ("lab", "grade")
 OK, NOTE, BAD = "ok", "note", "bad"
 INSTALL = "run python -m course_lib lab (or test): it installs and repairs"
 BUILD = "run python -m course_lib build"
@@ -45,7 +46,7 @@ class Row(NamedTuple):
 
 def has_packages(root: Path) -> bool:
     """Whether this Python has every package, so that the deeper checks make sense."""
-    return not pins.lacking(root)
+    return not requirements.lacking(root, STUDENTS)
 
 
 def python() -> list[Row]:
@@ -70,15 +71,15 @@ def installation(root: Path) -> list[Row]:
 
 
 def packages(root: Path) -> list[Row]:
-    """Version of each direct requirement against its pin and its lower bound."""
-    bounds = pins.lower_bounds(root)
+    """Version of each direct requirement against its lower bound and the lock."""
+    locked = pins(requirements.lock_text(root))
     rows = []
-    for name, pinned in pins.pins(root).items():
-        version = pins.installed(name)
-        if not pins.at_least(version, bounds.get(name, pinned)):
-            rows.append(Row(name, f"{version or 'missing'}, wanted {pinned}", BAD, INSTALL))
-        elif version.partition("+")[0] != pinned:
-            rows.append(Row(name, f"{version}, tested with {pinned}", NOTE))
+    for name, least in bounds(root, STUDENTS).items():
+        version, tested = requirements.installed(name), " or ".join(locked.get(name, []))
+        if not at_least(version, least):
+            rows.append(Row(name, f"{version or 'missing'}, wanted {tested}", BAD, INSTALL))
+        elif version.partition("+")[0] not in locked.get(name, []):
+            rows.append(Row(name, f"{version}, tested with {tested}", NOTE))
         else:
             rows.append(Row(name, version))
     return rows

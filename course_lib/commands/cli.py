@@ -9,15 +9,14 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable
-from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
 from course_lib import __version__
 from course_lib.commands import SUMMARIES, environment
 from course_lib.errors import CourseError
+from course_lib.place import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = "python -m course_lib"
 
 
@@ -29,6 +28,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise CourseError(f"{message} (see {self.prog} --help)")
+
+
+def script() -> int:
+    """What `autoencoder-course` calls where the course is installed."""
+    return main(sys.argv[1:])
 
 
 def main(argv: list[str]) -> int:
@@ -66,7 +70,8 @@ def _dispatch(argv: list[str]) -> int:
     args = _parse(command, name=name, argv=rest)
     args.root = ROOT
     if getattr(command, "NEEDS_PACKAGES", True):
-        environment.ensure(ROOT, torch=getattr(args, "torch", None), argv=argv)
+        needs = getattr(command, "NEEDS", ())
+        environment.ensure(ROOT, needs=needs, torch=getattr(args, "torch", None), argv=argv)
     return int(command.run(args) or 0)
 
 

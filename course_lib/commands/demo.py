@@ -41,11 +41,12 @@ def run(args: argparse.Namespace) -> int:
 def _gif(args: argparse.Namespace, data: Path) -> int:
     """The one that draws, and therefore needs the packages."""
     from course_lib.commands import environment
+    from course_lib.place import own_copy
     from course_lib.writing import check_target
 
-    target = args.root / WALK if args.gif is WALK else args.gif.expanduser()
+    target = own_copy(str(WALK)) if args.gif is WALK else args.gif.expanduser()
     check_target(target)  # before anything is installed
-    environment.ensure(args.root, torch=None, argv=["demo", "--gif", str(target)])
+    environment.ensure(args.root, needs=(), torch=None, argv=["demo", "--gif", str(target)])
     from course_lib.demo.gif import write_walk
 
     size = write_walk(data, target)

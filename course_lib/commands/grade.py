@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LEVELS = ("process", "namespaces", "bwrap")  # from the least to the best
 
+NEEDS = ("grade",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`grade SUBMISSIONS --out DIR`, or `grade --self-test`."""

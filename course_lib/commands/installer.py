@@ -14,48 +14,58 @@ from pathlib import Path
 
 from course_lib.commands import torch_source
 from course_lib.commands.process import WINDOWS, python_of, say
+from course_lib.commands.requirements import NEWEST_PYTHON, lock_names, lock_text, split_off_torch
 from course_lib.commands.stamp import (
     FOLDER,
-    fingerprint,
+    fingerprints,
     python_version,
     read_stamp,
-    torch_pins,
     write_stamp,
 )
 from course_lib.errors import CourseError
+from course_lib.writing import replace
 
-NEWEST_PYTHON = (3, 14)  # the last one that the pinned PyTorch has wheels for
 MIN_FREE_GB = 2.5  # the smallest PyTorch, unpacked, and the other packages
 LOCK = "course.lock"
 DOWNLOADS = "downloads"
 
 
-def install(root: Path, *, torch: str, lock: int) -> None:
+def install(root: Path, *, needs: tuple[str, ...], torch: str, lock: int) -> None:
     """Makes or repairs .venv; pip holds `lock` too, so that a killed start leaves no second pip."""
     venv = root / FOLDER
-    if torch_pins(root):
+    torch_pins, rest = split_off_torch(lock_text(root))
+    if torch_pins:
         check_system()
         if not _is_usable(venv):  # what PyTorch takes is known later, the least of it now
             check_space(root, gigabytes=MIN_FREE_GB)
     _ensure_venv(venv)
     stamp = {**read_stamp(venv), "python": python_version(venv), "complete": False}
     write_stamp(venv, stamp)
-    if source := _new_source(root, torch=torch):
+    source = _new_source(root, pins=torch_pins, torch=torch)
+    if source:
         say(f"[2/3] {source.line}")
         write_stamp(venv, {**stamp, "torch": None})
-        _install_torch(root, source=source, lock=lock)
-        stamp |= {"torch": source.name, "torch_pins": torch_pins(root)}
+        _install_torch(venv, torch_pins, source=source, lock=lock)
+        stamp |= {"torch": source.name, "torch_pins": torch_pins}
         write_stamp(venv, stamp)
-    say("[3/3] everything else in requirements.txt")
-    _pip(venv, "-r", str(root / "requirements.txt"), lock=lock)
+    names = lock_names(root, needs)
+    say(f"[3/3] what {' and '.join(names)} name{'s' if len(names) == 1 else ''}")
+    locks = [root / name for name in names]
+    if stamp.get("torch", "ordinary") != "ordinary":
+        locks[0] = venv / names[0]  # these wheels have other hashes, and bring their own CUDA
+        replace(locks[0], rest)
+    # A lock is complete and names each file's hash: pip has nothing to resolve.
+    _pip(venv, "--no-deps", *(f"--requirement={path}" for path in locks), lock=lock)
     remove_leftovers(venv)
-    write_stamp(venv, {**stamp, "requirements": fingerprint(root), "complete": True})
+    kept = stamp.get("locks")
+    kept = kept if isinstance(kept, dict) else {}
+    write_stamp(venv, {**stamp, "locks": kept | fingerprints(root, needs), "complete": True})
     say("installed; from now on the course starts at once")
 
 
-def _new_source(root: Path, *, torch: str) -> torch_source.Source | None:
+def _new_source(root: Path, *, pins: list[str], torch: str) -> torch_source.Source | None:
     """Where PyTorch is to come from, or None if the one in .venv can stay."""
-    stamp, pins = read_stamp(root / FOLDER), torch_pins(root)
+    stamp = read_stamp(root / FOLDER)
     kept = stamp.get("torch") and torch_source.keeps(stamp["torch"], torch)
     if not pins or (kept and stamp.get("torch_pins") == pins):
         return None
@@ -64,12 +74,15 @@ def _new_source(root: Path, *, torch: str) -> torch_source.Source | None:
     return source
 
 
-def _install_torch(root: Path, *, source: torch_source.Source, lock: int) -> None:
-    # Without dependencies: those are pinned, and come from the ordinary index in the next step.
-    # Forced: pip would take another source's wheels of the same version for these.
-    index = ["--index-url", source.index] if source.index else []
-    options = ["--no-deps", "--force-reinstall", *index]
-    _pip(root / FOLDER, *options, *torch_pins(root), lock=lock)
+def _install_torch(venv: Path, pins: list[str], *, source: torch_source.Source, lock: int) -> None:
+    """From an index of PyTorch's own; the ordinary wheels come with all else that is locked."""
+    # pip would take another source's wheels of the same version for these.
+    _remove(venv, ("torch", "torchvision"), lock=lock)
+    if source.index:
+        try:
+            _pip(venv, "--no-deps", "--index-url", source.index, *pins, lock=lock)
+        except CourseError as error:
+            raise CourseError(f"{error}{source.doubt}") from error
 
 
 def _ensure_venv(venv: Path) -> None:
@@ -128,9 +141,26 @@ def make_venv(venv: Path) -> None:
     for entry in venv.iterdir():
         if entry.name != LOCK:
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    _check_links(venv)
     # Not sys.executable: that may lie in an environment, even in the one being replaced.
     python = getattr(sys, "_base_executable", None) or sys.executable
     _run_quietly([python, "-m", "venv", str(venv)])
+
+
+def _check_links(venv: Path) -> None:
+    """Refuses a disk that keeps no symbolic links, such as a USB stick: an environment has some."""
+    link = venv / "link"
+    try:
+        link.symlink_to("pyvenv.cfg")
+    except OSError as error:
+        if WINDOWS:  # where environments have none
+            return
+        disk = next(folder for folder in (venv, *venv.parents) if folder.is_mount())
+        raise CourseError(
+            f"the disk at {disk} keeps no symbolic links ({error.strerror}), which {FOLDER} needs: "
+            "move the course's folder to another disk, for example into your home"
+        ) from error
+    link.unlink()
 
 
 def remove_leftovers(venv: Path) -> None:
@@ -149,7 +179,7 @@ def _packages(venv: Path) -> Iterator[Path]:
 
 
 def _run_quietly(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         said = (done.stderr or done.stdout).strip()
         # "ensurepip" alone stands in venv's message about a full disk too.
@@ -158,16 +188,34 @@ def _run_quietly(command: list[str]) -> None:
         raise CourseError(f"{' '.join(command)} failed: {said}{hint}")
 
 
+def _remove(venv: Path, names: tuple[str, ...], *, lock: int) -> None:
+    there = [name for name in names for p in _packages(venv) if any(p.glob(f"{name}-*.dist-info"))]
+    if there:
+        _call(venv, _own_pip(venv, "uninstall", "--yes", "--quiet", *there), lock=lock)
+
+
 def _pip(venv: Path, *arguments: str, lock: int) -> None:
+    """Installs with uv where it is at hand, many times as fast; what it cannot do, pip does."""
+    uv = shutil.which("uv")
+    if uv:
+        command = [uv, "pip", "install", "--python", str(python_of(venv)), *arguments]
+        if _call(venv, command, lock=lock) == 0:
+            return
+        say("uv could not, see above: pip tries")
+    if code := _call(venv, _own_pip(venv, "install", *arguments), lock=lock):
+        raise CourseError(f"pip stopped ({code}), see above; the next start goes on from there")
+
+
+def _own_pip(venv: Path, *arguments: str) -> list[str]:
+    return [str(python_of(venv)), "-I", "-m", "pip", *arguments]
+
+
+def _call(venv: Path, command: list[str], *, lock: int) -> int:
     downloads = venv / DOWNLOADS  # beside the packages: /tmp is often too small for PyTorch
     downloads.mkdir(exist_ok=True)
     settings = {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
     settings["PIP_REQUIRE_VIRTUALENV"] = "1"  # never into the user's own Python, whatever happens
     folders = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(downloads))
-    code = subprocess.call(
-        [str(python_of(venv)), "-I", "-m", "pip", "install", *arguments],
-        env={**os.environ, **settings, **folders},
-        pass_fds=() if WINDOWS else (lock,),
+    return subprocess.call(
+        command, env={**os.environ, **settings, **folders}, pass_fds=() if WINDOWS else (lock,)
     )
-    if code:
-        raise CourseError(f"pip stopped ({code}), see above; the next start goes on from there")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -12,8 +13,12 @@ from pathlib import Path
 from course_lib.commands.process import WINDOWS, hand_over, say
 from course_lib.commands.torch_source import CHOICES
 from course_lib.errors import CourseError
+from course_lib.place import ROOT, own_copy
+from course_lib.writing import replacing
 
 SETTINGS = Path(__file__).parent / "jupyter"
+
+NEEDS = ("lab",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,8 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
 def options(args: argparse.Namespace) -> list[str]:
     """JupyterLab's own command line."""
-    folder = args.root / "notebooks"
-    folder.mkdir(exist_ok=True)
+    folder = notebooks()
     first = min((path.name for path in folder.glob("[0-9]*.ipynb")), default=None)
     chosen = [
         f"--ServerApp.root_dir={folder}",
@@ -51,6 +55,21 @@ def options(args: argparse.Namespace) -> list[str]:
     if not WINDOWS and os.geteuid() == 0:  # in a container; Jupyter would refuse
         chosen.append("--ServerApp.allow_root=True")
     return chosen
+
+
+def notebooks() -> Path:
+    """Those of the clone; of an installed course a copy in this folder, never overwritten."""
+    folder = own_copy("notebooks")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (ROOT / "notebooks").glob("*.ipynb"):
+            if not (folder / path.name).exists():
+                with replacing(folder / path.name) as part:
+                    shutil.copyfile(path, part)
+                say(f"copied {path.name} to {folder}")
+    except OSError as error:
+        raise CourseError(f"{folder} cannot be written: {error.strerror}") from error
+    return folder
 
 
 def free_port(text: str) -> int:

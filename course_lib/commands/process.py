@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from course_lib.place import INSTALLED
+
 WINDOWS = os.name == "nt"
 
 
@@ -36,9 +38,10 @@ def hand_over(command: list[str]) -> int:
 
 def export_variables(root: Path) -> None:
     """What every process started from here needs to find: the package, kernels, the user's data."""
-    others = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
-    paths = [str(root), *(part for part in others if part != str(root))]
-    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    if root != INSTALLED:
+        others = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
+        paths = [str(root), *(part for part in others if part != str(root))]
+        os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel before the user's own
     # Idle threads spin briefly, then sleep: kernels that share the cores would block each other.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import subprocess
 from pathlib import Path
 
-from course_lib.commands import torch_source
+from course_lib.commands import requirements, torch_source
 from course_lib.commands.process import python_of
-from course_lib.errors import CourseError
 from course_lib.writing import replace
 
 FOLDER = ".venv"
 STAMP = "course-stamp.json"
-TORCH_PIN = re.compile(r"^(?:torch|torchvision)==[\w.+]+", re.MULTILINE)
 WHICH_PYTHON = "import sys; print('%d.%d' % sys.version_info[:2], sys.prefix)"
 
 
-def is_complete(root: Path, *, torch: str | None = None) -> bool:
-    """Whether .venv has what requirements.txt asks for now, from wheels that `--torch` allows."""
+def is_complete(root: Path, *, needs: tuple[str, ...] = (), torch: str | None = None) -> bool:
+    """Whether .venv has what the locks ask for now, from wheels that `--torch` allows."""
     stamp = read_stamp(root / FOLDER)
+    kept = stamp.get("locks")
     return (
         stamp.get("complete") is True
-        and stamp.get("requirements") == fingerprint(root)
+        and isinstance(kept, dict)
+        and fingerprints(root, needs).items() <= kept.items()
         and torch_source.keeps(stamp.get("torch"), torch)
         and stamp.get("python") == python_version(root / FOLDER)
     )
@@ -32,10 +31,10 @@ def is_complete(root: Path, *, torch: str | None = None) -> bool:
 
 def python_version(venv: Path) -> str | None:
     """ "3.12" for an environment whose Python runs; None where it is missing or broken."""
-    command = [str(python_of(venv)), "-I", "-c", WHICH_PYTHON]
+    command = [str(python_of(venv)), "-I", "-X", "utf8", "-c", WHICH_PYTHON]
     try:
-        reply = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
+        reply = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
+    except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
     version, _, prefix = reply.stdout.strip().partition(" ")
     # Without its pyvenv.cfg it would run, but as the Python that it was made from.
@@ -43,22 +42,12 @@ def python_version(venv: Path) -> str | None:
     return version if whole else None
 
 
-def fingerprint(root: Path) -> str:
-    """Hash of requirements.txt, the same for both kinds of line ends."""
-    return hashlib.sha256(requirements(root).encode()).hexdigest()
-
-
-def torch_pins(root: Path) -> list[str]:
-    """torch==… and torchvision==… as requirements.txt has them."""
-    return TORCH_PIN.findall(requirements(root))
-
-
-def requirements(root: Path) -> str:
-    """The text of requirements.txt."""
-    try:
-        return (root / "requirements.txt").read_text(encoding="utf-8")
-    except OSError as error:
-        raise CourseError(f"no requirements.txt in {root}: clone the course again") from error
+def fingerprints(root: Path, needs: tuple[str, ...] = ()) -> dict[str, str]:
+    """Hash of each lock that `needs` names, the same for both kinds of line ends."""
+    return {
+        name: hashlib.sha256(requirements.lock_text(root, name).encode()).hexdigest()
+        for name in requirements.lock_names(root, needs)
+    }
 
 
 def read_stamp(venv: Path) -> dict[str, object]:

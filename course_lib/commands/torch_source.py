@@ -18,12 +18,13 @@ CUDA_GB = 8.5  # free space that Linux's ordinary wheels take: unpacked, and onc
 
 
 class Source(NamedTuple):
-    """`index` is None for the ordinary wheels; `line` says which and why."""
+    """`index` is None for the ordinary wheels; `line` says which and why, `doubt` what if not."""
 
     name: str
     index: str | None
     gigabytes: float
     line: str
+    doubt: str = ""
 
 
 def choose(
@@ -44,15 +45,23 @@ def choose(
     if wanted == "auto" and (has_nvidia_driver() if nvidia is None else nvidia):
         why = "an NVIDIA driver is here"
         return Source("ordinary", None, CUDA_GB, f"PyTorch's ordinary wheels, with CUDA: {why}")
-    if answers(f"{cpu_index}/torch/"):
+    trouble = problem(f"{cpu_index}/torch/")
+    if trouble is None or trouble.of_this_network:
         why = "--torch cpu" if wanted == "cpu" else "no NVIDIA driver is here"
-        return Source("cpu-index", cpu_index, 2.5, f"PyTorch for CPUs from its own index: {why}")
+        line = f"PyTorch for CPUs from its own index: {why}"
+        if trouble is None:
+            return Source("cpu-index", cpu_index, 2.5, line)
+        # pip has certificates and proxies of its own, and does not need what Python's lacks.
+        return Source(
+            "cpu-index", cpu_index, 2.5, f"{line} (asking it failed, pip tries: {trouble.reason})",
+            f" ({trouble.reason}: set PIP_CERT or HTTPS_PROXY as your network wants it, "
+            "or take the ordinary wheels, 5 GB, with --torch cuda)",
+        )  # fmt: skip
     if wanted == "cpu":
         raise CourseError(
-            f"{cpu_index} did not answer in {INDEX_TIMEOUT_S:.0f} s: "
-            "try later, or leave --torch cpu out"
+            f"{cpu_index} does not answer ({trouble.reason}): try later, or leave --torch cpu out"
         )
-    why = "no NVIDIA driver is here, but PyTorch's CPU index does not answer"
+    why = f"no NVIDIA driver is here, but PyTorch's CPU index does not answer: {trouble.reason}"
     return Source("ordinary", None, CUDA_GB, f"PyTorch's ordinary wheels (5 GB): {why}")
 
 
@@ -77,21 +86,43 @@ def has_nvidia_driver() -> bool:
     return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
 
 
-def answers(url: str, *, timeout: float = INDEX_TIMEOUT_S) -> bool:
-    """Whether `url` gives 200 within `timeout` seconds, name resolution and redirects included."""
+class Problem(NamedTuple):
+    """Why an address did not answer; `of_this_network` where a certificate or a proxy refused."""
+
+    reason: str
+    of_this_network: bool
+
+
+def problem(url: str, *, timeout: float | None = None) -> Problem | None:
+    """None if `url` gives 200 in time, name resolution and redirects included."""
     import urllib.request  # slow to import, and only an installation needs it
 
-    verdict: list[bool] = []
+    timeout = INDEX_TIMEOUT_S if timeout is None else timeout
+    verdict: list[Problem | None] = []
 
     def ask() -> None:
         try:
-            with urllib.request.urlopen(url, timeout=timeout) as reply:
-                verdict.append(reply.status == 200)
-        except (OSError, ValueError):  # no name, no route, refused, an HTTP error
-            verdict.append(False)
+            with urllib.request.build_opener().open(url, timeout=timeout):  # not 2xx: raises
+                verdict.append(None)
+        except (OSError, ValueError) as error:  # no name, no route, refused, an HTTP error
+            verdict.append(_problem_of(error, proxied="https" in urllib.request.getproxies()))
 
     # urlopen's timeout counts per socket call and not at all in name resolution: a thread's does.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(timeout)
-    return verdict == [True]
+    return verdict[0] if verdict else Problem(f"nothing in {timeout:.0f} s", False)
+
+
+def _problem_of(error: Exception, *, proxied: bool) -> Problem:
+    import ssl  # as slow
+
+    cause = getattr(error, "reason", error)
+    text = " ".join(str(cause if isinstance(cause, Exception) else error).split())
+    if isinstance(cause, ssl.SSLError):
+        return Problem(f"its certificate: {getattr(cause, 'verify_message', '') or text}", True)
+    code = getattr(error, "code", None)
+    if code == 407 or "407" in text:
+        return Problem(f"the proxy wants a password: {text}", True)
+    refuses = code is not None or "Tunnel" in text  # a proxy's 403 is an index that is blocked
+    return Problem(f"the proxy: {text}" if proxied else text, proxied and not refuses)

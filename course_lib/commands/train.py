@@ -7,6 +7,7 @@ import importlib
 from pathlib import Path
 
 from course_lib.errors import CourseError
+from course_lib.place import own_copy
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from course_lib.recipes import RECIPES
 
     name = args.recipe if args.recipe in RECIPES else _of_checkpoint(args.recipe, args.root)
-    out = (args.out or args.root / "data").expanduser()
+    out = (args.out or own_copy("data")).expanduser()
     if out.exists() and not out.is_dir():
         raise CourseError(f"{out} is not a folder")
     try:

@@ -28,11 +28,10 @@ from typing import Any
 
 from course_lib.errors import CourseError
 from course_lib.packing import unpack
+from course_lib.place import ROOT
 
-SOLUTIONS = Path(__file__).resolve().parents[2] / "solutions"
-PACKED = Path(__file__).with_name("answers")  # the same files, in the copy of a class
-if PACKED.is_dir():
-    SOLUTIONS = PACKED
+PACKED = Path(__file__).with_name("answers")  # the solutions, in the copy of a class
+SOLUTIONS = PACKED if PACKED.is_dir() else ROOT / "solutions"
 MODULE = "course_lib.exercises.solutions"  # what references call their module
 CELL = re.compile(r"^# %%(?P<header>.*)$", re.MULTILINE)
 EXERCISE = re.compile(r'exercise="(?P<name>\w+)"')

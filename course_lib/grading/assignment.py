@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_lib.errors import CourseError
+from course_lib.place import ROOT, package_of
 
-ROOT = Path(__file__).resolve().parents[2]
 # In the source of a notebook, and in the module of an exercise: to import that takes torch.
 TITLE = re.compile(r"^# # (.+)$", re.MULTILINE)
 CHECK = re.compile(r'^# %%.*\bcheck="(\w+)"', re.MULTILINE)
@@ -54,7 +54,7 @@ def find(text: str) -> Assignment:
 @functools.cache
 def assignments(root: Path = ROOT) -> dict[str, Assignment]:
     """Every notebook of the course by its stem, as its source says: people work in notebooks/."""
-    modules = [path.read_text("utf-8") for path in root.glob("course_lib/exercises/*/*.py")]
+    modules = [path.read_text("utf-8") for path in package_of(root).glob("exercises/*/*.py")]
     points = dict(POINTS.findall("\n".join(modules)))
     found = {}
     for path in sorted(root.glob("solutions/*.py")):

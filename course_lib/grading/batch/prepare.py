@@ -12,8 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from course_lib.grading.sandbox.mounts import ROOT
 from course_lib.grading.sandbox.supervise import process_command, trusted_environment
+from course_lib.place import ROOT
 
 
 @functools.lru_cache(maxsize=8)

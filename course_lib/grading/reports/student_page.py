@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from course_lib.authoring.builder import rendered
 from course_lib.card import LOOKS, card_html
-from course_lib.grading.assignment import ROOT, Assignment, assignments
+from course_lib.grading.assignment import Assignment, assignments
 from course_lib.grading.batch import store
 from course_lib.grading.batch.results import Result
 from course_lib.grading.batch.words import WORDS, lines_of, verdict_of
@@ -22,6 +22,7 @@ from course_lib.grading.outputs import sanitise
 from course_lib.grading.outputs.cells import Budget, outputs, text_of
 from course_lib.grading.reports.page import page
 from course_lib.grading.submission.feedback import SUMMARY
+from course_lib.place import ROOT
 
 Block = tuple[str, Any]  # "card" and its exercise, or "html", "output", "folded" and Markup
 HEADING = re.compile(r"^#{2,4} .*$", re.MULTILINE)  # the title stands on the page already

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.grading.sandbox.limits import Limits
+from course_lib.place import ROOT, package_of
 
-ROOT = Path(__file__).resolve().parents[3]
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store",
           "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives",
           "/etc/fonts", "/etc/localtime", "/etc/nsswitch.conf", "/etc/hosts")  # fmt: skip
 SHARED = {"COURSE_DATA": "/data", "COURSE_CACHE": "/cache"}
 # What notebooks do not need: the judges of exercises, and the course's tools.
-LEFT_OUT = {"exercises", "grading", "authoring", "commands", "benchmarks", "recipes"}
+LEFT_OUT = {"exercises", "grading", "authoring", "commands", "benchmarks", "recipes", "course"}
 NEEDED_INSIDE = ("__init__.py", "namespaces.py", "linux.py", "boot.py")
 NO_CHECK = '''"""Inside the grader: answers are judged outside; probes stand where checks were."""
 
@@ -49,7 +49,7 @@ def make_place(
     fonts: list[str] = [],  # noqa: B006  # never changed
 ) -> Place:
     """Make the folders of one sandbox, with a copy of `course_lib` that holds no judge."""
-    source, copy = root / "course_lib", scratch / "course" / "course_lib"
+    source, copy = package_of(root), scratch / "course" / "course_lib"
     for name in ("course/data", "run", "jail", "tmp"):
         (scratch / name).mkdir(parents=True, exist_ok=True)
 

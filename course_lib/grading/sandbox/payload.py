@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from course_lib.grading.sandbox.mounts import ROOT
+from course_lib.place import ROOT, package_of
 
 PARTS = ("exercises", "grading/inside")
 
@@ -20,9 +20,10 @@ def write_payload(path: Path, start: str, *, root: Path = ROOT, **content: Any) 
     content["start"] = f"course_lib.grading.inside.{start}"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("payload.json", json.dumps(content))
+        package = package_of(root)
         for part in PARTS:
-            for file in sorted((root / "course_lib" / part).rglob("*.py")):
-                module = file.relative_to(root).with_suffix("").as_posix()
+            for file in sorted((package / part).rglob("*.py")):
+                module = file.relative_to(package.parent).with_suffix("").as_posix()
                 code = importlib.machinery.SourceFileLoader(module, str(file)).get_code(module)
                 header = importlib.util.MAGIC_NUMBER + bytes(12)  # no source to compare with
                 archive.writestr(f"{module}.pyc", header + marshal.dumps(code))

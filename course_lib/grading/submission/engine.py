@@ -27,7 +27,6 @@ import psutil
 
 from course_lib.grading.sandbox.command import LEVELS_IN_WORDS, best_level
 from course_lib.grading.sandbox.limits import LEVELS, Limits
-from course_lib.grading.sandbox.mounts import ROOT
 from course_lib.grading.sandbox.supervise import work
 from course_lib.grading.submission import version
 from course_lib.grading.submission.decide import exercise_entry
@@ -35,6 +34,7 @@ from course_lib.grading.submission.feedback import write_results
 from course_lib.grading.submission.judge_client import catalogue, judge_client
 from course_lib.grading.submission.reading import fingerprint, read_cells
 from course_lib.grading.submission.restore import Course, Plan, make_plan, recognise
+from course_lib.place import ROOT
 
 __all__ = ["LEVELS", "STAGES", "Limits", "assess", "grade_notebook", "prepare", "run"]
 

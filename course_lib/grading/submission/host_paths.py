@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from course_lib.grading.sandbox.mounts import ROOT, Place
+from course_lib.grading.sandbox.mounts import Place
+from course_lib.place import ROOT
 
 
 def remover(place: Place) -> Callable[[str], str]:

@@ -10,9 +10,11 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from course_lib.place import package_of
+
 # Neither depends on these: after a change to a report nobody is graded again. What is not named
 # here counts, so that a new file does from the start.
-AROUND = {"benchmarks", "commands", "demo", "recipes"} | {
+AROUND = {"benchmarks", "commands", "course", "demo", "recipes"} | {
     f"grading/{name}"
     for name in ("assignment", "batch", "classroom", "encoding", "gradebooks", "intake", "reports",
                  "selftest")
@@ -38,15 +40,16 @@ def run_parts(root: Path, stem: str | None = None) -> dict[str, str]:
 
 
 def _parts(root: Path, paths: Iterable[Path], read: Callable[[Path], bytes]) -> dict[str, str]:
+    base = package_of(root).parent
     versions = {name: importlib.metadata.version(name) for name in ("torch", "numpy")}
     return {"Python": platform.python_version(), **versions} | {
-        path.relative_to(root).as_posix(): hashlib.sha256(read(path)).hexdigest()
+        path.relative_to(base).as_posix(): hashlib.sha256(read(path)).hexdigest()
         for path in sorted(paths)
     }
 
 
 def _code(root: Path, left_out: set[str]) -> list[Path]:
-    course = root / "course_lib"
+    course = package_of(root)
     found = [path for kind in ("*.py", "*.toml") for path in course.rglob(kind)]
 
     def counts(path: Path) -> bool:
