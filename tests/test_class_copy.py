@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 
 import nbformat
@@ -87,6 +88,10 @@ def test_nothing_leads_to_the_public_course(copy, root):
             text = path.read_bytes().decode("utf-8", "ignore")
             assert course_address(root).repository not in text, path
             assert not re.search(r"\]\([^)]*solutions/", text), path
+    project = tomllib.loads((copy / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["tool"]["course"]["repository"] == ""
+    wheel = project["tool"].get("hatch", {}).get("build", {}).get("targets", {}).get("wheel", {})
+    assert all((copy / name).exists() for name in wheel.get("force-include", {}))
     notebook = nbformat.read(copy / "notebooks/01_autoencoder_basics.ipynb", 4)
     assert 'ARCHIVE = "https://"' in notebook.cells[1].source
     assert "badge" not in notebook.cells[0].source and "\n\n\n" not in notebook.cells[0].source

@@ -72,7 +72,7 @@ def _write(root: Path, made: Path) -> None:
     }
     _copy(root, made)
     _pack(root, made)
-    _set_address(root, made / "pyproject.toml", address)
+    _write_pyproject(root, made / "pyproject.toml", address)
     (made / "notebooks").mkdir()
     for name, text in notebooks.items():
         (made / name).write_text(text, encoding="utf-8", newline="\n")
@@ -112,14 +112,14 @@ def _pack(root: Path, made: Path) -> None:
                 path.write_text(packed(path.read_text("utf-8")), encoding="utf-8")
 
 
-def _set_address(root: Path, pyproject: Path, address: Address) -> None:
-    """No line of the class's pyproject.toml names the repository that has the solutions."""
+def _write_pyproject(root: Path, pyproject: Path, address: Address) -> None:
+    """No line of the class's names the repository that has the solutions, or puts them in wheels."""
     public = course_address(root).repository
     lines = []
     for line in pyproject.read_text("utf-8").splitlines():
         if re.fullmatch(rf'repository *= *"{re.escape(public)}".*', line):
             lines.append(f'repository = "{address.repository}"')
-        elif public not in line and not line.startswith("class_repository"):
+        elif public not in line and not line.startswith(("class_repository", '"solutions" =')):
             lines.append(line)
     pyproject.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 
