@@ -113,7 +113,7 @@ def _pack(root: Path, made: Path) -> None:
 
 
 def _write_pyproject(root: Path, pyproject: Path, address: Address) -> None:
-    """No line of the class's names the repository that has the solutions, or puts them in wheels."""
+    """Without lines that name the repository with the solutions, or put these into wheels."""
     public = course_address(root).repository
     lines = []
     for line in pyproject.read_text("utf-8").splitlines():
