@@ -84,7 +84,7 @@ def test_clocks_run_in_turns_alone(few_faces):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["trian"], "unknown benchmark 'trian'; there are: train"),
+        (["trian"], "unknown benchmark 'trian': did you mean train?"),
         (["train", "--json", "."], "is not the path of a file"),
         (["train", "--json", "nowhere/figures.json"], "is not the path of a file"),
     ],

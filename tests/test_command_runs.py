@@ -16,7 +16,7 @@ HEAVY = ("torch", "numpy", "matplotlib", "ipywidgets", "jupyterlab", "pytest", "
 
 def lab_options(root, **given):
     """What lab gives to JupyterLab."""
-    given = {"no_browser": False, "port": None, **given}
+    given = {"notebook": None, "no_browser": False, "port": None, **given}
     return lab.options(argparse.Namespace(root=root, **given))
 
 
@@ -25,7 +25,8 @@ def test_lab_opens_the_first_notebook(tmp_path):
     (tmp_path / "notebooks").mkdir()
     for name in ("02_b.ipynb", "01_a.ipynb", "about.ipynb"):
         (tmp_path / "notebooks" / name).write_text("{}")
-    chosen = lab_options(tmp_path, no_browser=True, port=8899)
+    first = lab.find_notebook(tmp_path / "notebooks", None)
+    chosen = lab_options(tmp_path, notebook=first, no_browser=True, port=8899)
     assert "--LabApp.default_url=/lab/tree/01_a.ipynb" in chosen
     assert f"--ServerApp.root_dir={tmp_path / 'notebooks'}" in chosen
     assert {"--ServerApp.port=8899", "--ServerApp.port_retries=0"} <= set(chosen)
@@ -48,7 +49,8 @@ def test_lab_answers(course, root, tmp_path):
         from pathlib import Path
         from course_lib.commands import environment, lab
         environment.export_variables(Path({str(root)!r}))
-        lab.run(argparse.Namespace(root=Path({str(root)!r}), no_browser=True, port={port}))"""
+        given = dict(notebook=None, no_browser=True, port={port})
+        lab.run(argparse.Namespace(root=Path({str(root)!r}), **given))"""
     variables = {**os.environ, "JUPYTER_TOKEN": "t", "JUPYTER_RUNTIME_DIR": str(tmp_path)}
     begin = time.monotonic()
     log = tmp_path / "log"
@@ -88,7 +90,15 @@ def test_test_hands_everything_to_pytest(here, monkeypatch, root):
     monkeypatch.setattr(test_command, "hand_over", lambda command: calls.append(command) or 5)
     monkeypatch.setattr(os, "chdir", lambda path: calls.append(path))
     monkeypatch.setenv("COURSE_FAST", "0")  # also restores it
-    arguments = ["-m", "not notebook", "-x", "tests/test_a.py::test_b", "--co", "--torch", "cpu"]
+    arguments = [
+        "-m",
+        "not notebook",
+        "-x",
+        "tests/test_floors.py::test_b",
+        "--co",
+        "--torch",
+        "cpu",
+    ]
     assert here(["test", *arguments]) == 5
     assert calls == [root, [sys.executable, "-m", "pytest", *arguments[:-2]]]
     assert os.environ["COURSE_FAST"] == "0"

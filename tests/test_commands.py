@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from course_lib import __version__
 from course_lib.commands import SUMMARIES, cli, lab
 from course_lib.errors import CourseError
 
@@ -23,11 +24,17 @@ HEAVY = ("torch", "numpy", "matplotlib", "ipywidgets", "jupyterlab", "pytest", "
     [
         (["lba"], "did you mean lab?"),
         (["frobnicate"], "there are: lab, test"),
+        (["help", "frobnicate"], "there are: lab, test"),
+        (["help", "lba"], "did you mean lab?"),
+        (["--port", "8888", "lab"], "unknown option '--port' (there are: -h"),
+        (["--verison"], "did you mean --version?"),
+        (["LAB"], "did you mean lab?"),
+        ([""], "unknown command ''"),
         (["lab", "--prot", "3"], "did you mean --port?"),
         (["lab", "--port", "x"], "from 1 to 65535"),
         (["lab", "--port", "70000"], "from 1 to 65535"),
         (["lab", "--torch", "gpu"], "invalid choice"),
-        (["lab", "notebook"], "error: lab takes no further argument 'notebook'\n"),
+        (["lab", "notebook", "2"], "error: lab takes no further argument '2'\n"),
         (["doctor", "all"], "error: doctor takes no further argument 'all'\n"),
         (["data", "get", "mnist", "now"], "error: data takes no further argument 'now'\n"),
         (["data", "import", ".", "celeba", "--sizee", "64"], "did you mean --size?"),
@@ -186,6 +193,20 @@ def test_import_takes_less_than_a_fifth_of_a_second(root):
         return statistics.median(times)
 
     assert seconds("import course_lib") - seconds("pass") < 0.2
+
+
+@pytest.mark.parametrize("arguments", [["help", "lab"], ["lab", "-h"], ["lab", "--help"]])
+def test_help_of_a_command_in_every_spelling(course, arguments):
+    """Catches `help lab` that shows the overview again."""
+    done = course(*arguments)
+    assert done.returncode == 0 and "--no-browser" in done.stdout and done.stderr == ""
+
+
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_version(here, capsys, option):
+    """Catches the short spelling that everybody tries first."""
+    assert here([option]) == 0
+    assert capsys.readouterr().out == f"{__version__}\n"
 
 
 def test_overview_names_every_command(course):

@@ -62,7 +62,7 @@ def test_who_could_not_be_graded_is_named_and_counts(judged, source, tmp_path, c
         (["SOURCE", "--out", "OUT", "--jobs", "two"], "--jobs takes a number from 1 to 512"),
         (["SOURCE", "--out", "OUT", "--require-isolation", "vm"], "invalid choice: 'vm'"),
         (["SOURCE", "--out", "OUT", "--require-isolation", "bwrap"], "offers 'namespaces', not"),
-        (["SOURCE", "--out", "OUT", "--overrides", "no.csv"], "there is no folder or file no.csv"),
+        (["SOURCE", "--out", "OUT", "--overrides", "no.csv"], "there is no file no.csv"),
         (["SOURCE", "--out", "OUT", "--overides", "x"], "did you mean --overrides?"),
         (["SOURCE", "--out", "SOURCE/alice.ipynb/x"], "lies among the submissions"),
         (["--self-test", "--out", "OUT"], "leave out --out"),

@@ -135,13 +135,13 @@ def test_a_wheel_holds_what_a_clone_holds(built, root):
         assert inside in names, name
 
 
-def test_lab_copies_the_notebooks_of_a_package(monkeypatch, tmp_path, capsys):
+def test_lab_copies_the_notebooks_of_a_package(root, monkeypatch, tmp_path, capsys):
     """Catches a student's work written into site-packages, or lost at the next start."""
     from course_lib.commands import lab
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(place, "ROOT", place.INSTALLED)
-    folder = lab.notebooks()
+    folder = lab.copied_notebooks(root)
     assert folder == tmp_path / "autoencoder-course/notebooks"
     names = sorted(path.name for path in folder.iterdir())
     assert names == sorted(
@@ -150,7 +150,7 @@ def test_lab_copies_the_notebooks_of_a_package(monkeypatch, tmp_path, capsys):
     nbformat.read(folder / names[0], as_version=4)
     (folder / names[0]).write_text("mine")
     (folder / names[1]).unlink()
-    lab.notebooks()
+    lab.copied_notebooks(root)
     assert (folder / names[0]).read_text() == "mine" and (folder / names[1]).is_file()
     assert capsys.readouterr().out.count("copied") == len(names) + 1
 

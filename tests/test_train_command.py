@@ -107,9 +107,9 @@ def test_every_recipe_is_a_module():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["tabel1"], "no recipe and no checkpoint 'tabel1'; the recipes are: table1"),
-        (["table1", "--out", __file__], "is not a folder"),
-        (["table1", "--out", f"{__file__}/deeper"], "cannot be made"),
+        (["tabel1"], "no recipe and no checkpoint 'tabel1': did you mean table1?"),
+        (["table1", "--out", __file__], f"cannot be a folder: {__file__} is none"),
+        (["table1", "--out", f"{__file__}/deeper"], f"cannot be a folder: {__file__} is none"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_trained(arguments, words, monkeypatch, capsys):

@@ -99,9 +99,9 @@ def in_demo() -> dict[str, list[float]]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         file = Path(folder) / "demo.html"
         command = [sys.executable, "-m", "course_lib", "demo", "--export", str(file)]
-        done = subprocess.run(command, cwd=lab.ROOT, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=lab.ROOT, capture_output=True)
         if done.returncode:
-            raise CourseError(f"demo --export failed: {done.stderr.strip()}")
+            raise CourseError(f"demo --export failed: {done.stderr.decode(errors='replace')}")
         with lab.chromium() as browser:
             page = browser.new_page(viewport={"width": 1280, "height": 720})
             page.goto(file.as_uri())

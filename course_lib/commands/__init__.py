@@ -1,6 +1,7 @@
 """The commands of `python -m course_lib`: one module each, imported when it is called.
 
-A command module has `add_arguments(parser)`, `run(args) -> int` and, where it differs from these,
+A command module has `add_arguments(parser)`, `run(args) -> int` and, where it can refuse arguments
+before anything is installed, `check(args)`. Where they differ from these, also
 `NEEDS_PACKAGES = True` (install before `run`), `NEEDS = ()` (extras and groups of pyproject.toml to
 install) and `PASSES_ON = False` (keep unknown arguments in `args.rest`). Nothing outside the
 standard library is imported at the top of one.

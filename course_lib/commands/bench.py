@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-from pathlib import Path
 
+from course_lib.commands import arguments
 from course_lib.errors import CourseError
 from course_lib.writing import check_target, write_whole
 
@@ -25,15 +25,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`bench [NAME] [--json FILE]`."""
     names = ", ".join(BENCHMARKS)
     parser.add_argument("name", nargs="?", help=f"one of: {names}; all of them when left out")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument(
+        "--json", type=arguments.path, metavar="FILE", help="write the figures there as well"
+    )
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuse a name that nobody knows, and a file that cannot be written. CourseError."""
+    if args.name is not None and args.name not in BENCHMARKS:
+        near = arguments.closest(args.name, BENCHMARKS)
+        raise CourseError(f"unknown benchmark {args.name!r}{near}")
+    if args.json is not None:
+        check_target(args.json)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print a table per benchmark; figures are medians, comparisons are ratios within one run."""
-    if args.name is not None and args.name not in BENCHMARKS:
-        raise CourseError(f"unknown benchmark {args.name!r}; there are: {', '.join(BENCHMARKS)}")
-    if args.json is not None:
-        check_target(args.json)
     figures = {}
     for name in [args.name] if args.name else BENCHMARKS:
         print(f"bench {name}: {BENCHMARKS[name]}", flush=True)

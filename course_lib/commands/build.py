@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from course_lib.commands import requirements
+from course_lib.commands.checks import has_windows_line_ends
 from course_lib.errors import CourseError
 from course_lib.place import INSTALLED
 from course_lib.writing import replace
@@ -26,12 +27,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check(args: argparse.Namespace) -> None:
+    """Refuse an installed course: its sources are nobody's to edit. CourseError."""
+    if args.root == INSTALLED:
+        raise CourseError("build works in a clone of the course, and this one is installed")
+
+
 def run(args: argparse.Namespace) -> int:
     """Exit code 1 where --check finds a difference."""
     from course_lib import authoring
 
-    if args.root == INSTALLED:
-        raise CourseError("build works in a clone of the course, and this one is installed")
     if args.class_copy:
         for path in authoring.write_class_copy(args.root, args.class_copy):
             print(f"written: {path}")
@@ -41,7 +46,10 @@ def run(args: argparse.Namespace) -> int:
     differing = others + authoring.build(args.root, check=args.check)
     if args.check and differing:
         names = ", ".join(differing)
-        print(f"not as their sources say: {names}; run python -m course_lib build", file=sys.stderr)
+        ends = any(has_windows_line_ends(args.root / name) for name in differing)
+        why = " (Windows' line ends, CRLF)" if ends else ""
+        told = f"not as their sources say{why}: {names}; run python -m course_lib build"
+        print(told, file=sys.stderr)
         return 1
     for name in others:
         replace(args.root / name, wanted[name])

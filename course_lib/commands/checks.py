@@ -8,6 +8,8 @@ import platform
 import shutil
 import subprocess
 import sys
+import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +24,15 @@ STUDENTS = ("lab", "grade")
 OK, NOTE, BAD = "ok", "note", "bad"
 INSTALL = "run python -m course_lib lab (or test): it installs and repairs"
 BUILD = "run python -m course_lib build"
+TIMEOUT_S = 50
+COURSE = Path(__file__).resolve().parents[2]
 PROBE = """
-import json, torch, torchvision
+import json, sys, types, torch
+unused = types.ModuleType("torch._dynamo.utils")  # a compiler, whose import takes seconds
+unused.__getattr__ = lambda name: None
+sys.modules[unused.__name__] = unused
+import torchvision
+del sys.modules[unused.__name__]
 boxes = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
 torchvision.ops.nms(boxes, torch.ones(1), 0.5)  # fails where the two do not belong together
 cuda = torch.cuda.is_available()
@@ -32,6 +41,19 @@ print(json.dumps({
     "cuda": torch.cuda.get_device_name() if cuda else None,
     "mps": torch.backends.mps.is_available(),
 }))
+"""
+# Follows PROBE, whose torch is imported already.
+DATA_SETS = """
+from course_lib.commands import checks
+print(json.dumps(checks.rows_of("data sets", checks.data_sets)))
+"""
+# jsonschema would build a grammar of internationalized addresses, which takes seconds.
+NOTEBOOKS = """
+import sys
+sys.modules["rfc3987_syntax"] = None
+import json, pathlib
+from course_lib.commands import checks
+print(json.dumps(checks.rows_of("notebooks", lambda: checks.notebooks(pathlib.Path(sys.argv[1])))))
 """
 
 
@@ -42,6 +64,16 @@ class Row(NamedTuple):
     found: str
     state: str = OK
     advice: str = ""
+
+
+def rows_of(name: str, check: Callable[[], list[Row]]) -> list[Row]:
+    """What a check finds; one that fails itself is a red line."""
+    try:
+        return check()
+    except CourseError as error:  # says what to do itself
+        return [Row(name, str(error), BAD)]
+    except Exception as error:
+        return [Row(name, f"{type(error).__name__}: {error}", BAD, "this check failed itself")]
 
 
 def has_packages(root: Path) -> bool:
@@ -73,16 +105,23 @@ def installation(root: Path) -> list[Row]:
 def packages(root: Path) -> list[Row]:
     """Version of each direct requirement against its lower bound and the lock."""
     locked = pins(requirements.lock_text(root))
-    rows = []
-    for name, least in bounds(root, STUDENTS).items():
+    wanted = bounds(root, STUDENTS)
+    bad, other = [], []
+    for name, least in wanted.items():
         version, tested = requirements.installed(name), " or ".join(locked.get(name, []))
         if not at_least(version, least):
-            rows.append(Row(name, f"{version or 'missing'}, wanted {tested}", BAD, INSTALL))
+            bad.append(f"{name} {version or 'missing'}, wanted {tested}")
         elif version.partition("+")[0] not in locked.get(name, []):
-            rows.append(Row(name, f"{version}, tested with {tested}", NOTE))
-        else:
-            rows.append(Row(name, version))
-    return rows
+            other.append(f"{name} {version}, tested with {tested}")
+    rows = [Row("packages", _some(bad), BAD, INSTALL)] if bad else []
+    rows += [Row("packages", _some(other), NOTE)] if other else []
+    same = len(wanted) - len(bad) - len(other)
+    return rows + ([Row("packages", f"{same} in the versions tested")] if same else [])
+
+
+def _some(found: list[str]) -> str:
+    more = f"; and {len(found) - 6} more" if len(found) > 6 else ""
+    return "; ".join(found[:6]) + more
 
 
 def disk(root: Path) -> list[Row]:
@@ -107,20 +146,30 @@ def memory() -> list[Row]:
     return [Row("memory", f"{total:.0f} GB")]
 
 
-def torch_and_device() -> list[Row]:
-    """Imports both in a process of their own: a broken pair may end it without a traceback."""
-    done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True)
+def torch_and_data() -> list[Row]:
+    """In a process of its own: a broken torch may end it without a traceback, and takes seconds."""
+    done = _apart(PROBE + DATA_SETS)
     if done.returncode:
         last = (done.stderr.strip() or f"ended with {done.returncode}").splitlines()[-1]
         advice = "install torch and torchvision as requirements.txt pins them"
         return [Row("torch with torchvision", last, BAD, advice)]
-    device = json.loads(done.stdout.splitlines()[-1])
-    threads = f"cpu, {device['threads']} threads"
-    best = device["cuda"] or ("mps" if device["mps"] else "")
+    said, rows = (json.loads(line) for line in done.stdout.splitlines()[-2:])
+    threads = f"cpu, {said['threads']} threads"
+    best = said["cuda"] or ("mps" if said["mps"] else "")
     return [
         Row("torch with torchvision", "import together"),
         Row("device", f"{best} (and {threads})" if best else threads),
+        *(Row(*row) for row in rows),
     ]
+
+
+def _apart(code: str, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-X", "utf8", "-c", code, *arguments]
+    text = {"encoding": "utf-8", "errors": "replace"}
+    try:
+        return subprocess.run(command, capture_output=True, cwd=COURSE, timeout=TIMEOUT_S, **text)
+    except subprocess.TimeoutExpired as error:
+        raise CourseError(f"no answer in {TIMEOUT_S} s: is the disk slow?") from error
 
 
 def notebooks(root: Path) -> list[Row]:
@@ -130,15 +179,37 @@ def notebooks(root: Path) -> list[Row]:
             Row("notebooks", f"{len([*root.glob('notebooks/*.ipynb')])} in this copy for students")
         ]
     from course_lib import authoring
+    from course_lib.grading import assignment  # knows the points without importing torch
 
+    exercises = {
+        name: types.SimpleNamespace(points=points)
+        for one in assignment.assignments(root).values()
+        for name, points in one.points.items()
+    }
     rows = []
-    for name in authoring.build(root, check=True):
+    for name in authoring.build(root, check=True, exercises=exercises):
         if not (root / name).is_file():
             rows.append(Row(name, "missing", BAD, BUILD))
+        elif has_windows_line_ends(root / name):
+            rows.append(Row(name, "has Windows' line ends (CRLF)", NOTE, BUILD))
         else:
             advice = f"right if you have worked in it; else {BUILD}"
             rows.append(Row(name, "not as its source says", NOTE, advice))
     return rows or [Row("notebooks", "as their sources say")]
+
+
+def has_windows_line_ends(path: Path) -> bool:
+    """Whether an editor or Git has put CRLF where the course has LF."""
+    return path.is_file() and b"\r\n" in path.read_bytes()
+
+
+def notebooks_apart(root: Path) -> list[Row]:
+    """The same in a process of its own, beside other checks."""
+    done = _apart(NOTEBOOKS, str(root))
+    if done.returncode:
+        last = (done.stderr.strip() or f"ended with {done.returncode}").splitlines()[-1]
+        return [Row("notebooks", last, BAD, BUILD)]
+    return [Row(*row) for row in json.loads(done.stdout.splitlines()[-1])]
 
 
 def data_sets() -> list[Row]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Iterable
 from types import ModuleType
 from typing import NoReturn
 
 from course_lib import __version__
 from course_lib.commands import SUMMARIES, environment
+from course_lib.commands.arguments import closest
+from course_lib.commands.process import WINDOWS, hand_over
 from course_lib.errors import CourseError
 from course_lib.place import ROOT
 
@@ -40,6 +40,7 @@ def main(argv: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a console that lacks a sign shows "?", no traceback
             stream.reconfigure(errors="replace")
+    _require_utf8(argv)
     try:
         return _dispatch(argv)
     except CourseError as error:
@@ -54,21 +55,36 @@ def main(argv: list[str]) -> int:
         return _fail(f"internal error: {what}; run with COURSE_DEBUG=1 for the traceback", code=70)
 
 
+def _require_utf8(argv: list[str]) -> None:
+    """Goes on in UTF-8 mode where a locale such as LC_ALL=C allows no file name with an Ł."""
+    if WINDOWS or sys.getfilesystemencoding() == "utf-8":
+        return
+    console = getattr(sys.stdout, "encoding", "ascii")
+    os.environ |= {"PYTHONUTF8": "1", "PYTHONIOENCODING": f"{console}:replace"}
+    hand_over([sys.executable, "-X", "utf8", "-m", "course_lib", *argv])
+
+
 def _dispatch(argv: list[str]) -> int:
+    if argv[:1] == ["help"] and len(argv) > 1:
+        argv = [argv[1], "--help"]
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0
-    if argv[0] == "--version":
+    if argv[0] in ("-V", "--version"):
         print(__version__)
         return 0
     name, *rest = argv
     if name in SUMMARIES and not _is_here(name):
         raise CourseError(f"this copy of the course is for students, and has no {name!r}")
     if name not in SUMMARIES:
-        raise CourseError(f"unknown command {name!r}{_closest(name, SUMMARIES)}")
+        if name.startswith("-"):
+            near = closest(name, ("-h", "--help", "-V", "--version"))
+            raise CourseError(f"unknown option {name!r}{near}; those of a command follow it")
+        raise CourseError(f"unknown command {name!r}{closest(name, SUMMARIES)}")
     command = importlib.import_module(f"course_lib.commands.{name}")
     args = _parse(command, name=name, argv=rest)
     args.root = ROOT
+    getattr(command, "check", lambda args: None)(args)
     if getattr(command, "NEEDS_PACKAGES", True):
         needs = getattr(command, "NEEDS", ())
         environment.ensure(ROOT, needs=needs, torch=getattr(args, "torch", None), argv=argv)
@@ -85,7 +101,7 @@ def _parse(command: ModuleType, *, name: str, argv: list[str]) -> argparse.Names
         if not rest[0].startswith("-"):
             raise CourseError(f"{name} takes no further argument {rest[0]!r}")
         option = rest[0].partition("=")[0]
-        near = _closest(option, _options(parser, args))
+        near = closest(option, _options(parser, args))
         raise CourseError(f"unknown option {option!r} of {name}{near}")
     return args
 
@@ -112,11 +128,6 @@ def _is_here(name: str) -> bool:
     return importlib.util.find_spec(f"course_lib.commands.{name}") is not None
 
 
-def _closest(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f": did you mean {close[0]}?" if close else f" (there are: {', '.join(known)})"
-
-
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:500]
 
@@ -124,6 +135,7 @@ def _one_line(error: BaseException) -> str:
 def _fail(line: str, *, code: int) -> int:
     if os.environ.get("COURSE_DEBUG") == "1" and sys.exc_info()[0] is not KeyboardInterrupt:
         traceback.print_exc()
-    sys.stdout.flush()
+    if sys.stdout:  # None where it was closed
+        sys.stdout.flush()
     print(line, file=sys.stderr)
     return code

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from course_lib.commands import arguments, environment
+from course_lib.writing import check_target
+
 NEEDS_PACKAGES = False
 WALK = Path("data", "walk.gif")  # the picture in README
 
@@ -14,12 +17,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     one = parser.add_mutually_exclusive_group()
     one.add_argument(
-        "--export", type=Path, metavar="FILE.html", help="write one page that works from anywhere"
-    )
+        "--export", type=arguments.path, metavar="FILE.html",
+        help="write one page that works from anywhere",
+    )  # fmt: skip
     one.add_argument(
-        "--gif", type=Path, nargs="?", const=WALK, metavar="FILE.gif",
+        "--gif", type=arguments.path, nargs="?", const=WALK, metavar="FILE.gif",
         help="write an animated picture of a walk, by default the one of README",
     )  # fmt: skip
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuse a file that cannot be written, or whose name says something else. CourseError."""
+    for target, endings in ((args.export, (".html", ".htm")), (args.gif, (".gif",))):
+        if target is not None and target is not WALK:
+            check_target(target)
+            arguments.require_ending(target, *endings)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -32,20 +44,16 @@ def run(args: argparse.Namespace) -> int:
     if args.export is None:
         demo.serve(demo.page(data), browser=not args.no_browser)
     else:
-        target = args.export.expanduser()
-        size = demo.export(data, target)
-        print(f"wrote {target}, {size / 1e6:.1f} MB: open it with a double click")
+        size = demo.export(data, args.export)
+        print(f"wrote {args.export}, {size / 1e6:.1f} MB: open it with a double click")
     return 0
 
 
 def _gif(args: argparse.Namespace, data: Path) -> int:
     """The one that draws, and therefore needs the packages."""
-    from course_lib.commands import environment
     from course_lib.place import own_copy
-    from course_lib.writing import check_target
 
-    target = own_copy(str(WALK)) if args.gif is WALK else args.gif.expanduser()
-    check_target(target)  # before anything is installed
+    target = own_copy(str(WALK)) if args.gif is WALK else args.gif
     environment.ensure(args.root, needs=(), torch=None, argv=["demo", "--gif", str(target)])
     from course_lib.demo.gif import write_walk
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_lib import machine
+from course_lib.commands import arguments
 from course_lib.commands.data import existing
 from course_lib.errors import CourseError
 
@@ -27,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("submissions", nargs="?", type=existing, metavar="SUBMISSIONS",
         help="folder or ZIP with one .ipynb or one sub-folder per student; Canvas' and Moodle's "
         "ZIPs as they are")  # fmt: skip
-    add("--out", type=Path, metavar="DIR", help="where the results go; a second run goes on there")
+    add("--out", type=arguments.path, metavar="DIR",
+        help="where the results go; a second run goes on there")  # fmt: skip
     add("--notebook", metavar="03", help="which notebook; else the one that most handed in")
     add(
         "--jobs", type=count, metavar="N", help="submissions at a time; as many as fit, if left out"
@@ -37,18 +40,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--scheduler", metavar="ADDRESS", help="a dask.distributed cluster to grade on")
     add("--require-isolation", choices=LEVELS, metavar="LEVEL",
         help=f"grade nothing below this level: {', '.join(LEVELS)}")  # fmt: skip
-    add("--overrides", type=existing, metavar="FILE",
+    add("--overrides", type=arguments.existing_file, metavar="FILE",
         help="CSV of points given by hand: student,exercise,points,comment")  # fmt: skip
     for name, what in (("canvas", "a gradebook export"), ("moodle", "a grading worksheet")):
-        add(f"--{name}", type=existing, metavar="FILE", help=f"{what} to fill in a copy of")
+        add(f"--{name}", type=arguments.existing_file, metavar="FILE",
+            help=f"{what} to fill in a copy of")  # fmt: skip
     add("--column", metavar="NAME", help="the column of --canvas, if none names the notebook")
     add("--self-test", action="store_true",
         help="grade a small class whose grades are known, and compare")  # fmt: skip
 
 
+def check(args: argparse.Namespace) -> None:
+    """Refuse what is not there, what cannot be written, and what does not go together."""
+    if args.notebook is not None:
+        from course_lib.grading import assignment
+
+        assignment.find(args.notebook)
+    if args.self_test:
+        _check_self_test(args)
+    else:
+        _check_class(args)
+
+
 def run(args: argparse.Namespace) -> int:
     """0 if all were graded, whatever their points; 1 if some could not be, or the test fails."""
-    _check(args)
     from course_lib.grading import assignment
     from course_lib.grading.sandbox.command import best_level
 
@@ -64,27 +79,30 @@ def run(args: argparse.Namespace) -> int:
     return _grade(args, wanted)
 
 
-def _check(args: argparse.Namespace) -> None:
-    """Refuse what does not go together. CourseError."""
-    if args.self_test:
-        others = ("out", "answers_only", "scheduler", "overrides", "canvas", "column", "moodle")
-        for name in ("submissions", *others):
-            if getattr(args, name):
-                dashed = name.replace("_", "-")
-                option = "SUBMISSIONS" if name == "submissions" else f"--{dashed}"
-                raise CourseError(f"--self-test grades a class of its own: leave out {option}")
-        return
+def _check_self_test(args: argparse.Namespace) -> None:
+    others = ("out", "answers_only", "scheduler", "overrides", "canvas", "column", "moodle")
+    for name in ("submissions", *others):
+        if getattr(args, name):
+            dashed = name.replace("_", "-")
+            option = "SUBMISSIONS" if name == "submissions" else f"--{dashed}"
+            raise CourseError(f"--self-test grades a class of its own: leave out {option}")
+
+
+def _check_class(args: argparse.Namespace) -> None:
     if not args.submissions or not args.out:
         missing = "SUBMISSIONS" if not args.submissions else "--out DIR"
         raise CourseError(f"{missing} is missing: grade SUBMISSIONS --out DIR, or --self-test")
     if args.column and not args.canvas:
         raise CourseError("--column is one of a gradebook's: give that too, --canvas FILE")
-    source, out = args.submissions.resolve(), args.out.expanduser().resolve()
+    source, out = args.submissions.resolve(), args.out.resolve()
     results = "*/record.json" if source.name == "students" else "students/*/record.json"
     if any(source.glob(results)):
         raise CourseError(f"{args.submissions} holds results of the grader, not submissions")
     if source == out or (source.is_dir() and source in out.parents):
         raise CourseError(f"--out {args.out} lies among the submissions: choose another folder")
+    if source.is_file() and not zipfile.is_zipfile(source):
+        raise CourseError(f"{args.submissions} is neither a folder nor a readable ZIP: give one")
+    arguments.require_folder(out)
     args.submissions, args.out = source, out
 
 

@@ -116,16 +116,16 @@ def rendered(root: Path) -> dict[str, str]:
     }
 
 
-def make_locks(root: Path, *, upgrade: bool = False) -> list[str]:
+def make_locks(root: Path) -> list[str]:
     """Write every lock with uv, for all systems and Pythons, with hashes; names of the changed.
 
-    Versions stay unless pyproject.toml or `upgrade` asks for others. Needs uv and a network.
+    A version stays while pyproject.toml allows it; what is not in a lock comes at its newest.
     """
-    new = {LOCK: _compiled(root, LOCK, [], upgrade=upgrade)}
+    new = {LOCK: _compiled(root, LOCK, [])}
     base = {*ENTRY.split(new[LOCK])}
     for group in _pyproject(root)["dependency-groups"]:
         name = f"requirements-{group}.txt"
-        text = _compiled(root, name, ["--group", group], upgrade=upgrade, within=new[LOCK])
+        text = _compiled(root, name, ["--group", group], within=new[LOCK])
         new[name] = MADE_BY_LOCK + "".join(e for e in ENTRY.split(text) if e not in base)
     changed = [name for name, text in new.items() if _read(root / name) != text]
     for name in changed:
@@ -133,14 +133,14 @@ def make_locks(root: Path, *, upgrade: bool = False) -> list[str]:
     return changed
 
 
-def _compiled(root: Path, name: str, options: list[str], *, upgrade: bool, within: str = "") -> str:
+def _compiled(root: Path, name: str, options: list[str], within: str = "") -> str:
     """What uv makes of pyproject.toml; `within` holds versions that it must agree with."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
         out, constraints = Path(folder, name), Path(folder, "within.txt")
         constraints.write_text(within, encoding="utf-8")
-        out.write_text("" if upgrade else within + _read(root / name), encoding="utf-8")
+        out.write_text(within + _read(root / name), encoding="utf-8")
         command = [
             *(sys.executable, "-m", "uv", "pip", "compile", str(root / "pyproject.toml")),
             *("--quiet", "--all-extras", "--universal", "--python-version", "3.11"),

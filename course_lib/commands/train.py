@@ -6,6 +6,7 @@ import argparse
 import importlib
 from pathlib import Path
 
+from course_lib.commands import arguments
 from course_lib.errors import CourseError
 from course_lib.place import own_copy
 
@@ -17,8 +18,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     told = "; ".join(f"{name}: {what}" for name, what in RECIPES.items())
     parser.add_argument("recipe", metavar="RECIPE", help=f"{told}; or the name of a checkpoint")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="where checkpoints/ and metrics/ go, not data/"
-    )
+        "--out", type=arguments.path, metavar="DIR",
+        help="where checkpoints/ and metrics/ go, not data/"
+    )  # fmt: skip
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuse a recipe that nobody knows, and a place that is no folder. CourseError."""
+    from course_lib.recipes import RECIPES
+
+    # Not by `checkpoints.names`, which needs the packages.
+    cards = {path.stem for path in (args.root / "data" / "checkpoints").glob("*.json")}
+    if args.recipe not in RECIPES and args.recipe not in cards:
+        near = arguments.closest(args.recipe, RECIPES)
+        raise CourseError(f"no recipe and no checkpoint {args.recipe!r}{near}")
+    arguments.require_folder(args.out or own_copy("data"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -26,9 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from course_lib.recipes import RECIPES
 
     name = args.recipe if args.recipe in RECIPES else _of_checkpoint(args.recipe, args.root)
-    out = (args.out or own_copy("data")).expanduser()
-    if out.exists() and not out.is_dir():
-        raise CourseError(f"{out} is not a folder")
+    out = args.out or own_copy("data")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -43,12 +55,7 @@ def _of_checkpoint(name: str, root: Path) -> str:
     from course_lib import checkpoints
     from course_lib.recipes import RECIPES
 
-    data = root / "data"
-    if name not in checkpoints.names(data):
-        raise CourseError(
-            f"no recipe and no checkpoint {name!r}; the recipes are: {', '.join(RECIPES)}"
-        )
-    recipe = checkpoints.card(name, folder=data).get("recipe")
+    recipe = checkpoints.card(name, folder=root / "data").get("recipe")
     if recipe not in RECIPES:
         raise CourseError(f"the card of {name} names no recipe of this course: {recipe!r}")
     return recipe

@@ -177,5 +177,5 @@ def fingerprint(*modules: ModuleType) -> str:
 
     crc = 0
     for path in sources():
-        crc = zlib.crc32(path.read_bytes(), crc)
+        crc = zlib.crc32(path.read_text(encoding="utf-8").encode(), crc)  # with any line ends
     return f"{crc:08x}"

@@ -28,7 +28,7 @@ PROSE = re.compile(r"(?m)^#(?! %%).*\n")  # of a notebook's source
 @functools.lru_cache(maxsize=8)
 def judge_hash(root: Path, stem: str | None = None) -> str:
     """Fingerprint of all that a grade depends on: code, hints, solutions, torch, Python."""
-    parts = _parts(root, [*_code(root, AROUND), *_solutions(root, stem)], Path.read_bytes)
+    parts = _parts(root, [*_code(root, AROUND), *_solutions(root, stem)], _text)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
@@ -61,6 +61,11 @@ def _code(root: Path, left_out: set[str]) -> list[Path]:
 
 def _solutions(root: Path, stem: str | None) -> Iterable[Path]:
     return (root / "solutions").glob(f"{stem or '*'}.py")
+
+
+def _text(path: Path) -> bytes:
+    """Its content, the same for both kinds of line ends."""
+    return path.read_text(encoding="utf-8").encode()
 
 
 def _what_runs(path: Path) -> bytes:
