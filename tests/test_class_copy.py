@@ -106,7 +106,7 @@ def test_copy_holds_all_that_it_imports(copy, root):
     """Catches a module that was left out and is imported, and an instructor's part that was not."""
     names = re.compile(r"(?:from|import) (course_lib(?:\.\w+)*)")
     for path in copy.glob("course_lib/**/*.py"):
-        if "answers" not in path.parts:
+        if "answers" not in path.parts and path.name != "checks.py":  # which asks first
             for name in names.findall(path.read_text(encoding="utf-8")):
                 place = copy.joinpath(*name.split("."))
                 assert place.is_dir() or place.with_suffix(".py").is_file(), f"{path}: {name}"
