@@ -113,5 +113,5 @@ def optimal_sigma_objective(
     mean = vae.decode(z, *y).mean  # (B, C, H, W)
     log_sigma = optimal_log_sigma(x, mean) if vae.training else vae.log_sigma
     kl = kl_divergence(q_z, standard_normal(z)).sum(1)  # (B,)
-    terms = GaussianElboTerms(-gaussian_nll(x, mean, log_sigma), kl, log_sigma)
+    terms = GaussianElboTerms(-gaussian_nll(x, mean, log_sigma), kl, log_sigma)  # type: ignore[arg-type]
     return beta_vae_loss(terms), terms

@@ -7,6 +7,7 @@ import copy
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +16,10 @@ from torch.optim.lr_scheduler import OneCycleLR
 from course_lib.errors import CourseError
 from course_lib.losses import GaussianElboTerms
 
-Data = Tensor | tuple[Tensor, Tensor]  # images, uint8 (N, …) in memory; or (images, labels (N,))
+Data = Tensor | tuple[Tensor, ...]  # images, uint8 (N, …) in memory; or (images, labels (N,))
 # objective(model, x), with labels objective(model, x, y), gives the loss (scalar) and its
 # unweighted terms, (B,) each; x is a float batch in [0, 1].
-Objective = Callable[..., tuple[Tensor, tuple]]
+Objective = Callable[..., tuple[Tensor, NamedTuple]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def fit(
     seed: int = 0,
     valid: Data | None = None,
     patience: int | None = None,
-    after_step: Callable[[nn.Module, tuple], None] | None = None,
+    after_step: Callable[[nn.Module, Any], None] | None = None,
 ) -> Iterator[Record]:
     """Minimise the objective with Adam and a one-cycle learning rate; yield a record a step.
 
@@ -137,7 +138,7 @@ def _batch(data: tuple[Tensor, ...], index: Tensor, device: torch.device) -> tup
     return to_float(images, device), *(y.to(device) for y in labels)
 
 
-def _means(terms: tuple) -> dict[str, float]:
+def _means(terms: NamedTuple) -> dict[str, float]:
     return {name: value.mean().item() for name, value in terms._asdict().items()}
 
 

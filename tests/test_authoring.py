@@ -12,7 +12,6 @@ import nbformat
 import pytest
 
 from course_lib.authoring import badge_markdown, build, course_address, read_source
-from course_lib.authoring.address import setup_source
 from course_lib.authoring.assemble import cell_ids
 from course_lib.authoring.markers import solution_lines
 from course_lib.errors import CourseError
@@ -106,7 +105,8 @@ def test_both_copies_are_valid_and_bare(course):
     for folder in ("notebooks", "solutions"):
         notebook = built(course, folder)
         nbformat.validate(notebook)
-        assert set(notebook.metadata) == {"kernelspec", "language_info"}
+        assert set(notebook.metadata) == {"colab", "kernelspec", "language_info"}
+        assert notebook.metadata.colab == {"generative_ai_disabled": True, "toc_visible": True}
         assert notebook.metadata.language_info == {"name": "python"}
         assert notebook.metadata.kernelspec.name == "python3"
         for code in (c for c in notebook.cells if c.cell_type == "code"):
@@ -388,11 +388,12 @@ def test_folder_without_a_course(tmp_path):
         build(tmp_path, exercises=EXERCISES)
 
 
-def test_badge_opens_this_notebook(course):
-    """Catches a badge at another address, tag or copy than the notebook it stands in."""
+def test_badge_opens_the_students_notebook(course):
+    """Catches a badge at another address, tag or notebook, and one that opens the solutions:
+    what nbgrader makes of these is handed out."""
+    badge = badge_markdown(course, "notebooks/01_sample.ipynb")
+    assert "/github/someone/some-course/blob/v7/notebooks/01_sample.ipynb)" in badge
     for folder in ("notebooks", "solutions"):
-        badge = badge_markdown(course, f"{folder}/01_sample.ipynb")
-        assert f"/github/someone/some-course/blob/v7/{folder}/01_sample.ipynb)" in badge
         assert badge in built(course, folder).cells[0].source
 
 
@@ -403,66 +404,3 @@ def test_address_is_read_as_toml_reads_it():
 
     table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["course"]
     assert course_address(ROOT)._asdict() == table
-
-
-def run_setup(course, cwd, *, colab):
-    """Run the set-up cell in a fresh Python with fake git and pip; returns its calls and folder."""
-    log = course / "log"
-    log.write_text("")
-    lines = [
-        "import json, os, subprocess, sys, types",
-        "def fake(command, check):",
-        f"    print(json.dumps(command), file=open({str(log)!r}, 'a'))",
-        "    if command[0] == 'git':",
-        "        os.makedirs('some-course/course_lib')",
-        "subprocess.run = fake",
-        "sys.path = [p for p in sys.path if not os.path.isdir(os.path.join(p, 'course_lib'))]",
-        "sys.modules['google.colab'] = types.ModuleType('google.colab')" if colab else "",
-        setup_source(course),
-        setup_source(course),  # run again
-        "print(json.dumps([os.getcwd(), importlib.util.find_spec('course_lib') is not None]))",
-    ]
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", "\n".join(lines)],
-        cwd=cwd,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    calls = [json.loads(line) for line in log.read_text().splitlines()]
-    folder, importable = json.loads(done.stdout)
-    assert importable
-    return calls, Path(folder)
-
-
-def test_setup_fetches_the_course_once_on_colab(course, tmp_path_factory):
-    """Catches a moving version, a second clone, a nested folder, or a set-up that is not re-run."""
-    machine = tmp_path_factory.mktemp("colab")
-    calls, folder = run_setup(course, machine, colab=True)
-    clones = [call for call in calls if call[0] == "git"]
-    address = "https://github.com/someone/some-course"
-    assert clones == [["git", "clone", "--quiet", "--depth", "1", "--branch", "v7", address]]
-    installs = [call for call in calls if "pip" in call]
-    assert len(installs) == 2 and all("requirements-colab.txt" in call for call in installs)
-    assert folder == (machine / "some-course").resolve()
-    calls, folder = run_setup(
-        course, machine, colab=True
-    )  # a restarted kernel, the folder is there
-    assert not [call for call in calls if call[0] == "git"]
-    assert folder == (machine / "some-course").resolve()
-
-
-@pytest.mark.parametrize("where", [".", "notebooks"])
-def test_setup_elsewhere_only_finds_the_course(course, where):
-    """Catches a set-up that clones, installs or changes folder on the student's own machine."""
-    (course / "course_lib").mkdir()
-    (course / "notebooks").mkdir()
-    calls, folder = run_setup(course, course / where, colab=False)
-    assert calls == [] and folder == (course / where).resolve()
-
-
-def test_setup_is_short_and_installs_nothing_heavy(course):
-    """Catches a first cell too long to read, or an upgrade of what Colab has."""
-    lines = setup_source(course).split("\n")
-    assert len(lines) <= 16 and max(map(len, lines)) <= 100
-    assert not re.search(r"torch|numpy|ipywidgets|--upgrade", setup_source(course))

@@ -238,3 +238,9 @@ def test_only_calibrating_sets_sigma(odd_vae):
     x = images.float() / 255
     expected = optimal_log_sigma(x, vae.decode(vae.encode(x).sample()).mean)
     assert vae.log_sigma == pytest.approx(expected.item(), abs=0.01)
+
+
+def test_a_bernoulli_vae_has_no_sigma_to_calibrate():
+    """Catches an AttributeError about None for a VAE without a Gaussian likelihood."""
+    with pytest.raises(CourseError, match=r"log_sigma=0\.0"):
+        calibrate_sigma(ConvVAE(2, size=16, channels=1), torch.zeros(2, 1, 16, 16).byte())

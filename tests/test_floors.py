@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "course_lib"
 FLOORS = [
     "errors settings card machine place",
-    "writing",
+    "writing packing",
     "distributions plots synthetic",
     "datasets models exact",
     "losses",

@@ -172,7 +172,7 @@ def test_address_stands_once():
     address = course_address(ROOT).repository
     generated = ("notebooks/", "solutions/", "README.md")
     found = [n for n, text in tracked() if address in text and not n.startswith(generated)]
-    assert found == ["pyproject.toml"]
+    assert found == ["CITATION.cff", "pyproject.toml"]
 
 
 def test_no_trace_of_one_machine():

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from course_lib.authoring.address import BADGE_LINE, badge_markdown, setup_source
+from course_lib.authoring.address import BADGE_LINE, Address, badge, setup_source
 from course_lib.authoring.markers import student_source
 from course_lib.authoring.source import Cell
 
@@ -19,27 +18,34 @@ from course_lib.authoring.source import Cell
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
+    # Where Colab looks: no answers written by a machine, and the table of contents open.
+    "colab": {"generative_ai_disabled": True, "toc_visible": True},
 }
 
 
 def assemble(
-    cells: list[Cell], *, root: Path, notebook: str, student: bool, exercises: Mapping[str, Any]
+    cells: list[Cell], *, address: Address, stem: str, student: bool, exercises: Mapping[str, Any]
 ) -> str:
-    """The text of one notebook: `notebook` is its path from `root`, `student` hides solutions.
+    """The text of one notebook; `student` hides solutions.
 
-    Solution markers stay in the solution, where nbgrader looks for them.
+    Solution markers stay in the solution, where nbgrader looks for them. As what it makes of it is
+    for students, the badge of both copies opens theirs.
     """
-    badge, setup = badge_markdown(root, notebook), setup_source(root)
+    opens, setup = badge(address, f"notebooks/{stem}.ipynb"), setup_source(address)
     nodes = []
     for cell, cell_id in zip(cells, cell_ids(cells), strict=True):
         source = student_source(cell) if student else cell.source
-        source = setup if cell.options.get("setup") else source.replace(BADGE_LINE, badge)
+        source = setup if cell.options.get("setup") else _with_badge(source, opens)
         new_cell = new_code_cell if cell.kind == "code" else new_markdown_cell
         metadata = _cell_metadata(cell, exercises, student=student)
         nodes.append(new_cell(source, id=cell_id, metadata=metadata))
     node = new_notebook(cells=nodes, metadata=METADATA, nbformat_minor=5)
     nbformat.validate(node)
     return nbformat.writes(node, version=nbformat.NO_CONVERT).rstrip("\n") + "\n"
+
+
+def _with_badge(source: str, badge: str) -> str:
+    return source.replace(BADGE_LINE if badge else f"{BADGE_LINE}\n\n", badge)
 
 
 def cell_ids(cells: list[Cell]) -> list[str]:

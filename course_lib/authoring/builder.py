@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from course_lib.authoring.address import Address, course_address
 from course_lib.authoring.assemble import assemble
 from course_lib.authoring.rules import require_well_formed
 from course_lib.authoring.source import read_source
@@ -40,11 +41,17 @@ def build(
     return sorted(differing)
 
 
-def rendered(root: Path, exercises: Mapping[str, Any]) -> dict[str, str]:
-    """The text of every notebook by its name; every source is sound before any is returned."""
+def rendered(
+    root: Path, exercises: Mapping[str, Any], *, address: Address | None = None
+) -> dict[str, str]:
+    """The text of every notebook by its name; every source is sound before any is returned.
+
+    Its badge and set-up lead to the course's own address unless another is given.
+    """
     sources = sorted(p for p in (root / "solutions").glob("*.py") if NUMBERED.fullmatch(p.stem))
     if not sources:
         raise CourseError(f"no source solutions/NN_name.py in {root.resolve()}")
+    address = address or course_address(root)
     texts = {}
     for path in sources:
         cells = read_source(path)
@@ -52,7 +59,7 @@ def rendered(root: Path, exercises: Mapping[str, Any]) -> dict[str, str]:
         for folder, student in FOLDERS.items():
             name = f"{folder}/{path.stem}.ipynb"
             texts[name] = assemble(
-                cells, root=root, notebook=name, student=student, exercises=exercises
+                cells, address=address, stem=path.stem, student=student, exercises=exercises
             )
     return texts
 

@@ -16,11 +16,14 @@ NEEDS = ("grade",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`build [--check | --lock]`."""
+    """`build [--check | --lock | --class OUT]`."""
     one = parser.add_mutually_exclusive_group()
     one.add_argument("--check", action="store_true", help="change nothing, fail if any differs")
     one.add_argument(
         "--lock", action="store_true", help="make requirements*.txt again too, with uv"
+    )
+    one.add_argument(
+        "--class", type=Path, dest="class_copy", metavar="OUT", help="write what a class gets"
     )
 
 
@@ -34,6 +37,10 @@ def run(args: argparse.Namespace) -> int:
     """Exit code 1 where --check finds a difference."""
     from course_lib import authoring
 
+    if args.class_copy:
+        for path in authoring.write_class_copy(args.root, args.class_copy):
+            print(f"written: {path}")
+        return 0
     wanted = requirements.rendered(args.root)
     others = [name for name, text in wanted.items() if _text_of(args.root / name) != text]
     differing = others + authoring.build(args.root, check=args.check)

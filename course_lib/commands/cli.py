@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import importlib
+import importlib.util
 import os
 import sys
 import traceback
@@ -74,6 +74,8 @@ def _dispatch(argv: list[str]) -> int:
         print(__version__)
         return 0
     name, *rest = argv
+    if name in SUMMARIES and not _is_here(name):
+        raise CourseError(f"this copy of the course is for students, and has no {name!r}")
     if name not in SUMMARIES:
         if name.startswith("-"):
             near = closest(name, ("-h", "--help", "-V", "--version"))
@@ -115,10 +117,15 @@ def _options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[
 
 
 def _overview() -> str:
-    lines = [f"  {name:8} {summary}" for name, summary in SUMMARIES.items()]
+    lines = [f"  {name:8} {summary}" for name, summary in SUMMARIES.items() if _is_here(name)]
     return "\n".join(
         [f"usage: {PROGRAM} COMMAND …", "", *lines, "", f"{PROGRAM} COMMAND --help says more."]
     )
+
+
+def _is_here(name: str) -> bool:
+    """Whether this copy of the course has the command; that of a class lacks some."""
+    return importlib.util.find_spec(f"course_lib.commands.{name}") is not None
 
 
 def _one_line(error: BaseException) -> str:

@@ -142,10 +142,10 @@ def _of_kind(got: Any, want: Any) -> Finding | None:
     if got == MISSING or not (is_array(want) or unknown):
         return None
     kind = want["kind"] if is_array(want) else ""
-    wanted = {"int": "one plain number", "float": "one plain number", "": "something else"}
-    wanted = wanted.get(kind, f"a {kind}")
+    words = {"int": "one plain number", "float": "one plain number", "": "something else"}
+    wanted = words.get(kind, f"a {kind}")
     if not is_array(got) or named:
-        told = got if isinstance(got, dict) else {"type": type(got).__name__}
+        told: dict[str, Any] = got if isinstance(got, dict) else {"type": type(got).__name__}
         kind = told.get("type", told.get("kind", "dict"))
         return Finding(_a(kind), f"Your function returns {_a(kind)}. It is asked for {wanted}: "
                        "what do the signature and its text say?")  # fmt: skip

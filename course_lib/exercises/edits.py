@@ -27,9 +27,11 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.errors import CourseError
+from course_lib.packing import unpack
 from course_lib.place import ROOT
 
-SOLUTIONS = ROOT / "solutions"
+PACKED = Path(__file__).with_name("answers")  # the solutions, in the copy of a class
+SOLUTIONS = PACKED if PACKED.is_dir() else ROOT / "solutions"
 MODULE = "course_lib.exercises.solutions"  # what references call their module
 CELL = re.compile(r"^# %%(?P<header>.*)$", re.MULTILINE)
 EXERCISE = re.compile(r'exercise="(?P<name>\w+)"')
@@ -96,7 +98,7 @@ def read_table(path: Path, name: str) -> Table:
 @functools.lru_cache(maxsize=256)
 def _table(path: Path, name: str, cell: str, _stamps: tuple[int, int]) -> Table:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(_text(path))
     except FileNotFoundError:
         return Table(())
     except (OSError, ValueError) as error:
@@ -197,7 +199,7 @@ def _found(name: str) -> tuple[Path, str]:
 
 @functools.lru_cache(maxsize=64)
 def _cells(source: Path, _changed: int) -> dict[str, str]:
-    return exercise_cells(source.read_text(encoding="utf-8"))
+    return exercise_cells(_text(source))
 
 
 @functools.lru_cache(maxsize=64)
@@ -234,11 +236,19 @@ def _import_for(code: str, source: Path, changed: int, world: dict[str, Any]) ->
 def _imports(source: Path, _changed: int) -> list[tuple[set[str], str]]:
     """Names and text of every import at the top level of a notebook."""
     found = []
-    for node in ast.parse(source.read_text(encoding="utf-8")).body:
+    for node in ast.parse(_text(source)).body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = {alias.asname or alias.name.split(".")[0] for alias in node.names}
             found.append((names, ast.unparse(node)))
     return found
+
+
+def _text(path: Path) -> str:
+    text = path.read_text(encoding="utf-8")
+    try:
+        return unpack(text)
+    except ValueError as error:
+        raise CourseError(f"{_short(path)}: {error}") from error
 
 
 def _short(path: Path) -> str:

@@ -1,5 +1,6 @@
 """What exercises share: how raw values are observed, and which properties are made of them."""
 
+from collections.abc import Sequence
 from math import nan
 from typing import Any
 
@@ -20,7 +21,7 @@ def shake(model: nn.Module, *, seed: int = 1) -> None:
     generator = seeded(seed)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter += 0.3 * torch.randn(parameter.shape, generator=generator).to(parameter)
+            parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator).to(parameter))
 
 
 def gradient_sizes(model: nn.Module, x_hat: Tensor) -> list[float]:
@@ -89,7 +90,8 @@ def reached(candidate: Candidate, args: dict[str, Any], names: tuple[str, ...]) 
     own = {k: v.clone().requires_grad_(k in names) for k, v in args.items()}
     # Copies, as in a network: what changes a leaf in place raises, and hides that an input changed.
     total = tensor_from(candidate, *(v.clone() for v in own.values())).sum()
-    inputs, gradients = [own[name] for name in names], [None] * len(names)
+    inputs = [own[name] for name in names]
+    gradients: Sequence[Tensor | None] = [None] * len(names)
     if total.requires_grad:
         gradients = torch.autograd.grad(total, inputs, allow_unused=True)
     return {f"gradient of {name}": part for name, part in zip(names, gradients, strict=True)}

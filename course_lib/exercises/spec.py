@@ -165,16 +165,17 @@ class Exercise:
         records = [self.judged(record, seed, i) for i, record in enumerate(records)]
         pairs = [*zip(records, expected, strict=True)]
         wrong = [i for i, pair in enumerate(pairs) if not self._same(*pair)]
-        counts = {"right_cases": len(pairs) - len(wrong), "n_cases": len(pairs)}
+        right = len(pairs) - len(wrong)
         if not wrong:
-            return Verdict(self.name, "right", **counts)
+            return Verdict(self.name, "right", right_cases=right, n_cases=len(pairs))
         obtained, wanted = diagnosis.first_difference(
             *pairs[wrong[0]], rtol=self.rtol, atol=self.atol
         )
         found = self._recognised(records, wrong, seed) or self._diagnosed(pairs, wrong[0], seed)
-        shown = {"case": cases[wrong[0]], "obtained": obtained, "expected": wanted}
-        told = {"hint": found.hint, "mistake": found.name or None, "near": found.near}
-        return Verdict(self.name, "wrong", **told, **shown, **counts)
+        return Verdict(
+            self.name, "wrong", found.hint, found.name or None, found.near,
+            cases[wrong[0]], obtained, wanted, right, len(pairs),
+        )  # fmt: skip
 
     def check(self, candidate: Callable, seed: int = PUBLIC_SEED) -> Verdict:
         """Judge a candidate in this process."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.errors import CourseError
+from course_lib.models import Classifier
 
 SIDE = 32  # the classifiers behind the features see images of this size
 WINDOW, SIGMA = 11, 1.5  # pixels
@@ -53,7 +52,7 @@ def _windowed(x: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def features_of(classifier: Callable, images: Tensor, *, batch_size: int = 500) -> Tensor:
+def features_of(classifier: Classifier, images: Tensor, *, batch_size: int = 500) -> Tensor:
     """Features of each image in the course's own classifier, (N, d) float64.
 
     classifier: has `features`, (B, 3, 32, 32) in [0, 1] to (B, d). images: (N, 3, H, W), uint8 or

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from course_lib.errors import CourseError
 from course_lib.models.conditional import ConditionalVAE
 from course_lib.models.conv import ConvVAE
 
@@ -28,6 +29,8 @@ def calibrate_sigma(vae: ConvVAE, images: Tensor, *, seed: int = 0) -> None:
     σ² = E‖x − decode(z)‖²/D, z ~ q(z|x), one z for each image; the caller's random numbers stay.
     images: uint8 (N, C, S, S), not the test images. Source: Rybkin et al. (2021).
     """
+    if vae.log_sigma is None:
+        raise CourseError("the likelihood of this VAE has no σ: make it with log_sigma=0.0")
     total = torch.zeros(())
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -40,7 +43,7 @@ def _batches(vae: nn.Module, images: Tensor) -> list[Tensor]:
     return [part.to(next(vae.parameters()).device).float().div_(255) for part in images.split(500)]
 
 
-def _moments(vae: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+def _moments(vae: ConvVAE | ConditionalVAE, images: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of the aggregated posterior, (d,) each."""
     codes = [vae.encode(x) for x in _batches(vae, images)]
     mu = torch.cat([q_z.mean for q_z in codes])

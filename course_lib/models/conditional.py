@@ -39,8 +39,8 @@ class ConditionalVAE(nn.Module):
         )
 
     @property
-    def log_sigma(self) -> Tensor:
-        """log σ of the Gaussian likelihood, shape ()."""
+    def log_sigma(self) -> Tensor | None:
+        """log σ of the Gaussian likelihood, shape (); None where it is Bernoulli."""
         return self.vae.log_sigma
 
     def encode(self, x: Tensor) -> Normal:

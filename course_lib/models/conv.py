@@ -62,6 +62,8 @@ class ConvVAE(nn.Module):
     log σ²(x) is read off the grid's averages over four quarters; that is enough and saves weights.
     """
 
+    log_sigma: Tensor | None
+
     def __init__(
         self,
         latent_dim: int,
@@ -74,16 +76,14 @@ class ConvVAE(nn.Module):
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.arguments = _arguments(
-            latent_dim, size=size, channels=channels, width=width, hidden=hidden
-        )
-        self.arguments["log_sigma"] = log_sigma
+        sizes = _arguments(latent_dim, size=size, channels=channels, width=width, hidden=hidden)
+        self.arguments = {**sizes, "log_sigma": log_sigma}
         self.features = _features(channels, width, hidden)
         self.mu = nn.Linear(width * (size // 8) ** 2, latent_dim)
         self.log_var = nn.Sequential(
             nn.AvgPool2d(size // 16), nn.Flatten(), nn.Linear(4 * width, latent_dim)
         )
-        self.decoder = _decoder(self.arguments)
+        self.decoder = _decoder(sizes)
         kept = None if log_sigma is None else torch.tensor(float(log_sigma))
         self.register_buffer("log_sigma", kept)
         self.to(memory_format=torch.channels_last)
