@@ -11,7 +11,7 @@ import matplotlib as mpl
 OTHERS = ["#ff0000", "no such font", "bold", "italic", "tight", "cubehelix", "log", "both", "top",
           "lower left", "bicubic", "bevel", "round", "svg", "path", "center", "4", "2, 3", "*",
           "--", "custom", "0.3", "sketch", "in", "line", "dejavuserif", "large"]  # fmt: skip
-# Colour tables are made when matplotlib is imported: their number of steps stays, and nobody sees it.
+# Colour tables are made when matplotlib is imported: their number of steps stays, unseen.
 FIXED = {"image.lut": None, "font.style": "italic", "figure.dpi": "37"}
 
 

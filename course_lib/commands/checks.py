@@ -95,11 +95,7 @@ def memory() -> list[Row]:
     """Main memory; the course is made for 4 GB and more."""
     total = (machine.memory_bytes() or 0) / 1e9
     if not total:
-        try:
-            import psutil  # on Windows; comes with ipykernel
-        except ImportError:
-            return [Row("memory", "unknown before the installation", NOTE)]
-        total = psutil.virtual_memory().total / 1e9
+        return [Row("memory", "unknown before the installation", NOTE)]
     if total < 3.5:
         return [Row("memory", f"{total:.1f} GB", NOTE, "close other programs, or use Colab")]
     return [Row("memory", f"{total:.0f} GB")]

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
+from course_lib import machine
 from course_lib.errors import CourseError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -165,7 +166,7 @@ def _in_order(
     bar = tqdm(
         total=len(names), desc="reading images", unit=" images", leave=False, mininterval=0.5
     )
-    with bar, ThreadPoolExecutor(os.cpu_count()) as pool, warnings.catch_warnings():
+    with bar, ThreadPoolExecutor(machine.cores()) as pool, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks about odd metadata, one per image
         for start in range(0, len(names), BLOCK_IMAGES):
             block = names[start : start + BLOCK_IMAGES]

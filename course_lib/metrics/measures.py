@@ -9,6 +9,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
+from course_lib import machine
 from course_lib.losses import squared_error
 
 
@@ -40,7 +41,7 @@ def two_sample_accuracy(a: Tensor, b: Tensor, *, seed: int = 0) -> float:
     """
     images = torch.cat([a, b]).flatten(1).numpy()
     kind = torch.arange(len(images)).numpy() < len(a)
-    forest = RandomForestClassifier(100, oob_score=True, n_jobs=-1, random_state=seed)
+    forest = RandomForestClassifier(100, oob_score=True, n_jobs=machine.cores(), random_state=seed)
     return float(forest.fit(images, kind).oob_score_)
 
 
