@@ -24,12 +24,10 @@ PROBE = """
 import json, torch, torchvision
 boxes = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
 torchvision.ops.nms(boxes, torch.ones(1), 0.5)  # fails where the two do not belong together
-cuda = torch.cuda.is_available()
-print(json.dumps({
-    "threads": torch.get_num_threads(),
-    "cuda": torch.cuda.get_device_name() if cuda else None,
-    "mps": torch.backends.mps.is_available(),
-}))
+from course_lib.devices import choose  # limits the threads, too
+device, why_not = choose()
+name = torch.cuda.get_device_name() if device.type == "cuda" else device.type
+print(json.dumps({"threads": torch.get_num_threads(), "name": name, "why_not": why_not}))
 """
 
 
@@ -103,18 +101,20 @@ def memory() -> list[Row]:
 
 def torch_and_device() -> list[Row]:
     """Imports both in a process of their own: a broken pair may end it without a traceback."""
-    done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True)
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", PROBE], cwd=root, capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip() or f"ended with {done.returncode}").splitlines()[-1]
         advice = "install torch and torchvision as requirements.txt pins them"
         return [Row("torch with torchvision", last, BAD, advice)]
     device = json.loads(done.stdout.splitlines()[-1])
     threads = f"cpu, {device['threads']} threads"
-    best = device["cuda"] or ("mps" if device["mps"] else "")
-    return [
-        Row("torch with torchvision", "import together"),
-        Row("device", f"{best} (and {threads})" if best else threads),
-    ]
+    rows = [Row("torch with torchvision", "import together")]
+    if device["why_not"]:
+        advice = "train on the CPU as it is, or bring its driver or PyTorch up to date"
+        return [*rows, Row("device", f"{threads}; {device['why_not']}", NOTE, advice)]
+    name = device["name"]
+    return [*rows, Row("device", threads if name == "cpu" else f"{name} (and {threads})")]
 
 
 def notebooks(root: Path) -> list[Row]:

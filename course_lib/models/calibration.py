@@ -29,7 +29,8 @@ def calibrate_sigma(vae: ConvVAE, images: Tensor, *, seed: int = 0) -> None:
     images: uint8 (N, C, S, S), not the test images. Source: Rybkin et al. (2021).
     """
     total = torch.zeros(())
-    with torch.random.fork_rng():
+    device = next(vae.parameters()).device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         for x in _batches(vae, images):
             total += ((x - vae.decode(vae.encode(x).sample()).mean) ** 2).sum().cpu()

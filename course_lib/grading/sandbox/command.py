@@ -25,7 +25,8 @@ from course_lib.grading.sandbox.limits import Limits
 from course_lib.grading.sandbox.mounts import SHARED, Place, make_place, mounts, python_folders
 
 NAMESPACES = Path(__file__).with_name("namespaces.py")
-PASSED_ON = ["PATH", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "GOMP_SPINCOUNT", "SYSTEMROOT", "TZ"]
+PASSED_ON = ["PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TZ"]
+PASSED_ON += ["OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"]
 LEVELS_IN_WORDS = {
     "process": "limits on memory, files and processes; file system and network are shared",
     "namespaces": "its own users, processes, network and file tree, without solutions",
