@@ -1,4 +1,4 @@
-"""Recipes and notebooks on a GPU that is not there: no mixing of devices, no float64 on MPS."""
+"""Recipes on a GPU that is not there: no mixing of devices, no float64 on MPS."""
 
 import importlib
 
@@ -30,7 +30,10 @@ def few_images(monkeypatch):
 
     def cut(name, **options):
         data = load(name, **options)
-        parts = {key: split.take(torch.arange(FEW[key])) for key, split in data.splits().items()}
+        parts = {
+            key: split.take(torch.linspace(0, len(split) - 1, FEW[key]).long())  # all factors vary
+            for key, split in data.splits().items()
+        }
         return data.renamed(**parts)
 
     monkeypatch.setattr(datasets, "load", cut)
@@ -71,7 +74,7 @@ MIXED = {
     "numpy, unseen": lambda x: np.asarray(x),
     "a gradient": lambda x: (x.requires_grad_() ** 2).sum().backward() or x.grad + torch.ones(3),
     "a distribution": lambda x: torch.distributions.Normal(x, torch.ones(3)).rsample(),
-    "a buffer": lambda x: torch.nn.BatchNorm1d(3).to(x.device)(x[None]) + torch.ones(1, 3),
+    "a buffer": lambda x: torch.nn.BatchNorm1d(3).to(x.device).eval()(x[None]) + torch.ones(1, 3),
 }
 
 
