@@ -24,29 +24,47 @@ def cores() -> int:
 
 def memory_bytes() -> int | None:
     """Bytes of memory, by the machine and by the limits of the control groups; None if unknown."""
-    try:
-        limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        limits = []
+    limits = _physical()
     for folder in _groups("memory"):
         for name in ("memory.max", "memory.limit_in_bytes"):
             limits += [int(n) for n in _numbers(folder / name, 1) if n]
     return min(limits) if limits else None
 
 
+def _physical() -> list[int]:
+    """The machine's own memory, in a list that is empty where nothing tells."""
+    try:
+        return [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        pass
+    try:
+        import psutil  # comes with ipykernel
+    except ImportError:
+        return []
+    return [psutil.virtual_memory().total]
+
+
 def _groups(controller: str) -> list[Path]:
     """The folders of this process's control groups and of all above them, version 2 and 1."""
     try:
-        lines = [x.split(":", 2) for x in OWN_GROUPS.read_text(encoding="utf-8").splitlines()]
+        lines = OWN_GROUPS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return []
     found = []
-    for _, controllers, path in lines:
-        if controllers and controller not in controllers.split(","):
+    for line in lines:
+        _, _, rest = line.partition(":")  # number:controllers:path
+        controllers, _, path = rest.partition(":")
+        if not path or (controllers and controller not in controllers.split(",")):
             continue
-        base = CGROUP / controller if controllers else CGROUP
+        # Version 1 has a folder for each controller, or one that is named after all on the line;
+        # beside it lies, in some systems, version 2.
+        names = {controller, controllers} if controllers else {".", "unified"}
         inner = [part for part in path.split("/") if part not in ("", "..")]
-        found += [base.joinpath(*inner[:n]) for n in range(len(inner) + 1)]
+        found += [
+            (CGROUP / name).joinpath(*inner[:n])
+            for name in sorted(names)
+            for n in range(len(inner) + 1)
+        ]
     return found
 
 

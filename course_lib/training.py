@@ -13,8 +13,20 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 
+from course_lib.devices import best_device
 from course_lib.errors import CourseError
 from course_lib.losses import GaussianElboTerms
+
+__all__ = [
+    "Data",
+    "Objective",
+    "Record",
+    "best_device",
+    "evaluate",
+    "fit",
+    "keep_log_sigma",
+    "to_float",
+]
 
 Data = Tensor | tuple[Tensor, ...]  # images, uint8 (N, …) in memory; or (images, labels (N,))
 # objective(model, x), with labels objective(model, x, y), gives the loss (scalar) and its
@@ -32,13 +44,6 @@ class Record:
     terms: dict[str, float]
     seconds: float
     valid: dict[str, float] | None = None
-
-
-def best_device() -> torch.device:
-    """CUDA if there is one, else Apple's GPU, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def to_float(images: Tensor, device: torch.device | str = "cpu") -> Tensor:

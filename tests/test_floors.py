@@ -12,7 +12,7 @@ PACKAGE = ROOT / "course_lib"
 FLOORS = [
     "errors settings card machine place",
     "writing packing",
-    "distributions plots synthetic",
+    "distributions plots synthetic devices",
     "datasets models exact",
     "losses",
     "metrics diffusion",

@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from course_lib import machine
 from course_lib.authoring.builder import rendered
 from course_lib.authoring.markers import solution_lines
 from course_lib.authoring.source import read_source
@@ -238,7 +239,7 @@ def run(texts, tmp_path_factory, request):
     def once(stem, copy):
         if (stem, copy) not in begun:
             both = not FULL and len(pairs[stem]) == len(COPIES)
-            half = max(1, (os.cpu_count() or 1) // 2)
+            half = max(1, machine.cores() // 2)
             for one in COPIES if both else (copy,):
                 start(stem, one, half if both else None)
         return begun[stem, copy].result()

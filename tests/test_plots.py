@@ -1,11 +1,18 @@
 """Pictures: values to bytes, tiles in place, and colours that can be told apart."""
 
 import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import own_settings
 import pytest
 import torch
+from jupyter_client.manager import start_new_kernel
 from PIL import Image
 
 mpl.use("Agg")
@@ -13,6 +20,8 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from course_lib import plots
+
+ROOT = Path(__file__).parents[1]
 
 
 def decode(png):
@@ -123,3 +132,54 @@ def test_class_names_do_not_cover_each_other():
     assert len(boxes) == 10
     assert min(gaps) > 15
     plt.close(fig)
+
+
+USUAL = "text.usetex: False\n"
+
+
+def drawn_with(settings, folder):
+    """What a fresh Python draws where the user has these settings."""
+    (folder / "matplotlibrc").write_text(settings)
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    env = {**os.environ, "PYTHONPATH": paths, "MATPLOTLIBRC": str(folder), "MPLBACKEND": "agg"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(ROOT / "tests/own_settings.py")],
+        env=env, cwd=folder, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+def test_the_users_settings_change_no_picture(tmp_path):
+    """Catches a panel, a report or a figure that looks otherwise where matplotlib is set up
+    otherwise, or that fails there (LaTeX that is not installed), and settings that do not stay."""
+    lines = own_settings.hostile()
+    assert len(lines) > 0.9 * len(mpl.rcParamsDefault) and "text.usetex: True" in lines
+    found = drawn_with("\n".join(lines), tmp_path)
+    assert found == drawn_with(USUAL, tmp_path)
+    assert found["kept"]
+
+
+@pytest.mark.notebook
+def test_figures_stand_in_the_notebook_whatever_the_backend(tmp_path):
+    """Catches a notebook without figures where MPLBACKEND or a matplotlibrc names a window."""
+    code = "import own_settings as o, sys; from course_lib import plots\n"
+    code += "plots.use_course_style(); figure = o.notebook_figure()"
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    pictures = []
+    for settings, backend in ((own_settings.hostile(), "pdf"), ([USUAL], None)):
+        (tmp_path / "matplotlibrc").write_text("\n".join(settings))
+        env = {**os.environ, "PYTHONPATH": paths, "MATPLOTLIBRC": str(tmp_path)}
+        env = {key: value for key, value in env.items() if key != "MPLBACKEND"}
+        env |= {"MPLBACKEND": backend} if backend else {}
+        manager, client = start_new_kernel(env=env)
+        shown = []
+        try:
+            client.execute_interactive(code, timeout=120, output_hook=shown.append)
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
+        contents = [message["content"] for message in shown]
+        assert not [c for c in contents if "traceback" in c], contents
+        pictures += [c["data"]["image/png"] for c in contents if "image/png" in c.get("data", {})]
+    assert len(pictures) == 2 and pictures[0] == pictures[1]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import ipywidgets
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -105,6 +106,7 @@ def walk(
 
 def measure() -> dict[str, list[tuple[float, float]]]:
     """`move` of each step, by panel: all of them in turns, so that they share the machine."""
+    mpl.rcdefaults()  # what the peer draws with, whatever the user's own settings
     panels = {name: panel(name) for name in (MLP, PAD, CONV)}
     movers = {name: [p.controls[k] for k in p.controls if k != "map"] for name, p in panels.items()}
     movers |= {PEER[name]: interact(name, alone=False) for name in PEER}

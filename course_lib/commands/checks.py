@@ -35,12 +35,10 @@ import torchvision
 del sys.modules[unused.__name__]
 boxes = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
 torchvision.ops.nms(boxes, torch.ones(1), 0.5)  # fails where the two do not belong together
-cuda = torch.cuda.is_available()
-print(json.dumps({
-    "threads": torch.get_num_threads(),
-    "cuda": torch.cuda.get_device_name() if cuda else None,
-    "mps": torch.backends.mps.is_available(),
-}))
+from course_lib.devices import choose  # limits the threads, too
+device, why_not = choose()
+name = torch.cuda.get_device_name() if device.type == "cuda" else device.type
+print(json.dumps({"threads": torch.get_num_threads(), "name": name, "why_not": why_not}))
 """
 # Follows PROBE, whose torch is imported already.
 DATA_SETS = """
@@ -136,11 +134,7 @@ def memory() -> list[Row]:
     """Main memory; the course is made for 4 GB and more."""
     total = (machine.memory_bytes() or 0) / 1e9
     if not total:
-        try:
-            import psutil  # on Windows; comes with ipykernel
-        except ImportError:
-            return [Row("memory", "unknown before the installation", NOTE)]
-        total = psutil.virtual_memory().total / 1e9
+        return [Row("memory", "unknown before the installation", NOTE)]
     if total < 3.5:
         return [Row("memory", f"{total:.1f} GB", NOTE, "close other programs, or use Colab")]
     return [Row("memory", f"{total:.0f} GB")]
@@ -155,12 +149,11 @@ def torch_and_data() -> list[Row]:
         return [Row("torch with torchvision", last, BAD, advice)]
     said, rows = (json.loads(line) for line in done.stdout.splitlines()[-2:])
     threads = f"cpu, {said['threads']} threads"
-    best = said["cuda"] or ("mps" if said["mps"] else "")
-    return [
-        Row("torch with torchvision", "import together"),
-        Row("device", f"{best} (and {threads})" if best else threads),
-        *(Row(*row) for row in rows),
-    ]
+    device = Row("device", threads if said["name"] == "cpu" else f"{said['name']} (and {threads})")
+    if said["why_not"]:
+        advice = "train on the CPU as it is, or bring its driver or PyTorch up to date"
+        device = Row("device", f"{threads}; {said['why_not']}", NOTE, advice)
+    return [Row("torch with torchvision", "import together"), device, *(Row(*row) for row in rows)]
 
 
 def _apart(code: str, *arguments: str) -> subprocess.CompletedProcess:

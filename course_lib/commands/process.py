@@ -44,8 +44,6 @@ def export_variables(root: Path) -> None:
         paths = [str(root), *(part for part in others if part != str(root))]
         os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel before the user's own
-    # Idle threads spin briefly, then sleep: kernels that share the cores would block each other.
-    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     for name in ("PYTHONHOME", "__PYVENV_LAUNCHER__"):  # would point a child at another Python
         os.environ.pop(name, None)
     for name in ("COURSE_DATA", "COURSE_CACHE"):  # kernels start in another folder

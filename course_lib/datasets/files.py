@@ -19,6 +19,7 @@ from typing import Protocol
 import numpy as np
 from tqdm import tqdm
 
+from course_lib import machine
 from course_lib.datasets.catalog import notice
 from course_lib.datasets.decoding import Crop, decode, suffixes
 from course_lib.datasets.store import refuse_full_disk
@@ -239,7 +240,7 @@ def _in_order(
     bar = tqdm(
         total=len(names), desc="reading images", unit=" images", leave=False, mininterval=0.5
     )
-    with bar, ThreadPoolExecutor(os.cpu_count()) as pool, warnings.catch_warnings():
+    with bar, ThreadPoolExecutor(machine.cores()) as pool, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks about odd metadata, one per image
         for start in range(0, len(names), BLOCK_IMAGES):
             block = names[start : start + BLOCK_IMAGES]

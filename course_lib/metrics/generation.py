@@ -35,7 +35,7 @@ def ssim(x: Tensor, x_hat: Tensor, *, data_range: float = 1.0) -> Tensor:
     if min(x.shape[-2:]) < WINDOW:
         raise CourseError(f"ssim wants images of at least {WINDOW} pixels, not {tuple(x.shape)}")
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    x, y = x.double(), x_hat.double()
+    x, y = x.cpu().double(), x_hat.cpu().double()  # Apple's GPUs have no float64
     mu_x, mu_y = _windowed(x), _windowed(y)
     var_x, var_y = _windowed(x * x) - mu_x**2, _windowed(y * y) - mu_y**2
     cov = _windowed(x * y) - mu_x * mu_y
@@ -63,7 +63,7 @@ def features_of(classifier: Classifier, images: Tensor, *, batch_size: int = 500
         x = x.float() / 255 if x.dtype == torch.uint8 else x
         if x.shape[-2:] != (SIDE, SIDE):
             x = F.interpolate(x, (SIDE, SIDE), mode="bilinear", antialias=True)
-        parts.append(classifier.features(x).double())
+        parts.append(classifier.features(x).cpu().double())
     return torch.cat(parts)
 
 
@@ -71,7 +71,7 @@ def feature_statistics(features: Tensor) -> tuple[Tensor, Tensor]:
     """Mean (d,) and covariance (d, d) of features (N, d), float64, divided by N − 1."""
     if features.ndim != 2 or len(features) < 2:
         raise CourseError(f"features must be (N, d) with N ≥ 2, not {tuple(features.shape)}")
-    features = features.double()
+    features = features.cpu().double()
     return features.mean(0), torch.cov(features.T).reshape(2 * features.shape[1:])
 
 
@@ -81,7 +81,7 @@ def frechet_distance(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> fl
     mu: (d,), cov: (d, d), also of less than full rank. Uses tr (Σ₁Σ₂)^½ = tr (Σ₁^½ Σ₂ Σ₁^½)^½,
     whose inner matrix is symmetric. Source: Dowson & Landau (1982).
     """
-    mu1, cov1, mu2, cov2 = (part.double() for part in (mu1, cov1, mu2, cov2))
+    mu1, cov1, mu2, cov2 = (part.cpu().double() for part in (mu1, cov1, mu2, cov2))
     values, vectors = torch.linalg.eigh(cov1)
     root = vectors * values.clamp(min=0).sqrt() @ vectors.mT  # Σ₁^½
     shared = torch.linalg.eigvalsh(root @ cov2 @ root).clamp(min=0).sqrt().sum()
@@ -97,7 +97,7 @@ def kernel_distance(a: Tensor, b: Tensor) -> float:
     the same distribution, then below 0 half of the time, whatever N and M.
     Source: Bińkowski et al. (2018), "Demystifying MMD GANs".
     """
-    a, b = a.double(), b.double()
+    a, b = a.cpu().double(), b.cpu().double()
     return (_within(a) + _within(b) - 2 * _kernel(a, b).mean()).item()
 
 

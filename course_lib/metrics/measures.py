@@ -9,6 +9,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
+from course_lib import machine
 from course_lib.losses import squared_error
 
 
@@ -21,15 +22,15 @@ def mean_squared_error(
     X: (N, …) floats in [0, 1], taken in batches so that memory stays small.
     """
     errors = [squared_error(x, reconstruct(x)) for x in X.split(batch_size)]
-    return float(torch.cat(errors).double().mean())
+    return float(torch.cat(errors).cpu().double().mean())
 
 
 def neighbour_accuracy(
     z_train: Tensor, y_train: Tensor, z_test: Tensor, y_test: Tensor, *, k: int = 5
 ) -> float:
     """Share of test codes whose k nearest training codes vote for the right class, in [0, 1]."""
-    classifier = KNeighborsClassifier(k).fit(z_train.numpy(), y_train.numpy())
-    return float(classifier.score(z_test.numpy(), y_test.numpy()))
+    classifier = KNeighborsClassifier(k).fit(z_train.cpu().numpy(), y_train.cpu().numpy())
+    return float(classifier.score(z_test.cpu().numpy(), y_test.cpu().numpy()))
 
 
 def two_sample_accuracy(a: Tensor, b: Tensor, *, seed: int = 0) -> float:
@@ -38,9 +39,9 @@ def two_sample_accuracy(a: Tensor, b: Tensor, *, seed: int = 0) -> float:
     a, b: (N, D) images, as many of each. Judged on the images that each tree has not seen.
     Source: Lopez-Paz & Oquab (2017), "Revisiting classifier two-sample tests".
     """
-    images = torch.cat([a, b]).flatten(1).numpy()
+    images = torch.cat([a, b]).flatten(1).cpu().numpy()
     kind = torch.arange(len(images)).numpy() < len(a)
-    forest = RandomForestClassifier(100, oob_score=True, n_jobs=-1, random_state=seed)
+    forest = RandomForestClassifier(100, oob_score=True, n_jobs=machine.cores(), random_state=seed)
     return float(forest.fit(images, kind).oob_score_)
 
 

@@ -32,7 +32,8 @@ def calibrate_sigma(vae: ConvVAE, images: Tensor, *, seed: int = 0) -> None:
     if vae.log_sigma is None:
         raise CourseError("the likelihood of this VAE has no σ: make it with log_sigma=0.0")
     total = torch.zeros(())
-    with torch.random.fork_rng():
+    device = next(vae.parameters()).device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         for x in _batches(vae, images):
             total += ((x - vae.decode(vae.encode(x).sample()).mean) ** 2).sum().cpu()

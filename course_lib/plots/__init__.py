@@ -23,6 +23,7 @@ from course_lib.plots.style import (
     STYLE,
     VERMILION,
     YELLOW,
+    course_style,
     use_course_style,
 )
 
@@ -42,6 +43,7 @@ __all__ = [
     "YELLOW",
     "bars",
     "code_map",
+    "course_style",
     "curves",
     "doubling_axis",
     "histogram",

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping
+
+import matplotlib as mpl
+from matplotlib import cycler
 
 # Okabe & Ito (2008), "Color Universal Design": told apart with every common colour blindness.
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
@@ -30,10 +35,32 @@ STYLE = {
     "legend.frameon": False,
     "image.cmap": "gray",
     "image.interpolation": "nearest",
+    "axes.prop_cycle": cycler(color=PALETTE),
+    "figure.max_open_warning": 20,  # as usual: `rcdefaults` leaves it as it is
 }
 
 
 def use_course_style() -> None:
-    """Set the course's figure style for this kernel, together with its colours."""
-    plt.rcParams.update(STYLE)
-    plt.rcParams["axes.prop_cycle"] = plt.cycler(color=PALETTE)
+    """Set matplotlib's defaults with the course's style over them: of the user's own nothing stays.
+
+    In a kernel figures stand below their cells, even where MPLBACKEND names something else.
+    """
+    IPython = sys.modules.get("IPython")  # as matplotlib asks: without it there is no kernel
+    shell = IPython and IPython.get_ipython()
+    if hasattr(shell, "kernel"):
+        shell.run_line_magic("matplotlib", "inline")
+    _set_style()
+
+
+@contextlib.contextmanager
+def course_style(more: Mapping[str, object] | None = None) -> Iterator[None]:
+    """The same for figures drawn inside, with `more` settings; afterwards all is as it was."""
+    with mpl.rc_context():
+        _set_style()
+        mpl.rcParams.update(more or {})
+        yield
+
+
+def _set_style() -> None:
+    mpl.rcdefaults()  # all but the backend
+    mpl.rcParams.update(STYLE)

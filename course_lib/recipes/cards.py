@@ -34,16 +34,20 @@ def card(recipe: str, data: Dataset, *, seed: int, seconds: float, **more: objec
 @functools.cache
 def bfloat16_pays() -> bool:
     """Whether this machine multiplies bfloat16 matrices faster than float32, by a short trial."""
-    device = best_device()
-    best = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        a, times = torch.ones(512, 512, dtype=dtype, device=device), []
-        for _ in range(10):
-            start = time.perf_counter()
-            (a @ a)[0, 0].item()  # waits for the result
-            times.append(time.perf_counter() - start)
-        best[dtype] = min(times)
+    try:
+        best = {dtype: _product_seconds(dtype) for dtype in (torch.float32, torch.bfloat16)}
+    except (RuntimeError, TypeError):  # a GPU without that type
+        return False
     return best[torch.bfloat16] < best[torch.float32]
+
+
+def _product_seconds(dtype: torch.dtype) -> float:
+    a, times = torch.ones(512, 512, dtype=dtype, device=best_device()), []
+    for _ in range(10):
+        start = time.perf_counter()
+        (a @ a)[0, 0].item()  # waits for the result
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
 def in_bfloat16(objective: Objective) -> Objective:

@@ -58,7 +58,7 @@ def train_one(data: Dataset, *, beta: float, seed: int) -> tuple[nn.Module, dict
         title=f"β = {beta:g}, seed {seed}", steps=EPOCHS * -(-len(data.train) // BATCH),
     )  # fmt: skip
     row = {"beta": beta, "seed": seed, "seconds": round(seconds, 1)}
-    return model, row | measured(model.eval(), data, seed=seed)
+    return model, row | measured(model.cpu().eval(), data, seed=seed)  # the scores are float64
 
 
 @torch.no_grad()

@@ -50,6 +50,7 @@ def train_row(data: Dataset, n: int, beta: float, *, out: Path) -> dict:
         ),
         title=f"n = {n}, β = {beta:g}", steps=epochs * -(-len(data.train) // BATCH),
     )  # fmt: skip
+    model.cpu()  # what follows takes seconds
     row = {"n": n, "beta": beta, "epochs": epochs, "seconds": round(seconds, 1)}
     row |= measured(model, goal, data)
     if n > 1:

@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -83,7 +82,8 @@ def enlarged(image: np.ndarray, scale: int) -> Image.Image:
 @functools.cache
 def font(size: float) -> ImageFont.FreeTypeFont:
     """The font of the figures, which has z₁ and σ; size in picture pixels."""
-    return ImageFont.truetype(findfont("DejaVu Sans"), size)
+    with plots.course_style():  # what a name leaves open, such as the weight, is set there
+        return ImageFont.truetype(findfont("DejaVu Sans"), size)
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def chart(paint: Callable[[Axes], object], *, width: int, height: int) -> Chart:
 
     The picture has a palette: it encodes five times as fast.
     """
-    with mpl.rc_context(plots.STYLE):
+    with plots.course_style():
         figure = Figure(figsize=(width / 100, height / 100), dpi=100 * DENSITY)
         canvas = FigureCanvasAgg(figure)
         ax = figure.subplots()

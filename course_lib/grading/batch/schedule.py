@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
+from course_lib import machine
 from course_lib.grading.sandbox import supervise
 
 Job, Made = TypeVar("Job"), TypeVar("Made")
@@ -36,7 +37,7 @@ def run(
 def _cores_shared(processes: int) -> Iterator[None]:
     """What runs for each submission uses its share of the cores."""
     before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // processes))
+    os.environ["OMP_NUM_THREADS"] = str(max(1, machine.cores() // processes))
     try:
         yield
     finally:

@@ -8,11 +8,10 @@ import warnings
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from course_lib.plots.style import BLUE, GREEN, ORANGE, SKY, STYLE, VERMILION
+from course_lib.plots.style import BLUE, GREEN, ORANGE, SKY, VERMILION, course_style
 
 # How each verdict is drawn: colours that everybody can tell apart, and a hatch where two are near.
 VERDICTS = {
@@ -21,13 +20,12 @@ VERDICTS = {
     "open": ("not attempted", SKY, ""),
     "none": ("not judged", "#bbbbbb", ".."),
 }
-AS_TEXT = {"svg.fonttype": "none", "svg.hashsalt": "course", "text.parse_math": False,
-           "font.family": "sans-serif"}  # fmt: skip
+AS_TEXT = {"svg.fonttype": "none", "svg.hashsalt": "course", "text.parse_math": False}
 
 
 def picture(draw: Callable[..., Axes], *args: object, height: float, width: float = 8.5) -> str:
     """What `draw(ax, …)` draws, as the address of an SVG. Text stays text, as names are written."""
-    with rc_context({**STYLE, **AS_TEXT}), warnings.catch_warnings():
+    with course_style(AS_TEXT), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # the browser has fonts for all names
         figure = Figure(figsize=(width, height))
         draw(figure.subplots(), *args)

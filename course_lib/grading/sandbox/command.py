@@ -20,11 +20,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from course_lib import machine
 from course_lib.grading.sandbox.limits import Limits
 from course_lib.grading.sandbox.mounts import SHARED, Place, make_place, mounts, python_folders
 
 NAMESPACES = Path(__file__).with_name("namespaces.py")
-PASSED_ON = ["PATH", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "GOMP_SPINCOUNT", "SYSTEMROOT", "TZ"]
+PASSED_ON = ["PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TZ"]
+PASSED_ON += ["OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"]
 LEVELS_IN_WORDS = {
     "process": "limits on memory, files and processes; file system and network are shared",
     "namespaces": "its own users, processes, network and file tree, without solutions",
@@ -91,7 +93,7 @@ def environment(level: str, place: Place) -> dict[str, str]:
     env |= {"COURSE_FAST": "1", "COURSE_OFFLINE": "1", "PIP_NO_INDEX": "1"}
     env |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONUTF8": "1", "LANG": "C.UTF-8"}
     env |= {"JUPYTER_PLATFORM_DIRS": "1", "MPLCONFIGDIR": f"{home}/matplotlib"}
-    env.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
+    env.setdefault("OMP_NUM_THREADS", str(machine.cores()))
     for variable, folder in place.shared.items():
         env[variable] = SHARED[variable] if apart else folder
     return env
