@@ -66,6 +66,15 @@ def badge_markdown(root: Path, notebook: str) -> str:
     return f"[![Open in Colab]({BADGE_IMAGE})]({target})"
 
 
+def file_links(root: Path, markdown: str) -> str:
+    """Links to files of the course, `](../…)` in a source, as links to the repository at the tag.
+
+    JupyterLab is opened on notebooks/ and serves nothing above it.
+    """
+    address = course_address(root)
+    return markdown.replace("](../", f"]({address.url}/blob/{address.tag}/")
+
+
 def setup_source(root: Path) -> str:
     """The first code cell of every notebook."""
     address = course_address(root)
