@@ -113,7 +113,7 @@ def test_notebooks_link_to_the_notebooks_that_they_name(source):
 
 @each_source
 def test_links_out_of_the_folder_lead_to_the_repository(source):
-    """Catches a link that JupyterLab, opened on notebooks/, cannot follow: it serves nothing above."""
+    """Catches a link that JupyterLab, opened on notebooks/, cannot follow to a file above it."""
     address = course_address(ROOT)
     above = re.findall(r"\]\(\.\./([^)\s]+)\)", prose(source))
     for folder in ("notebooks", "solutions"):
