@@ -12,7 +12,8 @@ from course_lib.authoring.address import course_address  # noqa: E402
 address = course_address(ROOT)
 project = "Autoencoders and VAEs"
 release = __version__
-copyright = "the course's authors, MIT licence"
+author = "the authors of the course"
+copyright = f"{author}, MIT licence"
 extensions = ["myst_nb", "sphinxcontrib.bibtex", "sphinx-mathjax-offline"]
 exclude_patterns = ["README.md"]  # index.md includes its parts
 bibtex_bibfiles = [str(ROOT / "docs" / "references.bib")]
@@ -29,5 +30,6 @@ html_theme_options = {
     "repository_url": address.url,
     "use_repository_button": True,
     "show_navbar_depth": 1,
+    "navbar_persistent": [],  # the search button is in the side bar
     "show_toc_level": 2,
 }

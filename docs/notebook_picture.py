@@ -44,6 +44,7 @@ def main() -> None:
         nbformat.write(notebook, served[1] / "03_variational_autoencoder.ipynb")
         with lab.chromium() as browser:
             page = lab.open_notebook(browser, served, name="03_variational_autoencoder.ipynb")
+            page.set_viewport_size({"width": 1200, "height": 1100})
             lab.run_all(page, timeout=120)
             page.locator(".jupyter-widgets [role=status]").first.wait_for()
             page.locator(".jp-Cell").nth(1).scroll_into_view_if_needed()

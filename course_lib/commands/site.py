@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -41,9 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the notebooks where asked to, and builds every page; a warning of Sphinx is an error."""
+    out = (args.out or args.root / "docs" / "_build").expanduser().absolute()
+    try:
+        return _run(args, out)
+    except OSError as error:  # a full disk, a name that is too long
+        raise CourseError(f"{out} cannot be written: {error.strerror or error}") from error
+
+
+def _run(args: argparse.Namespace, out: Path) -> int:
     from course_lib.commands import environment
 
-    out = (args.out or args.root / "docs" / "_build").expanduser().absolute()
     _check_out(out)
     options = ["--execute"] if args.execute else []
     environment.enter_if_there(args.root, argv=["site", *options, "--out", str(out)])
@@ -193,10 +201,16 @@ def _sphinx(root: Path, pages: Path, site: Path) -> None:
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going"]
     command += ["-c", str(root / "docs"), "-d", str(pages.parent / "doctrees")]
     done = subprocess.run(
-        [*command, str(pages), str(site)], cwd=root, capture_output=True, encoding="utf-8"
+        [*command, str(pages), str(site)],
+        cwd=root,
+        env={**os.environ, "PYTHONUTF8": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
     )
     if done.returncode:
-        said = done.stderr.replace(f"{pages}/", "").strip()
+        said = done.stderr.replace(f"{pages}{os.sep}", "").strip()
         print(said, file=sys.stderr)
         lines = [line for line in said.splitlines() if "WARNING" in line or "ERROR" in line]
         told = lines[0] if lines else said.splitlines()[-1] if said else "Sphinx fell silent"
