@@ -129,7 +129,7 @@ def _check_packages(packages: dict[str, str]) -> None:
     if missing:
         command = "python -m pip install --group docs"
         raise CourseError(
-            f"the site needs {', '.join(missing)}: {command} (pip 25.1 or newer, or uv sync)"
+            f"the site needs {', '.join(missing)}: {command} (pip 25.1 or newer)"
         )
 
 
