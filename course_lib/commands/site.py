@@ -128,9 +128,7 @@ def _check_packages(packages: dict[str, str]) -> None:
     missing = [package for module, package in packages.items() if not _is_there(module)]
     if missing:
         command = "python -m pip install --group docs"
-        raise CourseError(
-            f"the site needs {', '.join(missing)}: {command} (pip 25.1 or newer)"
-        )
+        raise CourseError(f"the site needs {', '.join(missing)}: {command} (pip 25.1 or newer)")
 
 
 def _is_there(module: str) -> bool:
