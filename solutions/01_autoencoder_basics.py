@@ -94,7 +94,8 @@ my_guess = None  # how many numbers per image?
 #
 # $$z = V^\top (x - \bar x), \qquad \hat x = V z + \bar x .$$
 #
-# No other linear code of k numbers has a smaller squared error (Eckart and Young, 1936).
+# No other linear code of k numbers has a smaller squared error
+# ([Eckart and Young, 1936](https://doi.org/10.1007/BF02288367)).
 #
 # ### Exercise 1 · `pca_reconstruct`
 #
@@ -302,7 +303,7 @@ def train(model: nn.Module, images: Tensor, *, steps: int, lr: float = 2e-3) -> 
 # columns. Two spans are compared by their principal angles, all 0° where the spans are the same.
 #
 # With orthonormal bases Q_W and Q_V of the two spans, the cosines of the angles are the singular
-# values of Q_Wᵀ Q_V (Björck and Golub, 1973).
+# values of Q_Wᵀ Q_V ([Björck and Golub, 1973](https://doi.org/10.1090/S0025-5718-1973-0348991-3)).
 #
 # <details><summary>Hint 1</summary>
 #
@@ -710,7 +711,7 @@ plt.show()
 # This is the **identity trap**: a large code can copy, z = x does it, and then a small error says
 # nothing about the code. The repair is not a smaller code alone. The third model is as large as the
 # second, but for it copying does not pay: it returns noisy digits with less than half of the copying
-# model's error. Notebook 02 builds on this.
+# model's error. [Notebook 02](02_convolutional_autoencoder.ipynb) builds on this.
 
 # %% [markdown]
 # ## 1.7 · The code as a map
@@ -820,7 +821,8 @@ plt.show()
 # is far from every code.
 #
 # The decoder is not to blame: on codes of real images it works. What we lack is a **density**, a way
-# to know which codes are likely. Notebook 02 fits one afterwards; notebook 03 builds it into the
+# to know which codes are likely. [Notebook 02](02_convolutional_autoencoder.ipynb) fits one
+# afterwards; [notebook 03](03_variational_autoencoder.ipynb) builds it into the
 # training, and that is the variational autoencoder.
 
 # %% [markdown]
@@ -845,4 +847,5 @@ plt.show()
 #
 # </details>
 #
-# *Next:* **02 · Convolutional autoencoder**, which knows that neighbouring pixels belong together.
+# *Next:* **[02 · Convolutional autoencoder](02_convolutional_autoencoder.ipynb)**, which knows that
+# neighbouring pixels belong together.

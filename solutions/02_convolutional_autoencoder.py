@@ -21,7 +21,7 @@
 #
 # | takes | difficulty | you need |
 # |---|---|---|
-# | 120 minutes, 8 exercises | ●○○ to ●●● | notebook 01: codes, squared error, the training loop |
+# | 120 minutes, 8 exercises | ●○○ to ●●● | [notebook 01](01_autoencoder_basics.ipynb): codes, squared error, the training loop |
 #
 # Run the cells in order. Where you see `raise NotImplementedError`, write your own code; the card
 # below it says whether it is right and, if not, why. Unsolved exercises do not stop the notebook.
@@ -73,7 +73,8 @@ print(f"{digits.source}: {len(X):,} training and {len(X_test):,} test images")
 # %% [markdown]
 # ## 2.1 · One small pattern, everywhere
 #
-# The MLP of notebook 01 reads an image as a list. Permute the 784 pixels of all images in the same
+# The MLP of [notebook 01](01_autoencoder_basics.ipynb) reads an image as a list. Permute the 784
+# pixels of all images in the same
 # way, and it learns as well as before: it does not know which pixels are neighbours. A
 # **convolution** does. It lays a small **kernel** of weights on every place of the image,
 # multiplies and adds. The same few weights serve all places. (Strictly this is a cross-correlation:
@@ -232,7 +233,8 @@ plt.show()
 
 # %% [markdown]
 # **Figure 2.** A "code" that is the image in another order. Note that nothing was learned and the
-# error is 0. This is the identity trap of notebook 01 in convolutional form. When such a network
+# error is 0. This is the identity trap of [notebook 01](01_autoencoder_basics.ipynb) in
+# convolutional form. When such a network
 # looks sharper than one with a code of 128 numbers, the comparison is one of code sizes, not of
 # methods. The repair is a linear layer down to a few numbers.
 #
@@ -321,7 +323,8 @@ for channels, size in [(1, 28), (3, 32), (3, 64)]:
 # ## 2.3 · Against the MLP, at equal time
 #
 # To compare two networks we hold fixed what they may spend: here the code, 32 numbers, and the time
-# of training. The loop below is that of notebook 01, changed. It stops by the clock, so the
+# of training. The loop below is that of [notebook 01](01_autoencoder_basics.ipynb), changed. It
+# stops by the clock, so the
 # faster network gets more steps, and its learning rate rises and falls with the share of time that
 # is used. The objective comes from the library now; it is the squared error you know.
 #
@@ -444,8 +447,9 @@ plt.show()
 # ## 2.4 · The checkerboard
 #
 # A decoder has to enlarge. A transposed convolution with kernel 3 and stride 2 stamps 3 × 3 pixels
-# at every second place, so some pixels are hit by one stamp, some by two, some by four (Odena et
-# al., 2016). We count the hits, and compare other ways to enlarge by 2.
+# at every second place, so some pixels are hit by one stamp, some by two, some by four
+# ([Odena et al., 2016](https://doi.org/10.23915/distill.00003)). We count the hits, and compare
+# other ways to enlarge by 2.
 
 # %%
 stamp = nn.ConvTranspose2d(1, 1, 3, stride=2, padding=1, output_padding=1, bias=False)
@@ -669,7 +673,8 @@ plt.show()
 # ## 2.6 · Restoring: denoising and filling in
 #
 # An autoencoder returns what its code can express. If we damage the input and ask for the *clean*
-# image, it has to learn what images look like in order to undo the damage (Vincent et al., 2008).
+# image, it has to learn what images look like in order to undo the damage
+# ([Vincent et al., 2008](https://doi.org/10.1145/1390156.1390294)).
 #
 # ### Exercise 5 · `corrupt`
 #
@@ -731,7 +736,8 @@ corrupt = check("corrupt", corrupt)
 # %% [markdown]
 # ### Exercise 6 · `denoising_loss`
 #
-# *Difficulty ●○○ · importance ●●● · 5 minutes.* The squared error of notebook 01 with two images: one
+# *Difficulty ●○○ · importance ●●● · 5 minutes.* The squared error of
+# [notebook 01](01_autoencoder_basics.ipynb) with two images: one
 # goes in, the other is wanted.
 #
 # <details><summary>Hint 1</summary>
@@ -1174,8 +1180,10 @@ plt.show()
 # %% [markdown]
 # ## 2.10 · What is missing is a density
 #
-# Notebook 01 ended with random codes that decode to no digit. It is often said that this shows the
-# need for a variational autoencoder (VAE, notebook 03). Is the decoder to blame, or the way we drew
+# [Notebook 01](01_autoencoder_basics.ipynb) ended with random codes that decode to no digit. It is
+# often said that this shows the
+# need for a variational autoencoder (VAE, [notebook 03](03_variational_autoencoder.ipynb)). Is the
+# decoder to blame, or the way we drew
 # the codes? We draw from four distributions:
 #
 # 1. N(0, I), which has nothing to do with the codes,
@@ -1211,9 +1219,11 @@ plt.show()
 # Note that the first two show patches and strokes, and hardly a digit. The Gaussian gives many
 # digits among its images, the mixture more.
 #
-# Two numbers for what we see. The first is that of notebook 01, the median squared distance to the
+# Two numbers for what we see. The first is that of [notebook 01](01_autoencoder_basics.ipynb), the
+# median squared distance to the
 # nearest training image. It favours pale images and is blind to variety: one good digit a thousand
-# times would pass. The second is a **two-sample test** (Lopez-Paz and Oquab, 2017): a random forest
+# times would pass. The second is a **two-sample test**
+# ([Lopez-Paz and Oquab, 2017](https://arxiv.org/abs/1610.06545)): a random forest
 # learns to tell drawn images from reconstructions of test images, and is judged on images that its
 # trees have not seen. Where it is right half of the time, the two kinds look alike to it.
 
@@ -1241,7 +1251,8 @@ for name, images in {**generated, "other test images": reconstruct(conv, X_test[
 # %% [markdown]
 # The first two fail and the fitted ones come much nearer, the mixture nearer than the single
 # Gaussian. It is the same decoder each time. So what an autoencoder lacks is not a decoder but a
-# density of its codes (Ghosh et al., 2020), and a random code from N(0, I) is no fair opponent for
+# density of its codes ([Ghosh et al., 2020](https://arxiv.org/abs/1903.12436)), and a random code
+# from N(0, I) is no fair opponent for
 # a VAE. The forest still tells all of them from real reconstructions more often than by chance: ten
 # Gaussians are a guess about the shape of the density.
 #
@@ -1293,8 +1304,9 @@ walk
 # are more complicated or simpler than healthy ones, and what the AUROC is for each illness, not for
 # all together.
 # (3) Codes with fewer holes and a density that need not be guessed; the price is paid in
-# reconstruction. Notebook 03 derives it.
+# reconstruction. [Notebook 03](03_variational_autoencoder.ipynb) derives it.
 #
 # </details>
 #
-# *Next:* **03 · The variational autoencoder**, in which the density of the codes is part of the loss.
+# *Next:* **[03 · The variational autoencoder](03_variational_autoencoder.ipynb)**, in which the
+# density of the codes is part of the loss.

@@ -21,7 +21,7 @@
 #
 # | takes | difficulty | you need |
 # |---|---|---|
-# | 120 minutes, 8 exercises | ●●○ to ●●● | notebook 01, Gaussians, expectations, the chain rule |
+# | 120 minutes, 8 exercises | ●●○ to ●●● | [notebook 01](01_autoencoder_basics.ipynb), Gaussians, expectations, the chain rule |
 #
 # Run the cells in order. Where you see `raise NotImplementedError`, write your own code; the card
 # below it says whether it is right and, if not, why. Unsolved exercises do not stop the notebook.
@@ -62,7 +62,8 @@ n_train, n_valid, steps = shortened((n_train, n_valid, steps), (8_000, 1_000, 25
 # %% [markdown]
 # ## 3.1 · A model that could have made the data
 #
-# Notebook 02 ended with a decoder that works and codes whose density we had to fit afterwards. Now
+# [Notebook 02](02_convolutional_autoencoder.ipynb) ended with a decoder that works and codes whose
+# density we had to fit afterwards. Now
 # we start from the other end, with a story of how an image comes about: first a code z is drawn
 # from the **prior** p(z) = N(0, I), then an image from the **likelihood** p(x|z), which the decoder
 # describes. Such a story is a **latent-variable model**. It gives every image a probability
@@ -155,7 +156,8 @@ plt.show()
 # q(z|x) = N(μ, σ²) with independent coordinates, whose μ and σ the encoder gives for each image.
 # Choosing q from a family so that it comes close to the posterior is **variational** inference; one
 # encoder for all images makes it **amortised**. Encoder and decoder together are the **variational
-# autoencoder**, or VAE (Kingma and Welling, 2014; Rezende et al., 2014).
+# autoencoder**, or VAE ([Kingma and Welling, 2014](https://arxiv.org/abs/1312.6114);
+# [Rezende et al., 2014](https://arxiv.org/abs/1401.4082)).
 # Throughout, `log_var` is log σ²: it may be any number, and σ = exp(½ `log_var`) is always positive.
 #
 # ### Exercise 1 · `reparameterize`
@@ -456,7 +458,8 @@ slider
 # ## 3.4 · A gradient through a sample
 #
 # Training needs the gradient of E_q[f(z)] with respect to μ, where q itself depends on μ. Two ways
-# bring it inside the expectation. The **score-function** estimator (REINFORCE; Williams, 1992) uses
+# bring it inside the expectation. The **score-function** estimator (REINFORCE;
+# [Williams, 1992](https://doi.org/10.1007/BF00992696)) uses
 # ∇q = q ∇log q:
 #
 # $$\nabla_\mu \mathbb{E}_q[f(z)] = \mathbb{E}_q\big[f(z)\,\nabla_\mu \log q(z)\big]
@@ -631,7 +634,8 @@ for name, estimator in {"score": score_gradient, "pathwise": pathwise_gradient}.
 #
 # <details><summary>Hint 1</summary>
 #
-# log p(x|z) is minus the cross-entropy of notebook 01, summed over the pixels of each image.
+# log p(x|z) is minus the cross-entropy of [notebook 01](01_autoencoder_basics.ipynb), summed over
+# the pixels of each image.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -664,7 +668,8 @@ elbo = check("elbo", elbo)
 # %% [markdown]
 # Step 4 writes p(x|z) for pixels in [0, 1]. For black and white pixels that is a Bernoulli
 # distribution. For grey ones it is **not a normalised likelihood**: its integral over x ∈ [0, 1] is
-# not 1. The *continuous Bernoulli* (Loaiza-Ganem and Cunningham, 2019) divides by that integral.
+# not 1. The *continuous Bernoulli*
+# ([Loaiza-Ganem and Cunningham, 2019](https://arxiv.org/abs/1907.06845)) divides by that integral.
 #
 # **Prediction.** For which x̂ is the integral of x̂ˣ (1 − x̂)¹⁻ˣ over x from 0 to 1 closest to 1?
 #
@@ -699,7 +704,8 @@ plt.show()
 # %% [markdown]
 # ## 3.6 · A VAE from your own functions
 #
-# The network is that of notebook 01, with one change: the encoder's last layer has 2n outputs, μ and
+# The network is that of [notebook 01](01_autoencoder_basics.ipynb), with one change: the encoder's
+# last layer has 2n outputs, μ and
 # `log_var`. The validation images are taken from the training set: they say when to stop and what to
 # choose, so that the test images stay untouched until the end.
 
@@ -743,8 +749,8 @@ def objective(vae: VAE, x: Tensor) -> tuple[Tensor, losses.ElboTerms]:
     return -bound.mean(), losses.ElboTerms(log_lik=bound + kl, kl=kl)
 
 # %% [markdown]
-# From the next notebook on, `course_lib` brings the same: `MLPVAE` returns distributions, and
-# `vae_objective` is the objective above. With the same weights and the same noise they must agree.
+# From the next notebook on, `course_lib` brings the same: [`MLPVAE`](../course_lib/models/mlp.py)
+# returns distributions, and [`vae_objective`](../course_lib/losses.py) is the objective above. With the same weights and the same noise they must agree.
 
 # %%
 torch.manual_seed(seed)
@@ -784,7 +790,8 @@ def train_vae(n: int) -> tuple[VAE, list[tuple[int, float, float]]]:
 
 
 # %% [markdown]
-# **Prediction.** We train with n = 1, 2 and 64 latents. The ruler of notebook 01 for grey MNIST:
+# **Prediction.** We train with n = 1, 2 and 64 latents. The ruler of
+# [notebook 01](01_autoencoder_basics.ipynb) for grey MNIST:
 # every pixel perfect 45.5 nats, always the mean image 205.7 (the stand-in has its own). Guess −ELBO
 # for each n. And which of the three will have the largest gap between training and validation?
 #
@@ -888,7 +895,8 @@ walk
 
 # %% [markdown]
 # **Figure 11.** Left: the manifold, or the posterior means coloured by digit, with your position.
-# Right: your decoder there. Compare the codes with the pad of notebook 01: they lie about 0 at the
+# Right: your decoder there. Compare the codes with the pad of
+# [notebook 01](01_autoencoder_basics.ipynb): they lie about 0 at the
 # width of the prior, and between two clusters the decoder blends. The prior, which knew nothing of
 # digits, made it so.
 #
@@ -957,7 +965,7 @@ plt.show()
 # can be read off it; distances between clusters, their sizes and shapes cannot. Right: KL of each
 # latent. Note that after a long training only some of the latents carry anything. The others end with
 # a KL near 0: there q equals the prior, and the decoder ignores them. The printed votes rise with n.
-# Notebook 04 asks how many latents survive, and why.
+# [Notebook 04](04_beta_vae.ipynb) asks how many latents survive, and why.
 
 # %%
 sliders = widgets.latents(vaes[64].decode, kl_per_latent[64], shown=16, seed=seed)
@@ -972,7 +980,8 @@ sliders
 # ## 3.9 · How likely is a test image?
 #
 # The ELBO is a bound; how far below log p(x) is it? In (1) the mean of *many* weights stands inside
-# the logarithm. With S samples this gives the **importance-weighted bound** (Burda et al., 2016),
+# the logarithm. With S samples this gives the **importance-weighted bound**
+# ([Burda et al., 2016](https://arxiv.org/abs/1509.00519)),
 #
 # $$\mathcal{L}_S = \mathbb{E}\Big[\log \tfrac{1}{S}\textstyle\sum_{s=1}^{S} w_s\Big], \qquad
 # \mathrm{ELBO} = \mathcal{L}_1 \le \mathcal{L}_2 \le \dots \le \log p(x).$$
@@ -1104,7 +1113,8 @@ for name, value in [("cross-entropy, as trained", cross_entropy),
 # on both.
 #
 # **Prediction.** Who wins at reconstruction, at generation, and at interpolation? For generation the
-# autoencoder may use what notebook 02 gave it: a mixture of ten Gaussians fitted to its codes.
+# autoencoder may use what [notebook 02](02_convolutional_autoencoder.ipynb) gave it: a mixture of
+# ten Gaussians fitted to its codes.
 #
 # ✎ *Double-click here and write your answer:*
 
@@ -1132,7 +1142,8 @@ with torch.no_grad():
 # distance from a generated image to the nearest training image, large for shapes unlike any in the
 # data. **Not covered**: from a test image to the nearest generated one, large for digits that the
 # model never draws. Both are medians, and blur flatters both: faint images are near to everything.
-# **Told apart**: the two-sample test of notebook 02. A forest learns to tell generated images from
+# **Told apart**: the two-sample test of [notebook 02](02_convolutional_autoencoder.ipynb). A forest
+# learns to tell generated images from
 # the same model's reconstructions of test images, so that blur gives nothing away. ½ is best.
 
 # %%
@@ -1453,7 +1464,8 @@ print("on MNIST, D = 784: training with β = 784 in front of the KL, up to the f
 
 # %% [markdown]
 # A mean over pixels beside a sum over latents weighs the KL D times as heavily: an effective β of
-# D, which nobody states; Adam hardly notices the factor in front. Notebook 04 shows what such a β
+# D, which nobody states; Adam hardly notices the factor in front. [Notebook 04](04_beta_vae.ipynb)
+# shows what such a β
 # does. This course sums over pixels and over latents, and averages over the batch once, at the end.
 #
 # ## 3.12 · What we have seen
@@ -1475,9 +1487,10 @@ print("on MNIST, D = 784: training with β = 784 in front of the KL, up to the f
 #
 # (1) The sign of the KL, and log σ for log σ²; a sampled KL may be negative for one image, a closed
 # form never. (2) Each step would decode 500 images in place of one, and the encoder's gradient
-# shrinks faster than its noise as S grows (Rainforth et al., 2018). (3) 0 nats: q equals the prior
+# shrinks faster than its noise as S grows
+# ([Rainforth et al., 2018](https://arxiv.org/abs/1802.04537)). (3) 0 nats: q equals the prior
 # there; its slider changes nothing.
 #
 # </details>
 #
-# *Next:* **04 · β-VAE**, which puts a price on the KL.
+# *Next:* **[04 · β-VAE](04_beta_vae.ipynb)**, which puts a price on the KL.

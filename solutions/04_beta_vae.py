@@ -22,7 +22,7 @@
 #
 # | takes | difficulty | you need |
 # |---|---|---|
-# | 100 minutes, 6 exercises | ●●○ | notebook 03: ELBO, closed-form KL, reparameterization |
+# | 100 minutes, 6 exercises | ●●○ | [notebook 03](03_variational_autoencoder.ipynb): ELBO, closed-form KL, reparameterization |
 #
 # Run the cells in order. Where you see `raise NotImplementedError`, write your own code; the card
 # below it says whether it is right and, if not, why. Unsolved exercises do not stop the notebook.
@@ -80,13 +80,15 @@ print(f"{digits.source}: {len(X_train):,} training and {len(X_test):,} test imag
 # The ELBO has two terms. Until now we added them up; here we keep them apart. The KL is the **rate**
 # R, the nats that the code spends on an image. The cross-entropy is the **distortion** D, what is
 # left to say about the image once the code is known. A VAE is a point (R, D), and its −ELBO is the
-# sum of the two coordinates. The **β-VAE** (Higgins et al., 2017) puts a price on the rate:
+# sum of the two coordinates. The **β-VAE**
+# ([Higgins et al., 2017](https://openreview.net/forum?id=Sy2fzU9gl)) puts a price on the rate:
 #
 # $$\mathcal{L}_\beta = D + \beta R, \qquad
 # R = \mathbb{E}_x\,\mathrm{KL}(q(z\mid x)\,\|\,p(z)), \qquad
 # D = -\mathbb{E}_x\,\mathbb{E}_q[\log p(x\mid z)].$$
 #
-# With β = 1 this is the −ELBO of notebook 03. With any other β it is not, and much of what follows
+# With β = 1 this is the −ELBO of [notebook 03](03_variational_autoencoder.ipynb). With any other β
+# it is not, and much of what follows
 # comes from that.
 #
 # ### Exercise 1 · `rate_distortion`
@@ -313,14 +315,16 @@ if digits.stand_in:
 # **Figure 3.** Rate and distortion; through each full run the line of slope −β, with its β. Note
 # that each line touches the curve of the full runs and cuts it nowhere. The ELBO has one price, β = 1.
 # Nothing forbids to train with another. But then a lower objective is no longer a better bound: with
-# β < 1 it is no bound at all, with β > 1 a loose one. (Alemi et al., 2018, read VAEs in this plane.)
+# β < 1 it is no bound at all, with β > 1 a loose one.
+# ([Alemi et al., 2018](https://arxiv.org/abs/1711.00464), read VAEs in this plane.)
 
 # %% [markdown]
 # ## 4.3 · Which latents live
 #
 # Where does the rate go? Each latent j has a KL of its own, and the rate is their sum. A latent whose
-# posterior is the prior for every image costs nothing and says nothing. To count the others, Burda et
-# al. (2016) look at the posterior mean: a latent is **active** if its mean varies over the data,
+# posterior is the prior for every image costs nothing and says nothing. To count the others,
+# [Burda et al. (2016)](https://arxiv.org/abs/1509.00519) look at the posterior mean: a latent is
+# **active** if its mean varies over the data,
 # Var_x[μ_j(x)] > 0.01.
 #
 # ### Exercise 2 · `active_units`
@@ -393,7 +397,8 @@ plt.show()
 #
 # For one VAE the answer is known. Let the data be Gaussian with eigenvalues λ_j of the covariance,
 # encoder and decoder linear, and the decoder's variance σ² fixed. Then the best model uses principal
-# components, one latent for each, and latent j has the rate (Lucas et al., 2019, for β = 1)
+# components, one latent for each, and latent j has the rate
+# ([Lucas et al., 2019](https://arxiv.org/abs/1911.02469), for β = 1)
 #
 # $$\mathrm{KL}_j = \tfrac12 \log\frac{\lambda_j}{\beta\sigma^2}
 # \quad\text{if } \lambda_j > \beta\sigma^2, \qquad 0 \text{ otherwise.}$$
@@ -510,7 +515,8 @@ level
 # What does the formula say about digits, which are not Gaussian, and networks, which are not linear?
 # It gives a curve: at the level w the rate is Σ ½ log(λ_j/w) over what stands out, and the squared
 # error that remains is Σ min(λ_j, w). No data with these eigenvalues are harder to code than Gaussian
-# ones (Cover and Thomas, 2006, chapter 10). So a network can do better than the curve.
+# ones ([Cover and Thomas, 2006](https://doi.org/10.1002/047174882X), chapter 10). So a network can
+# do better than the curve.
 
 # %%
 levels = torch.logspace(-2, 1, 40)
@@ -604,7 +610,8 @@ plt.show()
 # error.
 #
 # Which σ² is right? The likelihood itself says it. For given x̂, log N(x; x̂, σ² I) is largest where
-# σ² is the mean squared error per pixel (Rybkin et al., 2021). So a model trained with β at a fixed σ²
+# σ² is the mean squared error per pixel ([Rybkin et al., 2021](https://arxiv.org/abs/2006.13202)).
+# So a model trained with β at a fixed σ²
 # is a model with its own best σ², trained with the effective price βσ²/MSE.
 
 # %%
@@ -631,7 +638,7 @@ for name, (vae, _) in gaussians.items():
 # training the decoder cannot read the code yet, so the code buys nothing, while its KL is charged
 # from the first step. The quickest way down is to make q(z|x) = N(0, I) for every image. From there
 # hardly any gradient leads back: a code without information gives the decoder no reason to listen.
-# This is **posterior collapse** (Bowman et al., 2016).
+# This is **posterior collapse** ([Bowman et al., 2016](https://arxiv.org/abs/1511.06349)).
 #
 # **A planned failure.** A decoder of four narrow layers is slow to start, and β = 4 charges from the
 # first step. We offer 16 latents.
@@ -671,7 +678,8 @@ asked = {"constant β": report("constant β")}
 # %% [markdown]
 # Is it a collapse, or water that stands too high? If some other training finds a better value *of the
 # same objective*, it was a collapse. Two repairs are in use. The first, **warm-up**, gives the decoder
-# time: β starts at 0 and rises. Cyclic schedules (Fu et al., 2019) do so several times.
+# time: β starts at 0 and rises. Cyclic schedules
+# ([Fu et al., 2019](https://arxiv.org/abs/1903.10145)) do so several times.
 #
 # ### Exercise 4 · `beta_schedule`
 #
@@ -727,7 +735,8 @@ plt.show()
 # **Figure 9.** Your three schedules, up to β = 4. All of them end at the same β, so they all train the
 # same objective in the end; they differ in the way there.
 #
-# The second repair, **free bits** (Kingma et al., 2016), gives every latent an allowance: its KL,
+# The second repair, **free bits** ([Kingma et al., 2016](https://arxiv.org/abs/1606.04934)), gives
+# every latent an allowance: its KL,
 # averaged over the batch, is charged at a floor until it exceeds it. Below the floor there is nothing
 # to gain by dying.
 #
@@ -923,7 +932,8 @@ sprite_walk
 # ### Exercise 6 · `mutual_information_gap`
 #
 # *Difficulty ●●● · importance ●●○ · 20 minutes.* For each factor, how much more does its best latent
-# know than its second best? That is the **mutual information gap**, MIG (Chen et al., 2018): 1 if
+# know than its second best? That is the **mutual information gap**, MIG
+# ([Chen et al., 2018](https://arxiv.org/abs/1802.04942)): 1 if
 # each factor has a latent to itself that determines it, 0 if its two best latents know as much.
 #
 # <details><summary>Hint 1</summary>
@@ -973,7 +983,8 @@ def mutual_information_gap(z: Tensor, factors: Tensor, n_bins: int = 20) -> floa
 mutual_information_gap = check("mutual_information_gap", mutual_information_gap)
 
 # %% [markdown]
-# The second score asks the other way round. The **FactorVAE score** (Kim and Mnih, 2018) holds one
+# The second score asks the other way round. The **FactorVAE score**
+# ([Kim and Mnih, 2018](https://arxiv.org/abs/1802.05983)) holds one
 # factor fixed, draws the others, and looks for the latent that varies least. It is the share of draws
 # in which that latent tells which factor was held: 1 at best, 1/5 for a code that knows nothing, and
 # at most m/5 with m living latents. It does not mind that a factor is spread over two latents; MIG
@@ -1043,7 +1054,8 @@ plt.show()
 # where latents have only changed places. What the score rewards is not in the likelihood.
 #
 # So why do β-VAEs find the axes at all? Because their encoder gives q(z|x) a *diagonal* covariance; a
-# turned code would need correlated latents (Rolínek et al., 2019). Where two latents are equally
+# turned code would need correlated latents
+# ([Rolínek et al., 2019](https://arxiv.org/abs/1812.06775)). Where two latents are equally
 # precise, even that does not hold them. And one training is one draw: the committed metrics hold five
 # seeds for each of two βs.
 
@@ -1079,7 +1091,8 @@ plt.show()
 #
 # - *It needs the factors.* Without them nobody can compute it, so nobody can choose the best seed
 #   by it. In a study of over 12,000 models, seeds and hyper-parameters mattered more than the method,
-#   and no score that works without labels picked the good ones (Locatello et al., 2019).
+#   and no score that works without labels picked the good ones
+#   ([Locatello et al., 2019](https://arxiv.org/abs/1811.12359)).
 # - *The images alone do not determine it.* For every disentangled model there is an entangled one with
 #   the same p(x); section 4.7 made one by turning the code. What decides is in the choices we
 #   made before, such as a diagonal q, or in labels.
@@ -1112,16 +1125,25 @@ plt.show()
 #
 # </details>
 #
-# *Next:* **05 · Generating CelebA and CIFAR images**, where σ² decides how faces look.
+# *Next:* **[05 · Generating CelebA and CIFAR images](05_generation_celeba_cifar.ipynb)**, where σ²
+# decides how faces look.
 #
-# **Sources.** Alemi et al. (2018), *Fixing a broken ELBO*. Bowman et al. (2016), *Generating
-# sentences from a continuous space*. Burda et al. (2016), *Importance weighted autoencoders*. Chen
-# et al. (2018), *Isolating sources of disentanglement in variational autoencoders*. Cover and Thomas
-# (2006), *Elements of information theory*. Fu et al. (2019), *Cyclical annealing schedule*. Higgins
-# et al. (2017), *β-VAE*. Kim and Mnih (2018), *Disentangling by factorising*. Kingma et al. (2016),
+# **Sources.** [Alemi et al. (2018)](https://arxiv.org/abs/1711.00464), *Fixing a broken ELBO*.
+# [Bowman et al. (2016)](https://arxiv.org/abs/1511.06349), *Generating
+# sentences from a continuous space*. [Burda et al. (2016)](https://arxiv.org/abs/1509.00519),
+# *Importance weighted autoencoders*. [Chen et al. (2018)](https://arxiv.org/abs/1802.04942),
+# *Isolating sources of disentanglement in variational autoencoders*.
+# [Cover and Thomas (2006)](https://doi.org/10.1002/047174882X), *Elements of information theory*.
+# [Fu et al. (2019)](https://arxiv.org/abs/1903.10145), *Cyclical annealing schedule*.
+# [Higgins et al. (2017)](https://openreview.net/forum?id=Sy2fzU9gl), *β-VAE*.
+# [Kim and Mnih (2018)](https://arxiv.org/abs/1802.05983), *Disentangling by factorising*.
+# [Kingma et al. (2016)](https://arxiv.org/abs/1606.04934),
 # *Improved variational inference with inverse autoregressive flow*.
 #
-# Locatello et al. (2019), *Challenging common assumptions in the unsupervised learning of
-# disentangled representations*. Lucas et al. (2019), *Don't blame the ELBO!* Rolínek et al. (2019),
-# *Variational autoencoders pursue PCA directions (by accident)*. Rybkin et al. (2021), *Simple and
+# [Locatello et al. (2019)](https://arxiv.org/abs/1811.12359), *Challenging common assumptions in
+# the unsupervised learning of
+# disentangled representations*. [Lucas et al. (2019)](https://arxiv.org/abs/1911.02469), *Don't
+# blame the ELBO!* [Rolínek et al. (2019)](https://arxiv.org/abs/1812.06775),
+# *Variational autoencoders pursue PCA directions (by accident)*.
+# [Rybkin et al. (2021)](https://arxiv.org/abs/2006.13202), *Simple and
 # effective VAE training with calibrated decoders*.

@@ -22,7 +22,7 @@
 #
 # | takes | difficulty | you need |
 # |---|---|---|
-# | 150 minutes, 8 exercises | ●●○ to ●●● | notebooks 02 and 03; from 04: rate, distortion, active units |
+# | 150 minutes, 8 exercises | ●●○ to ●●● | notebooks [02](02_convolutional_autoencoder.ipynb) and [03](03_variational_autoencoder.ipynb); from 04: rate, distortion, active units |
 #
 # Some models here took longer to train than a notebook may last. They come with the course, each
 # with a card that says how it was made, and you train a small one of each kind yourself. Unsolved
@@ -95,7 +95,8 @@ plt.show()
 #
 # Autoencoder and VAE share their layers. Four convolutions lead to a grid of 8 × 8 places, a linear
 # layer to the code of n numbers; a linear layer and four convolutions lead back, with pixel shuffle
-# (notebook 02) where the image grows. Only n differs between the models, 20, 128 or 1024, and the VAE
+# ([notebook 02](02_convolutional_autoencoder.ipynb)) where the image grows. Only n differs between
+# the models, 20, 128 or 1024, and the VAE
 # has a second linear layer, for log σ².
 #
 # Each of the six was trained beforehand, on the data and for the seconds that its card names. Where
@@ -189,7 +190,7 @@ def image_of(model: nn.Module, z: Tensor, *y: Tensor) -> Tensor:
 # %% [markdown]
 # **Prediction.** Which of the six has the smallest error, and does the VAE with 1024 latents hold eight
 # times as many nats as that with 128? A latent counts as active where its posterior mean varies, as in
-# notebook 04.
+# [notebook 04](04_beta_vae.ipynb).
 #
 # ✎ *Double-click here and write your answer:*
 
@@ -221,7 +222,7 @@ plt.show()
 #
 # Now codes that belong to no image. An autoencoder was never asked to make its codes look like
 # N(0, I), so feeding it such noise is a strawman. The fair opponent fits a density to the codes
-# first (Ghosh et al., 2020): one Gaussian, or a mixture of ten.
+# first ([Ghosh et al., 2020](https://arxiv.org/abs/1903.12436)): one Gaussian, or a mixture of ten.
 
 # %%
 from sklearn.mixture import GaussianMixture
@@ -294,7 +295,8 @@ plt.show()
 #
 # ## 5.2 · The likelihood is a modelling choice
 #
-# Notebook 03 trained with cross-entropy, which takes a grey value for the chance that a pixel is white.
+# [Notebook 03](03_variational_autoencoder.ipynb) trained with cross-entropy, which takes a grey
+# value for the chance that a pixel is white.
 # For colour images a Gaussian is the usual choice, p(x|z) = N(x; x̂, σ²), one σ for all
 # pixels and channels. Its negative logarithm for an image of D numbers is
 #
@@ -341,7 +343,8 @@ gaussian_nll = check("gaussian_nll", gaussian_nll)
 # ### Exercise 2 · `optimal_log_sigma`
 #
 # *Difficulty ●●○ · importance ●●● · 8 minutes.* One number for the batch, computed afresh in each
-# step (Rybkin et al., 2021). It is clamped at −6: a perfect reconstruction would drive it to −∞.
+# step ([Rybkin et al., 2021](https://arxiv.org/abs/2006.13202)). It is clamped at −6: a perfect
+# reconstruction would drive it to −∞.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -577,7 +580,8 @@ plt.show()
 # though nobody wrote a β. All samples are means x̂; noise of width σ would have to be added to them to
 # sample p(x).
 #
-# Rybkin et al. (2021) report the opposite order on CelebA, 186.5 for σ = 1 and 60.3 for the optimal σ, by
+# [Rybkin et al. (2021)](https://arxiv.org/abs/2006.13202) report the opposite order on CelebA,
+# 186.5 for σ = 1 and 60.3 for the optimal σ, by
 # another distance (FID), with larger networks and longer training. Both are measurements. A choice of
 # likelihood is judged on the data at hand, and one that wins at x̂ need not win at samples.
 #
@@ -733,8 +737,8 @@ walk
 #
 # ### Exercise 5 · `slerp`
 #
-# *Difficulty ●●○ · importance ●●○ · 10 minutes.* Interpolation along the great circle (Shoemake,
-# 1985), which keeps to the sphere.
+# *Difficulty ●●○ · importance ●●○ · 10 minutes.* Interpolation along the great circle
+# ([Shoemake, 1985](https://doi.org/10.1145/325334.325242)), which keeps to the sphere.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1159,7 +1163,8 @@ wheel
 #
 # ## 5.5 · Numbers for images
 #
-# PSNR and SSIM compare two images of the *same* thing: x and x̂. SSIM (Wang et al., 2004) compares local
+# PSNR and SSIM compare two images of the *same* thing: x and x̂. SSIM
+# ([Wang et al., 2004](https://doi.org/10.1109/TIP.2003.819861)) compares local
 # means, variances and the covariance in small windows, and adds constants that depend on the **range**
 # of the data. One report printed 0.9987 as the SSIM between generated images and test images.
 #
@@ -1200,7 +1205,8 @@ plt.show()
 # the wrong range the noise is "structurally similar" to the picture by more than 0.9.
 #
 # Sets are compared by features. Besides the Fréchet distance, which sees mean and covariance only, we
-# take **KID** (Bińkowski et al., 2018): the squared maximum mean discrepancy with the kernel
+# take **KID** ([Bińkowski et al., 2018](https://arxiv.org/abs/1801.01401)): the squared maximum
+# mean discrepancy with the kernel
 # (φᵀψ/d + 1)³. It has no bias: with few images it scatters, around the right value. The Fréchet
 # distance does not only scatter, it is too large.
 #
@@ -1321,7 +1327,8 @@ plt.show()
 # %% [markdown]
 # ## 5.6 · Many small steps: diffusion
 #
-# A VAE draws an image in one pass. A **diffusion model** (Ho et al., 2020) destroys images step by step
+# A VAE draws an image in one pass. A **diffusion model**
+# ([Ho et al., 2020](https://arxiv.org/abs/2006.11239)) destroys images step by step
 # with noise and learns to undo it. After step t of T = 1,000 an image is
 #
 # $$x_t = \sqrt{\bar\alpha_t}\,x + \sqrt{1-\bar\alpha_t}\,\varepsilon, \qquad \varepsilon\sim N(0, I),$$
@@ -1351,7 +1358,8 @@ plt.show()
 # their way to noise. Note how long the layout survives: large shapes go last, so they come back first.
 #
 # A U-Net learns to undo it. What it predicts, by squared error and at one random t for each image, is
-# a mixture of the noise and the image, the **velocity** (Salimans and Ho, 2022)
+# a mixture of the noise and the image, the **velocity**
+# ([Salimans and Ho, 2022](https://arxiv.org/abs/2202.00512))
 #
 # $$v = \sqrt{\bar\alpha_t}\,\varepsilon - \sqrt{1-\bar\alpha_t}\,x .$$
 #
@@ -1374,7 +1382,8 @@ print(f"{unet_card['name']}: {unet_card['parameters']:,} parameters, {unet_card[
       f"{unet_card['test']['squared_error'] / c_test[0].numel():.3f}; VAE: {cvae_card['parameters']:,} parameters")
 
 # %% [markdown]
-# Sampling goes the way back. DDIM (Song et al., 2021) does it in any number of steps: predict v,
+# Sampling goes the way back. DDIM ([Song et al., 2021](https://arxiv.org/abs/2010.02502)) does it
+# in any number of steps: predict v,
 # compute the clean image x̂ and the noise ε̂ that follow, and mix the two again at a smaller t.
 #
 # **Prediction.** 5, 10 or 50 steps in place of 1,000: how much worse than 50 is 5? And how many times as
@@ -1709,13 +1718,22 @@ plt.show()
 #
 # </details>
 #
-# **Sources.** Kingma & Welling 2014, *Auto-encoding variational Bayes* · Rybkin, Daniilidis & Levine 2021,
-# *Simple and effective VAE training with calibrated decoders* · Ghosh et al. 2020, *From variational to
-# deterministic autoencoders* · Liu et al. 2015, *Deep learning face attributes in the wild* (CelebA) ·
-# Krizhevsky 2009, *Learning multiple layers of features from tiny images* (CIFAR-10) · Wang et al. 2004
-# (SSIM) · Heusel et al. 2017 (FID) · Bińkowski et al. 2018 (KID) · Ho, Jain & Abbeel 2020 (DDPM) ·
-# Salimans & Ho 2022, *Progressive distillation for fast sampling of diffusion models* · Song, Meng & Ermon
-# 2021 (DDIM) · Shoemake 1985 (slerp).
+# **Sources.** [Kingma & Welling 2014](https://arxiv.org/abs/1312.6114), *Auto-encoding variational
+# Bayes* · [Rybkin, Daniilidis & Levine 2021](https://arxiv.org/abs/2006.13202),
+# *Simple and effective VAE training with calibrated decoders* ·
+# [Ghosh et al. 2020](https://arxiv.org/abs/1903.12436), *From variational to
+# deterministic autoencoders* · [Liu et al. 2015](https://arxiv.org/abs/1411.7766), *Deep learning
+# face attributes in the wild* (CelebA) ·
+# [Krizhevsky 2009](https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf), *Learning
+# multiple layers of features from tiny images* (CIFAR-10) ·
+# [Wang et al. 2004](https://doi.org/10.1109/TIP.2003.819861)
+# (SSIM) · [Heusel et al. 2017](https://arxiv.org/abs/1706.08500) (FID) ·
+# [Bińkowski et al. 2018](https://arxiv.org/abs/1801.01401) (KID) ·
+# [Ho, Jain & Abbeel 2020](https://arxiv.org/abs/2006.11239) (DDPM) ·
+# [Salimans & Ho 2022](https://arxiv.org/abs/2202.00512), *Progressive distillation for fast
+# sampling of diffusion models* · [Song, Meng & Ermon 2021](https://arxiv.org/abs/2010.02502) (DDIM)
+# · [Shoemake 1985](https://doi.org/10.1145/325334.325242) (slerp) ·
+# [Dowson & Landau 1982](https://doi.org/10.1016/0047-259X%2882%2990077-X) (distance of Gaussians).
 #
 # *Where next:* a vector-quantised VAE with a prior over its codes, and latent diffusion, which puts the
 # model of section 5.6 on the codes of section 5.1.

@@ -45,6 +45,7 @@ if lacking or sys.version_info < (3, 11):
              f"{{lacking}}: choose another kernel, such as .venv of python -m course_lib lab")
 if "google.colab" in sys.modules:
     print("To keep your work: File → Save a copy in Drive")
+import course_lib  # before torch: says how threads wait for each other
 """
 
 
@@ -104,6 +105,16 @@ def badge(address: Address, notebook: str) -> str:
         return ""
     place = f"{address.repository}/blob/{address.tag}/{notebook}"
     return f"[![Open in Colab]({BADGE_IMAGE})](https://colab.research.google.com/github/{place})"
+
+
+def file_links(address: Address, markdown: str) -> str:
+    """Links to files of the course, `](../…)` in a source, as links to the repository at the tag.
+
+    JupyterLab is opened on notebooks/ and serves nothing above it. Without an address words stay.
+    """
+    if not address.repository:
+        return re.sub(r"\[([^\]]*)\]\(\.\./[^)]*\)", r"\1", markdown)
+    return markdown.replace("](../", f"]({address.url}/blob/{address.tag}/")
 
 
 def setup_source(address: Address) -> str:

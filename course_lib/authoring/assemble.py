@@ -10,7 +10,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from course_lib.authoring.address import BADGE_LINE, Address, badge, setup_source
+from course_lib.authoring.address import BADGE_LINE, Address, badge, file_links, setup_source
 from course_lib.authoring.markers import student_source
 from course_lib.authoring.source import Cell
 
@@ -36,6 +36,8 @@ def assemble(
     for cell, cell_id in zip(cells, cell_ids(cells), strict=True):
         source = student_source(cell) if student else cell.source
         source = setup if cell.options.get("setup") else _with_badge(source, opens)
+        if cell.kind == "markdown":
+            source = file_links(address, source)
         new_cell = new_code_cell if cell.kind == "code" else new_markdown_cell
         metadata = _cell_metadata(cell, exercises, student=student)
         nodes.append(new_cell(source, id=cell_id, metadata=metadata))

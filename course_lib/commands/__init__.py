@@ -17,4 +17,5 @@ SUMMARIES = {
     "train": "train the checkpoints of data/ again",
     "demo": "walk through codes in a browser, for lectures",
     "bench": "run the benchmarks",
+    "site": "build the site: notebooks with outputs, demo, syllabus, search",
 }
