@@ -15,12 +15,15 @@ from course_lib.errors import CourseError
 from course_lib.packing import pack, pack_module
 
 TEMPLATE = Path(__file__).with_suffix(".md")
-FILES = ("LICENSE", "pyproject.toml", "requirements*", "environment.yml", ".gitattributes",
-         ".gitignore")  # fmt: skip
+FILES = ("LICENSE", "pyproject.toml", "requirements.txt", "requirements-colab.txt",
+         "environment.yml", ".gitattributes", ".gitignore")  # fmt: skip
 FOLDERS = ("course_lib", "data", ".devcontainer", ".vscode")
 # Paths in the course that stay with the instructor.
 TOOLS = {f"course_lib/{name}" for name in ("authoring", "benchmarks", "grading", "recipes")}
-TOOLS |= {f"course_lib/commands/{name}.py" for name in ("bench", "build", "grade", "test", "train")}
+TOOLS |= {
+    f"course_lib/commands/{name}.py"
+    for name in ("bench", "build", "grade", "site", "test", "train")
+}
 LEFT_OUT = TOOLS | {"data/README.md"}  # this one is about training
 NOISE = shutil.ignore_patterns("__pycache__", "*.py[cod]", ".*checkpoints", "*.part", ".DS_Store")
 # What shows an answer: the exercises' cases and mistakes, and functions of the library.
