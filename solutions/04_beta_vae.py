@@ -406,8 +406,8 @@ plt.show()
 # Here is why. A latent that brings the variance λ_j of its direction down to an error ε_j needs
 # ½ log(λ_j/ε_j) nats, at the price β, and the error costs ε_j/(2σ²). The derivative of the sum is 0 at
 # ε_j = βσ². A direction whose variance is below that level is not worth its first nat. Shannon's
-# theory knows the picture as **water-filling**: βσ² is the water level, and only what stands out of
-# the water is coded.
+# theory knows the picture as reverse **water-filling**: βσ² is the water level, and only what stands
+# out of the water is coded.
 #
 # ### Exercise 3 · `water_filling`
 #
