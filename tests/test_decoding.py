@@ -131,6 +131,8 @@ def test_transparent_is_white(mode, kind):
         image = grey.convert("RGBA")
         image.putalpha(two(0, 255, "L"))
         image, options = (image if mode == "RGBA" else image.convert(mode)), {}
+        if image.getchannel("A").getextrema() == (255, 255):
+            pytest.skip(f"this Pillow makes no {mode} with transparent pixels")
     else:
         image, options = grey.convert(mode), {}
         if kind not in ("PNG", "GIF"):
@@ -185,6 +187,10 @@ def test_colours_of_every_mode(mode):
         data = saved(ImageCms.applyTransform(picture, change), kind)
     else:
         data = saved(picture.convert(mode).convert("RGB" if mode == "HSV" else mode), kind)
+    try:
+        Image.open(io.BytesIO(data)).load()
+    except OSError as error:  # Pillow 11 and YCbCr: refused and counted, as any damaged file
+        pytest.skip(f"this Pillow cannot read it: {error}")
     found = seen(data).astype(int)
     expected = picture.convert(mode) if mode in ("L", "P", "1") else picture
     expected = np.asarray(expected.convert("RGB")).astype(int)
