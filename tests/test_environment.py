@@ -70,17 +70,31 @@ def test_python_without_ensurepip_is_told_what_to_install(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("version", "system", "machine", "words"),
+    ("version", "system", "machine", "release", "libc", "words"),
     [
-        ((3, 15, 0), "linux", "x86_64", "from 3.11 to 3.14"),
-        ((3, 12, 0), "darwin", "x86_64", "Intel"),
+        ((3, 15, 0), "linux", "x86_64", "", "glibc", "from 3.11 to 3.14"),
+        ((3, 12, 0), "darwin", "x86_64", "15.1", "", "Intel"),
+        ((3, 12, 0), "darwin", "arm64", "13.6.9", "", r"macOS 13\.6\.9: bring it to 14"),
+        ((3, 12, 0), "darwin", "arm64", "14.0", "", None),
+        ((3, 12, 0), "win32", "ARM64", "", "", "ARM on Windows"),
+        ((3, 12, 0), "win32", "AMD64", "", "", None),
+        ((3, 12, 0), "linux", "armv7l", "", "glibc", "Linux on armv7l"),
+        ((3, 12, 0), "linux", "x86_64", "", "", "without glibc"),
+        ((3, 14, 1), "linux", "aarch64", "", "glibc", None),
     ],
 )
-def test_systems_without_pytorch_are_told(monkeypatch, version, system, machine, words):
+def test_systems_without_pytorch_are_told(
+    monkeypatch, version, system, machine, release, libc, words
+):
     """Catches pip's "no matching distribution" as the only answer there."""
     monkeypatch.setattr(sys, "version_info", version)
     monkeypatch.setattr(sys, "platform", system)
     monkeypatch.setattr(installer.platform, "machine", lambda: machine)
+    monkeypatch.setattr(installer.platform, "mac_ver", lambda: (release, ("", "", ""), machine))
+    monkeypatch.setattr(installer.platform, "libc_ver", lambda: (libc, ""))
+    if words is None:
+        installer.check_system()
+        return
     with pytest.raises(CourseError, match=words):
         installer.check_system()
 

@@ -114,13 +114,31 @@ def check_system() -> None:
             f"PyTorch has no wheels for Python {platform.python_version()} yet: "
             f"start with a Python from 3.11 to {newest}"
         )
-    if sys.platform == "darwin" and platform.machine() == "x86_64":
-        raise CourseError(
-            "PyTorch has no wheels for Macs with Intel processors (or a Python made for them): "
-            "use the notebooks in Colab, or a Python for Apple silicon"
-        )
     if sys.maxsize < 2**32:
         raise CourseError("PyTorch has no wheels for a 32-bit Python: install a 64-bit one")
+    if lacking := _system_without_wheels():
+        raise CourseError(f"PyTorch has no wheels for {lacking}")
+
+
+def _system_without_wheels() -> str:
+    """What this system is and what to do; "" where PyTorch has wheels for it."""
+    machine, colab = platform.machine(), "use the notebooks in Colab"
+    if sys.platform == "darwin":
+        if machine == "x86_64":
+            return (
+                "Macs with Intel processors (or a Python made for them): "
+                f"{colab}, or a Python for Apple silicon"
+            )
+        version = platform.mac_ver()[0]
+        if version and int(version.split(".")[0]) < 14:
+            return f"macOS {version}: bring it to 14 or newer, or {colab}"
+    if sys.platform == "win32" and machine == "ARM64":
+        return "a Python for ARM on Windows: install the 64-bit one for Intel and AMD (x86-64)"
+    if sys.platform == "linux" and machine not in ("x86_64", "aarch64"):
+        return f"Linux on {machine}: {colab}"
+    if sys.platform == "linux" and platform.libc_ver()[0] != "glibc":
+        return f"a Linux without glibc, such as Alpine: take another one, or {colab}"
+    return ""
 
 
 def check_space(root: Path, *, gigabytes: float) -> None:
