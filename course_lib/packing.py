@@ -8,6 +8,9 @@ from __future__ import annotations
 import base64
 import textwrap
 import zlib
+from pathlib import Path
+
+from course_lib.errors import CourseError
 
 HEAD = "# Packed, so that nobody reads an answer by accident.\n"
 MODULE = '''"""A module of the course that holds an answer."""
@@ -37,3 +40,15 @@ def unpack(text: str) -> str:
         return zlib.decompress(base64.b85decode("".join(text[len(HEAD) :].split()))).decode()
     except (ValueError, zlib.error) as error:
         raise ValueError("damaged: take the course's folder anew") from error
+
+
+def refuse_taken(root: Path, out: Path) -> Path:
+    """The ZIP beside the folder `out` of a class's copy. CourseError where either is taken."""
+    archive = out.with_name(f"{out.name}.zip")
+    if out.resolve().is_relative_to(root.resolve()):
+        raise CourseError(f"{out} lies in the course itself: give a folder beside it")
+    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise CourseError(f"{out} is there and not empty: give a new folder")
+    if archive.exists():
+        raise CourseError(f"{archive} is there, which would be written too: give a new folder")
+    return archive

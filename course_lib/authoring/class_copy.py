@@ -12,7 +12,7 @@ import nbformat
 from course_lib.authoring.address import Address, badge, class_address, course_address
 from course_lib.authoring.builder import rendered
 from course_lib.errors import CourseError
-from course_lib.packing import pack, pack_module
+from course_lib.packing import pack, pack_module, refuse_taken
 
 TEMPLATE = Path(__file__).with_suffix(".md")
 FILES = ("LICENSE", "pyproject.toml", "requirements.txt", "requirements-colab.txt",
@@ -38,8 +38,7 @@ def write_class_copy(root: Path, out: Path) -> list[Path]:
     Links and the set-up cell lead to `class_repository` of [tool.course], or nowhere.
     Raises CourseError.
     """
-    archive = out.with_name(f"{out.name}.zip")
-    _refuse(root, out, archive)
+    archive = refuse_taken(root, out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".class-copy-", dir=out.parent) as scratch:
@@ -53,15 +52,6 @@ def write_class_copy(root: Path, out: Path) -> list[Path]:
     except OSError as error:
         raise CourseError(f"{out} cannot be written: {error.strerror or error}") from error
     return [out, archive]
-
-
-def _refuse(root: Path, out: Path, archive: Path) -> None:
-    if out.resolve().is_relative_to(root.resolve()):
-        raise CourseError(f"{out} lies in the course itself: give a folder beside it")
-    if out.is_file() or (out.is_dir() and any(out.iterdir())):
-        raise CourseError(f"{out} is there and not empty: give a new folder")
-    if archive.exists():
-        raise CourseError(f"{archive} is there, which would be written too: give a new folder")
 
 
 def _write(root: Path, made: Path) -> None:

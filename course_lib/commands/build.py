@@ -6,9 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from course_lib.commands import requirements
+from course_lib.commands import arguments, requirements
 from course_lib.commands.checks import has_windows_line_ends
 from course_lib.errors import CourseError
+from course_lib.packing import refuse_taken
 from course_lib.place import INSTALLED
 from course_lib.writing import replace
 
@@ -23,14 +24,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lock", action="store_true", help="make requirements*.txt again too, with uv"
     )
     one.add_argument(
-        "--class", type=Path, dest="class_copy", metavar="OUT", help="write what a class gets"
+        "--class",
+        type=arguments.path,
+        dest="class_copy",
+        metavar="OUT",
+        help="write what a class gets",
     )
 
 
 def check(args: argparse.Namespace) -> None:
-    """Refuse an installed course: its sources are nobody's to edit. CourseError."""
+    """Refuse an installed course, whose sources are nobody's to edit, and a place that is taken."""
     if args.root == INSTALLED:
         raise CourseError("build works in a clone of the course, and this one is installed")
+    if args.class_copy:
+        refuse_taken(args.root, args.class_copy)
 
 
 def run(args: argparse.Namespace) -> int:
