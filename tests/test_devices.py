@@ -109,7 +109,7 @@ def test_doctor_says_why_a_gpu_is_not_used(monkeypatch):
     lines = [line for line in checks.PROBE.splitlines() if "choose()" not in line]
     lines.insert(2, "import torch; device, why_not = torch.device('cpu'), 'the GPU is too old'")
     monkeypatch.setattr(checks, "PROBE", "\n".join(lines))
-    _, row = checks.torch_and_device()
+    _, row, *_ = checks.torch_and_data()
     assert row.state == checks.NOTE and "the GPU is too old" in row.found and row.advice
 
 

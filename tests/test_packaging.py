@@ -152,7 +152,7 @@ def test_lab_copies_the_notebooks_of_a_package(root, monkeypatch, tmp_path, caps
     (folder / names[1]).unlink()
     lab.copied_notebooks(root)
     assert (folder / names[0]).read_text() == "mine" and (folder / names[1]).is_file()
-    assert capsys.readouterr().out.count("copied") == len(names) + 1
+    assert capsys.readouterr().err.count("copied") == len(names) + 1
 
 
 @pytest.mark.parametrize("command", ["build", "test"])

@@ -34,8 +34,10 @@ def ensure(root: Path, *, needs: tuple[str, ...], torch: str | None, argv: list[
                 f'{sys.executable} -m pip install "autoencoder-course{extras}"'
             )
         if not missing:
-            note = "; --torch changes nothing there" if torch else ""
-            say(f"using {sys.prefix}, which has all that the course needs{note}")
+            if torch:
+                say(
+                    f"--torch changes nothing: {sys.prefix} has all that is needed, and stays as it is"
+                )
             return
         if not inside and (sys.prefix != sys.base_prefix or "CONDA_DEFAULT_ENV" in os.environ):
             say(f"{sys.prefix} lacks {', '.join(missing)}: using {FOLDER} instead")
