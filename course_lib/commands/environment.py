@@ -35,9 +35,7 @@ def ensure(root: Path, *, needs: tuple[str, ...], torch: str | None, argv: list[
             )
         if not missing:
             if torch:
-                say(
-                    f"--torch changes nothing: {sys.prefix} has all that is needed, and stays as it is"
-                )
+                say(f"--torch changes nothing: {sys.prefix} stays, it has all that is needed")
             return
         if not inside and (sys.prefix != sys.base_prefix or "CONDA_DEFAULT_ENV" in os.environ):
             say(f"{sys.prefix} lacks {', '.join(missing)}: using {FOLDER} instead")
