@@ -1,14 +1,19 @@
 """What pyproject.toml asks for, and the files that are made from it."""
 
+import ast
 import re
 import shutil
+import sys
+from importlib import metadata
 
 import pytest
 
 from course_lib.commands import requirements
 from course_lib.errors import CourseError
 
-STUDENTS, DEVELOPERS = ("lab", "grade", "demo"), ("lab", "grade", "dev", "browser", "cluster")
+STUDENTS, GROUPS = ("lab", "grade", "demo"), ("dev", "browser", "cluster", "types", "docs")
+OWN = {"course_lib", "linux"}  # this one stands beside the file that imports it, in a sandbox
+STANDARD = {*sys.stdlib_module_names, *OWN}
 
 
 def locks(root):
@@ -22,10 +27,29 @@ def test_locks_hold_every_requirement(root):
     students = requirements.pins(requirements.lock_text(root))
     for name, least in requirements.bounds(root, STUDENTS).items():
         assert all(requirements.at_least(version, least) for version in students[name]), name
-    for group in ("dev", "browser", "cluster"):
+    for group in GROUPS:
         added = requirements.pins(requirements.lock_text(root, f"requirements-{group}.txt"))
         for name, least in requirements.bounds(root, (group,)).items():
             assert all(requirements.at_least(v, least) for v in {**added, **students}[name]), name
+
+
+def test_everything_that_is_imported_is_asked_for(root):
+    """Catches a package that happens to come with another one, until that one drops it."""
+    provided = metadata.packages_distributions()
+    asked = {canonical(name) for name in requirements.bounds(root, (*STUDENTS, *GROUPS))}
+    for path in (root / "course_lib").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module]
+            for module in {name.partition(".")[0] for name in names} - STANDARD:
+                packages = {canonical(name) for name in provided.get(module, [module])}
+                assert packages & asked, f"{path.name} imports {module}"
+
+
+def canonical(name):
+    """The form in which names of packages are compared."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def test_students_need_no_tools_of_developers(root):

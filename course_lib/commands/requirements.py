@@ -21,7 +21,7 @@ CONDA = "environment.yml"
 COLAB = "requirements-colab.txt"
 COLAB_VERSIONS = Path("tests", "colab-versions.txt")
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
-CONDA_NAMES |= {"jupyter-client": "jupyter_client"}
+CONDA_NAMES |= {"jupyter-client": "jupyter_client", "jupyter-core": "jupyter_core"}
 BOUND = re.compile(r"([\w.-]+)(?:\[[\w,]+\])?(?:>=([\w.]+))?$")
 ENTRY = re.compile(r"^(?=[a-z0-9])", re.MULTILINE)  # in a lock, its hashes on the lines below
 PIN = re.compile(r"([\w.-]+)==([\w.+]+)")
