@@ -1,15 +1,27 @@
-"""Recipes on a GPU that is not there: no mixing of devices, no float64 on MPS."""
+"""Recipes and notebooks on a GPU that is not there: no mixing of devices, no float64 on MPS."""
 
+import ast
 import importlib
+import itertools
+import time
+from functools import partial
+from typing import NamedTuple
 
+import matplotlib
 import numpy as np
 import pytest
 import torch
 from fake_device import FakeDevice
+from matplotlib import pyplot as plt
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.manifold import TSNE
 
-from course_lib import datasets, devices
+from course_lib import datasets, devices, exercises, metrics, settings
+from course_lib.authoring.source import read_source
+from course_lib.place import ROOT
 from course_lib.recipes import RECIPES, cards
 
+STEMS = sorted(path.stem for path in (ROOT / "solutions").glob("[0-9][0-9]_*.py"))
 FEW = {"train": 160, "test": 64, "valid": 64}
 
 
@@ -26,18 +38,23 @@ def gpu(request):
 @pytest.fixture
 def few_images(monkeypatch):
     """Data sets with a few of their images."""
+    cut_data(monkeypatch, FEW)
+    monkeypatch.setattr(cards, "bfloat16_pays", lambda: False)
+
+
+def cut_data(monkeypatch, few):
+    """From now on `datasets.load` gives this many images of each split."""
     load = datasets.load
 
     def cut(name, **options):
         data = load(name, **options)
         parts = {
-            key: split.take(torch.linspace(0, len(split) - 1, FEW[key]).long())  # all factors vary
+            key: split.take(torch.linspace(0, len(split) - 1, few[key]).long())  # all factors vary
             for key, split in data.splits().items()
         }
         return data.renamed(**parts)
 
     monkeypatch.setattr(datasets, "load", cut)
-    monkeypatch.setattr(cards, "bfloat16_pays", lambda: False)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -58,6 +75,106 @@ def test_the_trial_of_bfloat16_runs_on_a_gpu(gpu):
     assert cards.bfloat16_pays.__wrapped__() in (True, False)
 
 
+class Short(NamedTuple):
+    """How a notebook is cut: what `shortened` gives, test images, rounds of a `for` statement."""
+
+    sizes: tuple
+    test: int = 200
+    rounds: int = 64
+
+
+SHORT = {
+    "01_autoencoder_basics": Short((500, 50)),
+    "02_convolutional_autoencoder": Short((2, 50), test=1_010, rounds=201),
+    "03_variational_autoencoder": Short((500, 50, 12), test=1_010),
+    "04_beta_vae": Short((500, 12, 1)),
+    "05_generation_celeba_cifar": Short((60, 4, 3, 3, 3, 3, 3)),
+}
+SECONDS = itertools.count(0, 0.2)  # a clock that every look moves on: loops end after a few rounds
+
+
+class Cutter(ast.NodeTransformer):
+    """Loops of a few rounds, comprehensions of at most 256, and drawn batches of 8."""
+
+    def __init__(self, rounds):
+        self.rounds = rounds
+
+    def visit_For(self, node):
+        return self.cut(node, self.rounds)
+
+    def visit_comprehension(self, node):
+        return self.cut(node, 256)
+
+    def cut(self, node, most):
+        node.iter = ast.Call(ast.Name("__cut__", ast.Load()), [node.iter, ast.Constant(most)], [])
+        return self.generic_visit(node)
+
+    def visit_Call(self, node):
+        size = node.args[-1] if ast.unparse(node.func) == "torch.randint" else None
+        if isinstance(size, ast.Tuple) and len(size.elts) in (1, 2):
+            size.elts[-1] = ast.Constant(8)
+        return self.generic_visit(node)
+
+
+@pytest.fixture
+def short_work(gpu, monkeypatch):
+    """What a notebook imports, with the same devices and less work."""
+    monkeypatch.setenv("COURSE_OFFLINE", "1")
+    monkeypatch.setattr(time, "perf_counter", lambda: next(SECONDS))
+    monkeypatch.setattr(plt, "show", lambda: plt.close("all"))
+    monkeypatch.setattr(exercises, "check", lambda name, candidate: candidate)
+    monkeypatch.setattr(metrics, "factor_vae_score", partial(metrics.factor_vae_score, votes=20))
+    monkeypatch.setattr(TSNE, "fit_transform", lambda self, X: np.asarray(X)[:, :2])
+    fit, few = RandomForestClassifier.fit, {"n_estimators": 10, "n_jobs": 1}
+    monkeypatch.setattr(
+        RandomForestClassifier, "fit", lambda self, *data: fit(self.set_params(**few), *data)
+    )
+    plt.switch_backend("Agg")
+    with matplotlib.rc_context():
+        yield
+    plt.close("all")
+
+
+def run_notebook(stem, monkeypatch, *, old="", new=""):
+    """Every cell of the solution, cut short, with `new` in place of its `old`."""
+    short, path = SHORT[stem], ROOT / "solutions" / f"{stem}.py"
+    monkeypatch.setattr(settings, "shortened", lambda full, fast: short.sizes)
+    cut_data(monkeypatch, {"train": 600, "test": short.test, "valid": 64})
+    names = {"__cut__": itertools.islice}
+    for cell in read_source(path):
+        if cell.kind == "code":
+            tree = Cutter(short.rounds).visit(
+                ast.parse(cell.source.replace(old, new) if old else cell.source)
+            )
+            ast.increment_lineno(ast.fix_missing_locations(tree), cell.line)
+            exec(compile(tree, path, "exec"), names)
+
+
+@pytest.mark.notebook
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_notebook_runs_on_a_gpu(stem, short_work, monkeypatch):
+    """Catches a cell that on a GPU meets tensors of two devices, or float64 on a Mac."""
+    run_notebook(stem, monkeypatch)
+
+
+SPOILED = {  # a GPU, a line of notebook 01, what it becomes, what the GPU says of it
+    "a model left there": ("cuda", "    model.cpu()\n", "", "two devices"),
+    "a batch left here": ("mps", "(images[batch], device)", "(images[batch])", "two devices"),
+    "float64": ("mps", "to_float(images[batch], device)", "X_pca[batch].to(device)", "float64"),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("gpu", "old", "new", "said"), SPOILED.values(), ids=SPOILED, indirect=["gpu"]
+)
+def test_a_spoiled_notebook_fails(old, new, said, short_work, monkeypatch):
+    """Catches cuts after which nothing in a notebook can fail."""
+    with pytest.raises((RuntimeError, TypeError), match=said):
+        run_notebook("01_autoencoder_basics", monkeypatch, old=old, new=new)
+
+
 MIXED = {
     "sum": lambda x: x + torch.ones(3),
     "sum, the other way round": lambda x: torch.ones(3) + x,
@@ -73,6 +190,9 @@ MIXED = {
     "numpy": lambda x: x.numpy(),
     "numpy, unseen": lambda x: np.asarray(x),
     "a gradient": lambda x: (x.requires_grad_() ** 2).sum().backward() or x.grad + torch.ones(3),
+    "a gradient, asked for": lambda x: (
+        torch.ones(3) + torch.autograd.grad((x.requires_grad_() ** 2).sum(), x)[0]
+    ),
     "a distribution": lambda x: torch.distributions.Normal(x, torch.ones(3)).rsample(),
     "a buffer": lambda x: torch.nn.BatchNorm1d(3).to(x.device).eval()(x[None]) + torch.ones(1, 3),
 }
