@@ -152,3 +152,10 @@ def test_locks_are_what_uv_makes_of_pyproject(root, tmp_path):
 def test_versions_compare_as_numbers(version, least, enough):
     """Catches "2.9" taken for newer than "2.11"."""
     assert requirements.at_least(version, least) == enough
+
+
+def test_pre_commit_formats_with_the_locked_ruff(root):
+    """Catches a hook that lays out code in another way than CI wants it."""
+    text = (root / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    locked = requirements.pins(requirements.lock_text(root, "requirements-dev.txt"))["ruff"]
+    assert re.findall(r"rev: v([\d.]+)", text) == locked
