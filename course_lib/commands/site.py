@@ -174,7 +174,7 @@ def _still(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _sphinx(root: Path, pages: Path, site: Path) -> None:
-    command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going"]
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-N", "-W", "--keep-going"]
     command += ["-c", str(root / "docs"), "-d", str(pages.parent / "doctrees")]
     done = subprocess.run(
         [*command, str(pages), str(site)],
