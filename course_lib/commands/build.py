@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from course_lib.commands import arguments, requirements
 from course_lib.commands.checks import has_windows_line_ends
@@ -49,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"written: {path}")
         return 0
     wanted = requirements.rendered(args.root)
-    others = [name for name, text in wanted.items() if _text_of(args.root / name) != text]
+    others = [name for name, text in wanted.items() if requirements.read(args.root / name) != text]
     differing = others + authoring.build(args.root, check=args.check)
     if args.check and differing:
         names = ", ".join(differing)
@@ -67,7 +66,3 @@ def run(args: argparse.Namespace) -> int:
     if not differing:
         print("all notebooks are as their sources say")
     return 0
-
-
-def _text_of(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.is_file() else None

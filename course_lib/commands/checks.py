@@ -19,13 +19,13 @@ from course_lib.commands.environment import is_inside
 from course_lib.commands.requirements import NEWEST_PYTHON, at_least, bounds, pins
 from course_lib.commands.stamp import FOLDER, is_complete, read_stamp
 from course_lib.errors import CourseError
+from course_lib.place import PACKAGE
 
 STUDENTS = ("lab", "grade")
 OK, NOTE, BAD = "ok", "note", "bad"
 INSTALL = "run python -m course_lib lab (or test): it installs and repairs"
 BUILD = "run python -m course_lib build"
 TIMEOUT_S = 50
-COURSE = Path(__file__).resolve().parents[2]
 PROBE = """
 import json, sys, types, torch
 unused = types.ModuleType("torch._dynamo.utils")  # a compiler, whose import takes seconds
@@ -160,7 +160,9 @@ def _apart(code: str, *arguments: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-X", "utf8", "-c", code, *arguments]
     text = {"encoding": "utf-8", "errors": "replace"}
     try:
-        return subprocess.run(command, capture_output=True, cwd=COURSE, timeout=TIMEOUT_S, **text)
+        return subprocess.run(
+            command, capture_output=True, cwd=PACKAGE.parent, timeout=TIMEOUT_S, **text
+        )
     except subprocess.TimeoutExpired as error:
         raise CourseError(f"no answer in {TIMEOUT_S} s: is the disk slow?") from error
 

@@ -127,7 +127,7 @@ def make_locks(root: Path) -> list[str]:
         name = f"requirements-{group}.txt"
         text = _compiled(root, name, ["--group", group], within=new[LOCK])
         new[name] = MADE_BY_LOCK + "".join(e for e in ENTRY.split(text) if e not in base)
-    changed = [name for name, text in new.items() if _read(root / name) != text]
+    changed = [name for name, text in new.items() if read(root / name) != text]
     for name in changed:
         replace(root / name, new[name])
     return changed
@@ -140,7 +140,7 @@ def _compiled(root: Path, name: str, options: list[str], within: str = "") -> st
     with tempfile.TemporaryDirectory() as folder:
         out, constraints = Path(folder, name), Path(folder, "within.txt")
         constraints.write_text(within, encoding="utf-8")
-        out.write_text(within + _read(root / name), encoding="utf-8")
+        out.write_text(within + read(root / name), encoding="utf-8")
         command = [
             *(sys.executable, "-m", "uv", "pip", "compile", str(root / "pyproject.toml")),
             *("--quiet", "--all-extras", "--universal", "--python-version", "3.11"),
@@ -171,5 +171,6 @@ def _release(version: str) -> tuple[int, ...]:
     return tuple(parts)
 
 
-def _read(path: Path) -> str:
+def read(path: Path) -> str:
+    """The text of a file; "" where there is none."""
     return path.read_text(encoding="utf-8") if path.is_file() else ""

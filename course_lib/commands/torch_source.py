@@ -93,11 +93,10 @@ class Problem(NamedTuple):
     of_this_network: bool
 
 
-def problem(url: str, *, timeout: float | None = None) -> Problem | None:
+def problem(url: str, *, timeout: float = INDEX_TIMEOUT_S) -> Problem | None:
     """None if `url` gives 200 in time, name resolution and redirects included."""
     import urllib.request  # slow to import, and only an installation needs it
 
-    timeout = INDEX_TIMEOUT_S if timeout is None else timeout
     verdict: list[Problem | None] = []
 
     def ask() -> None:
