@@ -23,6 +23,12 @@ def shortened(full: tuple[T, ...], fast: tuple[T, ...]) -> tuple[T, ...]:
     return fast
 
 
+def short_run_note(what: str) -> None:
+    """In a short run say that `what` needs the full one, in a line; else nothing."""
+    if is_fast():
+        print(f"Short run: {what} as described below need the full run, without COURSE_FAST.")
+
+
 def named_folder(variable: str) -> Path | None:
     """The folder that `COURSE_DATA` or `COURSE_CACHE` names; None where it is empty or not set.
 

@@ -1,4 +1,4 @@
-"""The folders that COURSE_DATA and COURSE_CACHE name, written as people and shells write them."""
+"""Short runs, and the folders that COURSE_DATA and COURSE_CACHE name, as people write them."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from course_lib.commands.process import export_variables
 from course_lib.datasets import catalog
-from course_lib.settings import named_folder
+from course_lib.settings import named_folder, short_run_note
 
 READERS = {"COURSE_DATA": catalog.data_folder, "COURSE_CACHE": catalog.cache_folder}
 WAYS = ["{}", '"{}"', "'{}'", " {} ", '"{}" ', "{}\r", '" {} "', "'\"{}\"'", "{}/", '"{}/"']
@@ -58,3 +58,13 @@ def test_a_quote_inside_a_name_stays(monkeypatch, tmp_path):
     folder.mkdir()
     monkeypatch.setenv("COURSE_DATA", str(folder))
     assert catalog.data_folder() == folder
+
+
+def test_short_run_note_speaks_in_short_runs_only(monkeypatch, capsys):
+    # would catch a note that stands in full runs, or is missing where the figures are rough
+    monkeypatch.delenv("COURSE_FAST", raising=False)
+    short_run_note("the maps")
+    assert capsys.readouterr().out == ""
+    monkeypatch.setenv("COURSE_FAST", "1")
+    short_run_note("the maps")
+    assert "the maps" in capsys.readouterr().out
