@@ -42,7 +42,7 @@ face_steps = 400
 fallback_steps = 120
 class_steps = 700
 diffusion_steps = 250
-group_steps = 300
+group_steps = 200
 
 # %%
 import io
@@ -217,7 +217,7 @@ plt.show()
 # the autoencoder's latents, s: nothing tells it which to use. The VAE's first latent lies on the line, as
 # its recipe gives each latent mean 0 and variance 1, and the kurtosis says how near to a Gaussian it is.
 # One latent on the line is not the prior matched: the mismatch above counts how latents depend on
-# each other. And note the maps: neighbours look alike in both.
+# each other. In the maps note where brightness changes smoothly: there these two axes hold light and colour.
 #
 # Now codes that belong to no image. An autoencoder was never asked to make its codes look like
 # N(0, I), so feeding it such noise is a strawman. The fair opponent fits a density to the codes
@@ -247,7 +247,7 @@ for n in sizes:
     dreams[f"VAE {n}, Gaussian"] = (vaes[n], gaussian_codes(code_sets["VAE", n], N, generator=rng))
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 11.5))
+fig, ax = plt.subplots(figsize=(8.6, 0.7 * len(dreams)))
 plots.image_rows({name: image_of(model, z[:10]) for name, (model, z) in dreams.items()}, ax)
 plt.show()
 
@@ -256,7 +256,8 @@ plt.show()
 # a density fitted to its codes the same decoder draws faces. Of the VAEs there are two rows per n. The
 # model as trained leaves each latent's mean and variance a little off 0 and 1; its recipe then renames the
 # codes, z' = (z − m)/s in encoder and decoder, which changes no reconstruction and makes the KL smaller. What is
-# left for a Gaussian to learn is how latents depend on each other. Section 5.2 puts numbers on the rows.
+# left for a Gaussian to learn is how latents depend on each other: the more latents, the more mismatch was
+# printed above, and the more the rows of N(0, I) have to lose. Section 5.2 puts numbers on them.
 #
 # How did training go? The cards keep the curves.
 
