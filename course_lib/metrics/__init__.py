@@ -1,5 +1,6 @@
 """What is measured on a trained model, over whole data sets."""
 
+from course_lib.metrics.aggregate import AggregateTerms, aggregate_posterior_terms
 from course_lib.metrics.disentanglement import (
     factor_information,
     factor_vae_score,
@@ -23,7 +24,9 @@ from course_lib.metrics.measures import (
 )
 
 __all__ = [
+    "AggregateTerms",
     "active_units",
+    "aggregate_posterior_terms",
     "factor_information",
     "factor_vae_score",
     "feature_statistics",
