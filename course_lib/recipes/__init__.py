@@ -4,7 +4,7 @@ RECIPES = {
     "table1": "seven MLP VAEs on MNIST, the table of notebook 04",
     "sprites": "β-VAEs on the sprites, several seeds",
     "faces": "autoencoders and VAEs of 64×64 faces",
-    "classifier": "the classifier of 32×32 images behind Fréchet distance and KID",
+    "classifier": "the classifier of 32×32 images behind the Fréchet and kernel distance",
     "cvae": "the conditional VAE of 32×32 images",
     "walks": "directions of attributes in the codes of faces, for the lecture demo",
     "ddpm": "the diffusion model of 32×32 images",
