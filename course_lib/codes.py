@@ -1,4 +1,4 @@
-"""Images to codes and back, for autoencoders and VAEs alike, in parts so that memory stays small."""
+"""Images to codes and back, for autoencoders and VAEs alike, in parts to save memory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def image_of(model: nn.Module, z: Tensor, *y: Tensor) -> Tensor:
 
 
 def gaussian_codes(z: Tensor, count: int, *, generator: torch.Generator | None = None) -> Tensor:
-    """Draws from the Gaussian with the mean and the covariance of the rows of z: (N, d) to (count, d).
+    """Draws from the Gaussian with mean and covariance of the rows of z: (N, d) to (count, d).
 
     z̄ + ε (Z − z̄)/√(N − 1) with ε ~ N(0, I) of shape (count, N): each draw is a sum of the
     centred rows with independent weights, so its covariance is (Z − z̄)ᵀ(Z − z̄)/(N − 1). No

@@ -33,7 +33,7 @@ def strangers(n=10, size=64):
 
 @pytest.mark.parametrize(("count", "steps", "batch"), [(50, 7, 16), (50, 3, 16), (5, 4, 16)])
 def test_steps_are_as_many_as_asked_for(count, steps, batch):
-    """Catches whole epochs in place of steps (400 that print as 471) and a batch that is not full."""
+    """Catches whole epochs in place of steps, 471 for 400, and a batch that is not full."""
     sizes = []
 
     def objective(model, x):
@@ -109,7 +109,7 @@ def test_what_is_trained_now_says_which_images_it_saw():
 
 
 def test_standardisation_can_be_undone():
-    """Catches moments that are not those used, or a formula of the undoing that is the wrong way."""
+    """Catches moments that are not those used, and an undoing that is the wrong way round."""
     vae, pixels = small(ConvVAE, log_sigma=0.0), images(40)
     x = pixels.float() / 255
     before = codes.code_of(vae, x)
