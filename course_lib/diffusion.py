@@ -17,6 +17,16 @@ from course_lib.losses import ErrorTerms, squared_error
 STEPS = 1_000  # T, of the forward process
 
 
+def sampling_steps(count: int) -> Tensor:
+    """`count` of the steps T−1 … 0 in equal distances, downwards, (count,) int64; at most T.
+
+    They begin at T − 1, where the noise is that of training, and the last one is T/count − 1:
+    "trailing". With both ends included an evaluation would be spent at t = 0, on an image that
+    has next to no noise. Source: Lin et al. (2023), section 3.3.
+    """
+    return torch.arange(STEPS, 0, -STEPS / count, dtype=torch.float64).round().long()[:count] - 1
+
+
 def noise_schedule(device: torch.device | str = "cpu") -> Tensor:
     """ᾱ_t for t = 0 … T−1: the share of the image's variance that is left after step t, (T,).
 
@@ -65,11 +75,11 @@ def sample_ddim(
     """Images of the classes y, in `steps` evaluations of the network: (B, C, H, W) in [0, 1].
 
     x̂ = √ᾱ_t x_t − √(1−ᾱ_t) v̂, kept in [−1, 1], and ε̂ = (x_t − √ᾱ_t x̂) / √(1−ᾱ_t) give
-    x_s = √ᾱ_s x̂ + √(1−ᾱ_s) ε̂ at the next earlier step s, without new noise.
-    Source: Song et al. (2021), equation 12 with σ = 0.
+    x_s = √ᾱ_s x̂ + √(1−ᾱ_s) ε̂ at the next of `sampling_steps`, without new noise; the last x̂ is
+    the image. Source: Song et al. (2021), equation 12 with σ = 0.
     """
     left = noise_schedule()
-    times = torch.linspace(STEPS - 1, 0, steps).round().long()
+    times = sampling_steps(steps)
     after = [*left[times[1:]].tolist(), 1.0]
     x = torch.randn(len(y), *shape, generator=generator).to(y.device)
     for t, now, then in zip(times.tolist(), left[times].tolist(), after, strict=True):

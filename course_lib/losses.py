@@ -47,7 +47,7 @@ def elbo_terms(vae: nn.Module, x: Tensor, *y: Tensor) -> ElboTerms:
     x: (B, D) or (B, C, H, W) in [0, 1], and for a conditional VAE its labels y: (B,).
     Returns nats per image, (B,) each. Source: Kingma & Welling (2014), equation 10.
     """
-    q_z = vae.encode(x)
+    q_z = vae.encode(x, *y)
     z = q_z.rsample()  # (B, d)
     p_x = vae.decode(z, *y)
     log_lik = p_x.log_prob(x.reshape(p_x.mean.shape)).flatten(1).sum(1)  # (B,)
@@ -108,7 +108,7 @@ def optimal_sigma_objective(
 
     In evaluation it is `vae.log_sigma`, which stays as it is: `training.keep_log_sigma` moves it.
     """
-    q_z = vae.encode(x)
+    q_z = vae.encode(x, *y)
     z = q_z.rsample()  # (B, d)
     mean = vae.decode(z, *y).mean  # (B, C, H, W)
     log_sigma = optimal_log_sigma(x, mean) if vae.training else vae.log_sigma

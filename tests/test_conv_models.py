@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from torch.distributions import Bernoulli, Normal
+from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from course_lib.errors import CourseError
 from course_lib.losses import (
@@ -13,7 +13,7 @@ from course_lib.losses import (
     optimal_sigma_objective,
     vae_objective,
 )
-from course_lib.models import ConvAutoencoder, ConvVAE
+from course_lib.models import ConditionalVAE, ConvAutoencoder, ConvVAE
 from course_lib.models.calibration import calibrate_sigma, standardize_latents
 
 KINDS = [
@@ -244,3 +244,60 @@ def test_a_bernoulli_vae_has_no_sigma_to_calibrate():
     """Catches an AttributeError about None for a VAE without a Gaussian likelihood."""
     with pytest.raises(CourseError, match=r"log_sigma=0\.0"):
         calibrate_sigma(ConvVAE(2, size=16, channels=1), torch.zeros(2, 1, 16, 16).byte())
+
+
+def conditional(**options):
+    model = ConditionalVAE(5, 3, size=16, channels=1, log_sigma=0.0, **options).eval()
+    return model, torch.rand(4, 1, 16, 16), torch.tensor([0, 2, 1, 2])
+
+
+@torch.no_grad()
+def test_only_an_encoder_that_is_told_looks_at_the_class():
+    """Catches a label that the encoder uses unasked, one that gets lost, and one for the batch."""
+    blind, x, y = conditional()
+    assert torch.equal(blind.encode(x, y).mean, blind.encode(x).mean)
+    told, x, y = conditional(encoder_told=True)
+    mean, spread = (getattr(told.encode(x, y), part) for part in ("mean", "stddev"))
+    other = told.encode(x, torch.tensor([1, 2, 1, 2]))
+    assert not torch.allclose(other.mean[0], mean[0], atol=1e-3)
+    assert not torch.allclose(other.stddev[0], spread[0], atol=1e-4)
+    torch.testing.assert_close(other.mean[1:], mean[1:])
+    with pytest.raises(CourseError, match=r"encode\(x, y\)"):
+        told.encode(x)
+
+
+@torch.no_grad()
+def test_adding_the_class_to_the_code_moves_the_prior():
+    """Catches a class that is subtracted, or added to something else than the code.
+
+    With z' = z + w e(y): the decoder of z' knows no class, and KL(q(z|x) ‖ N(0, I)) is that of z'
+    to N(w e(y), I).
+    """
+    model, x, y = conditional(weight=0.7)
+    q_z, shift = model.encode(x), 0.7 * model.embedding(y)
+    moved = Normal(q_z.mean + shift, q_z.stddev)
+    torch.testing.assert_close(
+        kl_divergence(moved, Normal(shift, torch.ones_like(shift))).sum(1),
+        elbo_terms(model, x, y).kl,
+    )
+    z = torch.randn(4, 5)
+    torch.testing.assert_close(model.decode(z, y).mean, model.vae.decode(z + shift).mean)
+
+
+@pytest.mark.parametrize("objective", [vae_objective, optimal_sigma_objective])
+def test_objectives_tell_the_encoder_that_wants_to_know(objective):
+    """Catches an objective that keeps the label from the encoder: its vectors would not learn."""
+    model, x, y = conditional(encoder_told=True)
+    objective(model, x, y)[0].backward()
+    assert model.told.weight.grad.abs().sum() > 0
+    assert model.embedding[0].weight.grad.abs().sum() > 0
+
+
+@torch.no_grad()
+def test_renaming_the_codes_keeps_the_images_of_a_told_model():
+    """Catches a class vector that is not moved with the code."""
+    for told in (False, True):
+        model, x, y = conditional(encoder_told=told)
+        before = model.decode(model.encode(x, y).mean, y).mean
+        model.rescale_code(torch.randn(5), torch.rand(5) + 0.5)
+        torch.testing.assert_close(model.decode(model.encode(x, y).mean, y).mean, before)

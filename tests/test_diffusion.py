@@ -1,5 +1,6 @@
 """Diffusion on data whose ideal denoiser is known: Gaussian pixels."""
 
+import itertools
 import math
 
 import torch
@@ -11,6 +12,8 @@ from course_lib.diffusion import (
     diffusion_objective,
     noise_schedule,
     sample_ddim,
+    sampling_steps,
+    velocity,
 )
 
 SPREAD = 0.3  # standard deviation of the data, whose mean is 0 in [−1, 1]
@@ -86,6 +89,33 @@ def test_the_ideal_denoiser_draws_the_data():
     assert abs(samples.mean()) < 0.01
 
 
+def test_sampling_spends_no_evaluation_on_a_clean_image():
+    """Catches both ends included: the last of 5 evaluations would see an image without noise.
+
+    Each evaluation undoes as many steps as any other, the last one those down to the image.
+    """
+    for count in (1, 3, 5, 7, 200, STEPS):
+        times = [*sampling_steps(count).tolist(), -1]
+        assert len(times) == count + 1
+        assert times[0] == STEPS - 1
+        gaps = [a - b for a, b in itertools.pairwise(times)]
+        assert max(gaps) - min(gaps) <= 1, count
+    assert noise_schedule()[sampling_steps(5)[-1]] < 0.95
+
+
+def test_errors_of_velocity_noise_and_image_are_one_error():
+    """Catches a sign or a root in the velocity: for one x_t, ‖v−v̂‖² = ‖ε−ε̂‖²/ᾱ = ‖x−x̂‖²/(1−ᾱ)."""
+    g = torch.Generator().manual_seed(4)
+    x, eps, off = torch.randn(3, 2, 1, 4, 4, generator=g)
+    t = torch.tensor([100, 900])
+    left = noise_schedule()[t][:, None, None, None]
+    x_t, v = add_noise(x, t, eps), velocity(x, t, eps) + off
+    clean = left.sqrt() * x_t - (1 - left).sqrt() * v
+    noise = (1 - left).sqrt() * x_t + left.sqrt() * v
+    torch.testing.assert_close((noise - eps) ** 2 / left, off**2)
+    torch.testing.assert_close((clean - x) ** 2 / (1 - left), off**2)
+
+
 def test_sampling_takes_as_many_evaluations_as_it_says():
     """Catches an extra evaluation, steps in the wrong order, and labels that get lost."""
     model, y = Ideal(), torch.tensor([3, 1])
@@ -93,8 +123,7 @@ def test_sampling_takes_as_many_evaluations_as_it_says():
     images = sample_ddim(model, y, steps=5, generator=g, shape=(1, 4, 4))
     times = [t for t, _ in model.calls]
     assert len(times) == 5
-    assert (times[0], times[-1]) == (STEPS - 1, 0)
-    assert times == sorted(times, reverse=True)
+    assert times == [999, 799, 599, 399, 199]
     assert all(torch.equal(labels, y) for _, labels in model.calls)
     assert images.shape == (2, 1, 4, 4)
     assert images.min() >= 0

@@ -90,11 +90,12 @@ def frechet_distance(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> fl
 
 
 def kernel_distance(a: Tensor, b: Tensor) -> float:
-    """KID: squared maximum mean discrepancy between two sets of features, without bias.
+    """Squared maximum mean discrepancy between two sets of features, without bias.
 
     Mean of k over pairs within a, plus within b, minus twice that across; k(x, y) = (xᵀy/d + 1)³,
     no feature paired with itself. a: (N, d), b: (M, d). 0 on average where both sets are drawn from
-    the same distribution, then below 0 half of the time, whatever N and M.
+    the same distribution, whatever N and M: more often a little below 0, less often further above.
+    On course features this is "kernel distance"; KID is the same on those of the Inception network.
     Source: Bińkowski et al. (2018), "Demystifying MMD GANs".
     """
     a, b = a.cpu().double(), b.cpu().double()
@@ -108,7 +109,7 @@ def _kernel(a: Tensor, b: Tensor) -> Tensor:
 def _within(a: Tensor) -> Tensor:
     """Mean of the kernel over all pairs of two different rows."""
     if len(a) < 2:
-        raise CourseError(f"KID needs at least two images on each side, not {len(a)}")
+        raise CourseError(f"two images or more are needed on each side, not {len(a)}")
     k = _kernel(a, a)
     return (k.sum() - k.diagonal().sum()) / (len(a) * (len(a) - 1))
 

@@ -1,4 +1,4 @@
-"""The course's own classifier of 32×32 images: the features behind Fréchet distance and KID."""
+"""The course's own classifier of 32×32 images: the features behind its distances."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ WIDTHS, GROUPS, EMBEDDING = (64, 96), 8, 128
 def time_embedding(t: Tensor, width: int) -> Tensor:
     """sin(t ω_k), cos(t ω_k) with ω_k from 1 to 1e-4 in equal ratios: (B,) to (B, width).
 
-    Source: Vaswani et al. (2017), section 3.5.
+    Sines first, then cosines, and 1e-4 among the frequencies, as in the code of Ho et al. (2020);
+    Vaswani et al. (2017), section 3.5, interleave the two and stop short of it.
     """
     frequencies = torch.exp(-math.log(10_000) * torch.linspace(0, 1, width // 2)).to(t.device)
     angles = t.float()[:, None] * frequencies  # (B, width / 2)
