@@ -522,7 +522,7 @@ plt.show()
 # without and with one attribute. Note the scale, which is logarithmic, and the bars that are short: on these
 # a generator can fail unpunished. A ruler trained on hair and glasses alone, as this course once had, sees
 # hair and glasses alone: faces in shirts of different colours were no farther apart than random halves.
-# Some attributes, such as raised brows, a classifier at 32 × 32 hardly finds at all.
+# On cartoon faces raised brows are such a case: at 32 × 32 even the classifier hardly finds them.
 #
 # A number alone means nothing. The **floor** is what real images get against other real images of the
 # same number; **ceilings** are what spoiled images get.
@@ -550,9 +550,9 @@ for name, value in ruler.items():
     print(f"{name:20s} {value:8.1f}")
 worse = [name for name in dreams if ruler[name] > ruler["8 × 8 means"]]
 print(f"Farther from test faces than their own 8 × 8 means: {', '.join(worse) or 'none'}")
-for model in [f"AE {n}" for n in sizes] + [f"VAE {n}" for n in sizes]:
-    prior_, fit_ = ruler[f"{model}, N(0, I)"], ruler[f"{model}, Gaussian"]
-    print(f"{model:8s} with a fitted Gaussian at {fit_ / prior_:.2f} times the distance of N(0, I)")
+for which in [f"AE {n}" for n in sizes] + [f"VAE {n}" for n in sizes]:
+    share = ruler[f"{which}, Gaussian"] / ruler[f"{which}, N(0, I)"]
+    print(f"{which:8s} with a fitted Gaussian at {share:.2f} times the distance of N(0, I)")
 
 # %% [markdown]
 # The first line is the floor; no generator can be expected below it. The 8 × 8 means show how to read a
@@ -564,11 +564,12 @@ for model in [f"AE {n}" for n in sizes] + [f"VAE {n}" for n in sizes]:
 
 # %%
 source = min(dreams, key=ruler.get)  # the model and the codes with the smallest distance
-model, z = dreams[source]
-shown = {"test faces": x_test[:6], "rebuilt": image_of(model, code_of(model, x_test[:6])),
-         "not of this world": image_of(model, z[:12])[:6], "": image_of(model, z[:12])[6:]}
+painter, drawn_for = dreams[source]
+sampled = image_of(painter, drawn_for[:12])
+gallery = {"test faces": x_test[:6], "rebuilt": image_of(painter, code_of(painter, x_test[:6])),
+           "samples 1–6": sampled[:6], "samples 7–12": sampled[6:]}
 fig, ax = plt.subplots(figsize=(8.6, 5.9))
-plots.image_rows(shown, ax)
+plots.image_rows(gallery, ax)
 ax.set_title(f"Samples: {source}, Fréchet distance {ruler[source]:.1f}")
 plt.show()
 

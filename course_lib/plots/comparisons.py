@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from course_lib.plots.charts import histogram
@@ -27,6 +28,9 @@ def dumbbells(
     ax.plot(second, place, CLASS_MARKERS[4], color=VERMILION, label=names[1])
     ax.set_yticks(place, order)
     ax.set(xscale="log", xlabel=x_label)
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.legend(loc="lower right")
     return ax
 
