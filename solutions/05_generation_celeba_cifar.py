@@ -508,7 +508,7 @@ for i, name in enumerate(faces.factor_names):
     if size >= 100:
         pair = torch.cat([with_it[:size], without[:size]])
         mixed = pair[torch.randperm(len(pair), generator=rng)]
-        sight[name] = tuple(gap(phi_fit[i[:size]], phi_fit[i[size:]]) for i in (mixed, pair))
+        sight[name] = tuple(gap(phi_fit[p[:size]], phi_fit[p[size:]]) for p in (mixed, pair))
 blind = [name for name, (split, differ) in sight.items() if differ < 2 * split]
 print(f"{len(sight)} attributes; less than twice a random split: {', '.join(blind) or 'none'}")
 
