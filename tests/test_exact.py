@@ -188,7 +188,7 @@ def test_the_best_denoiser_of_a_mixture_is_tweedies(mixture):
 
 
 def test_no_other_guess_has_a_smaller_error_than_the_posterior_mean(mixture):
-    """Catches a sample that is not from the density: the residual is orthogonal to every function."""
+    """Catches draws from another density: the residual is orthogonal to every function of x̃."""
     g = torch.Generator().manual_seed(5)
     x = mixture.sample(40_000, generator=g)
     noisy = x + 0.8 * torch.randn(x.shape, generator=g, dtype=x.dtype)
