@@ -209,8 +209,8 @@ for n, k, s, p, op in cases:
 #
 # Many tutorials stack three convolutions and call the result the code. Let us count.
 #
-# **Prediction.** A digit goes through 1 → 16 → 32 → 64 channels with strides 2, 2 and 1. How many
-# numbers does this "code" have, and how many had the image?
+# **Prediction.** A digit goes through 1 → 16 → 32 → 64 channels, with kernels of 3, a padding of 1 and
+# strides 2, 2 and 1. How many numbers does this "code" have, and how many had the image?
 #
 # ✎ *Double-click here and write your answer:*
 
@@ -332,6 +332,7 @@ diagrams.conv_shapes()
 # **Figure 3.** The shapes in one solution, for a digit and a code of 32 numbers: channels × height ×
 # width after each layer. Note the one place that is narrow. Yours may take other steps.
 
+
 # %%
 def cost_per_image(model: nn.Module, x: Tensor) -> int:
     """Multiply-adds of a forward and a backward pass, per image of x (B, C, H, W)."""
@@ -375,9 +376,9 @@ for channels, size in [(1, 28), (3, 32), (3, 64)]:
 # later steps short, when the images have long been dark enough.
 
 # %%
-some, tiny = X[:64], ConvAutoencoder(1, 28, 32).eval()
-by_hand = ((some - tiny.decode(tiny.encode(some))) ** 2).sum((1, 2, 3)).mean()
-loss, terms = autoencoder_objective(tiny, some)
+sixty, tiny = X[:60], ConvAutoencoder(1, 28, 32).eval()
+by_hand = ((sixty - tiny.decode(tiny.encode(sixty))) ** 2).sum((1, 2, 3)).mean()
+loss, terms = autoencoder_objective(tiny, sixty)
 print(f"as in notebook 01: {by_hand:.4f}, from the library: {loss:.4f}")
 
 
@@ -431,8 +432,9 @@ def train(
 # side was tuned shows nothing.
 
 # %% [markdown]
-# **Prediction.** Which one has the lower error on test images, and by how much? Which one has more
-# weights?
+# **Prediction.** The MLP has layers of 784, 256, 256, 32 and back; the weights of the convolutional network
+# are printed above. Which of the two has more? Which one has the lower error on test images, and by
+# how much?
 #
 # ✎ *Double-click here and write your answer:*
 
@@ -724,8 +726,8 @@ plt.show()
 for name, points in features.items():
     nmi = []
     for run in range(3):
-        groups = KMeans(10, n_init=1, random_state=run).fit_predict(points[:4000].numpy())
-        nmi.append(normalized_mutual_info_score(y_test[:4000], groups))
+        clusters = KMeans(10, n_init=1, random_state=run).fit_predict(points[:4000].numpy())
+        nmi.append(normalized_mutual_info_score(y_test[:4000], clusters))
     print(f"{name:20s} NMI {min(nmi):.2f} to {max(nmi):.2f} in three runs")
 
 # %% [markdown]
@@ -1219,20 +1221,20 @@ for name in PENALTIES:
 
 # %%
 torch.manual_seed(seed)
-some, labels = X_test[:2000], y_test[:2000]
-some_noisy, wide_codes = noisy_input(some), {}
+probe, labels = X_test[:2000], y_test[:2000]
+probe_noisy, wide_codes = noisy_input(probe), {}
 for name, model in wide.items():
     with torch.no_grad():
-        z_some, z_train = wide_codes.setdefault(name, model.encode(some)), model.encode(X[:3000])
-        clean_error = squared_error(some, model.decode(z_some)).mean()
-        noisy_error = squared_error(some, reconstruct(model, some_noisy)).mean()
-        jacobian = jacobian_norm2(model, z_some).mean().sqrt()
+        z_probe, z_train = wide_codes.setdefault(name, model.encode(probe)), model.encode(X[:3000])
+        clean_error = squared_error(probe, model.decode(z_probe)).mean()
+        noisy_error = squared_error(probe, reconstruct(model, probe_noisy)).mean()
+        jacobian = jacobian_norm2(model, z_probe).mean().sqrt()
     print(f"{name:12s} error {clean_error:4.1f}, on noisy images {noisy_error:4.1f}, ", end="")
     print(
-        f"below 0.05: {(z_some < 0.05).float().mean():3.0%} of the code, ‖J‖ {jacobian:.1f}, ",
+        f"below 0.05: {(z_probe < 0.05).float().mean():3.0%} of the code, ‖J‖ {jacobian:.1f}, ",
         end="",
     )
-    right = neighbour_accuracy(z_train, y[:3000], z_some[:1000], labels[:1000])
+    right = neighbour_accuracy(z_train, y[:3000], z_probe[:1000], labels[:1000])
     print(f"neighbours right {right:.0%}")
 
 # %%
@@ -1560,8 +1562,8 @@ def shifted(x: Tensor) -> Tensor:
     """Each of (B, 1, H, W) moved by −2 to 2 pixels in both directions; black comes in."""
     B, _, H, W = x.shape
     padded = F.pad(x, (2, 2, 2, 2))[:, 0]  # (B, H + 4, W + 4)
-    row = torch.randint(5, (B, 1), device=x.device) + torch.arange(H, device=x.device)  # (B, H)
-    column = torch.randint(5, (B, 1), device=x.device) + torch.arange(W, device=x.device)
+    row = torch.randint(5, [B, 1], device=x.device) + torch.arange(H, device=x.device)  # (B, H)
+    column = torch.randint(5, [B, 1], device=x.device) + torch.arange(W, device=x.device)
     image = torch.arange(B, device=x.device)[:, None, None]
     return padded[image, row[:, :, None], column[:, None, :]][:, None]
 
