@@ -517,11 +517,12 @@ for ax, (kernel, more) in zip(axes, [(3, 1), (4, 0)]):
     stamp = nn.ConvTranspose2d(1, 1, kernel, stride=2, padding=1, output_padding=more, bias=False)
     nn.init.ones_(stamp.weight)
     hits = stamp(torch.ones(1, 1, 6, 6))[0, 0, 2:9, 2:9].detach()  # away from the border
-    ax.imshow(hits, vmin=0, vmax=4)
+    ax.imshow(hits, vmin=0, vmax=5)
     for row, column in torch.cartesian_prod(torch.arange(7), torch.arange(7)).tolist():
         number = int(hits[row, column])
-        ax.text(column, row, number, ha="center", va="center", color="k" if number > 2 else "w")
-    ax.set_title(f"kernel {kernel}: {int(hits.min())} to {int(hits.max())} stamps on a pixel")
+        ax.text(column, row, number, ha="center", va="center", color="k" if number > 1 else "w")
+    found = sorted({*hits.int().flatten().tolist()})
+    ax.set_title(f"kernel {kernel}: {' or '.join(map(str, found))} stamps on a pixel", fontsize=12)
     ax.set_axis_off()
 plt.show()
 
@@ -1123,18 +1124,21 @@ grid = torch.cartesian_prod(side, side + 1)  # (289, 2)
 with torch.no_grad():
     arrows = {"exact": points3.score(grid, sigma)}
     arrows["learned"] = (denoiser.decode(denoiser.encode(grid)) - grid) / sigma**2
-log_p = points3.log_density(grid, sigma).view(17, 17).T
+fine = torch.linspace(-4, 4, 81)
+log_p = points3.log_density(torch.cartesian_prod(fine, fine + 1), sigma).view(81, 81).T
+for x1 in (0.0, -4.0):
+    a1, a2 = points3.denoised(torch.tensor([[x1, 0.0]]), sigma)[0].tolist()
+    print(f"from ({x1:g}, 0) the best guess is ({a1:.2f}, {a2:.2f})")
+
+# %%
 fig, axes = plt.subplots(1, 2, figsize=(8.6, 4.0), sharey=True)
 for ax, (name, arrow) in zip(axes, arrows.items()):
-    ax.contourf(side, side + 1, log_p.exp(), 8, cmap="Blues")
+    ax.contourf(fine, fine + 1, log_p.exp(), 8, cmap="Blues")
     ax.quiver(*grid.T, *arrow.T, angles="xy", scale=60, width=0.004)
     ax.set(title=f"{name} score", aspect="equal", xlabel="x₁")
     ax.grid(False)
 axes[0].set_ylabel("x₂")
 plt.show()
-for x1 in (0.0, -4.0):
-    a1, a2 = points3.denoised(torch.tensor([[x1, 0.0]]), sigma)[0].tolist()
-    print(f"from ({x1:g}, 0) the best guess is ({a1:.2f}, {a2:.2f})")
 
 # %% [markdown]
 # **Figure 13.** The score of the noisy points, exact and from the trained denoiser, over their density
