@@ -250,7 +250,7 @@ def test_a_ranking_claims_only_what_holds_between_all_trainings():
     assert metrics.ranking({"far": [5.0], "low": [1.0]}) == "low ≈ far"
 
 
-def test_the_spread_is_half_the_range():
+def test_the_range_is_halved_the_range():
     """Catches a range that is printed as if it were to both sides."""
-    assert metrics.spread([1.0, 2.0, 6.0]) == "3.0 ± 2.5"
-    assert metrics.spread([1.25], digits=2) == "1.25"
+    assert metrics.mean_and_range([1.0, 2.0, 6.0]) == "3.0 ± 2.5"
+    assert metrics.mean_and_range([1.25], digits=2) == "1.25"

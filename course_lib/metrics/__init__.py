@@ -24,7 +24,7 @@ from course_lib.metrics.measures import (
     two_sample_accuracy,
 )
 from course_lib.metrics.mismatch import gaussian_mismatch
-from course_lib.metrics.repeats import ranking, spread
+from course_lib.metrics.repeats import mean_and_range, ranking
 
 __all__ = [
     "AggregateTerms",
@@ -38,6 +38,7 @@ __all__ = [
     "gaussian_mismatch",
     "information_gaps",
     "kernel_distance",
+    "mean_and_range",
     "mean_squared_error",
     "mutual_information_gap",
     "neighbour_accuracy",
@@ -45,7 +46,6 @@ __all__ = [
     "precision_recall",
     "psnr",
     "ranking",
-    "spread",
     "ssim",
     "two_sample_accuracy",
 ]

@@ -20,7 +20,7 @@ def ranking(values: Mapping[str, Sequence[float]]) -> str:
     return text
 
 
-def spread(values: Sequence[float], *, digits: int = 1) -> str:
+def mean_and_range(values: Sequence[float], *, digits: int = 1) -> str:
     """Mean and half the range, "12.3 ± 0.4"; of a single value only this."""
     mean = sum(values) / len(values)
     half = (max(values) - min(values)) / 2
