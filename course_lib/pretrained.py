@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import NamedTuple
 
 import torch
@@ -35,6 +36,27 @@ def find(ending: str, data: Dataset) -> str | None:
         if name.endswith(ending) and (card["data"], card["stand_in"]) == (data.name, data.stand_in):
             return name
     return None
+
+
+def metrics_of(name: str, data: Dataset) -> dict | None:
+    """The committed metrics of full runs on these data, or None where there are none of these."""
+    path = checkpoints.DATA / "metrics" / f"{name}.json"
+    about = checkpoints.metrics(name) if path.exists() else {}
+    same = (about.get("data"), about.get("stand_in")) == (data.name, data.stand_in)
+    return about if same else None
+
+
+def as_trained(vae: ConvVAE, card: dict) -> ConvVAE | None:
+    """A copy of the VAE before its latents were given mean 0 and variance 1: the same p(x|x').
+
+    None where the card does not keep the mean and scale that the latents had.
+    """
+    if "standardized" not in card:
+        return None
+    mean, scale = (torch.tensor(card["standardized"][key]) for key in ("mean", "scale"))
+    plain = copy.deepcopy(vae)
+    plain.rescale_code(-mean / scale, 1 / scale)
+    return plain
 
 
 def load_or_train(ending: str, data: Dataset, *, steps: int, seed: int = 0) -> Pretrained:

@@ -22,7 +22,11 @@
 #
 # | takes | difficulty | you need |
 # |---|---|---|
-# | 150 minutes, 8 exercises | ●●○ to ●●● | notebooks [02](02_convolutional_autoencoder.ipynb) and [03](03_variational_autoencoder.ipynb); from 04: rate, distortion, active units |
+# | 220 minutes in three sittings, 8 exercises | ●●○ to ●●● | notebooks [02](02_convolutional_autoencoder.ipynb) and [03](03_variational_autoencoder.ipynb); from 04: rate, distortion, active units |
+#
+# **Three sittings.** Sections 5.1 to 5.3 (faces, 90 minutes), 5.4 and 5.5 (classes and numbers,
+# 70 minutes), 5.6 to 5.8 (diffusion and people, 60 minutes). To begin the second or third, click on its
+# heading and choose *Run All Above Selected Cell* in the menu *Run*.
 #
 # Some models here took longer to train than a notebook may last. They come with the course, each
 # with a card that says how it was made, and you train a small one of each kind yourself. Unsolved
@@ -38,7 +42,7 @@ face_steps = 400
 fallback_steps = 120
 class_steps = 350
 diffusion_steps = 250
-group_steps = 300
+group_steps = 200
 
 # %%
 import io
@@ -49,14 +53,21 @@ from collections.abc import Callable, Iterable
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.mixture import GaussianMixture
 from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
+# %%
 from course_lib import checkpoints, datasets, diagrams, diffusion, losses, models, plots, settings, widgets
 from course_lib.codes import code_of, drawn_codes, gaussian_codes, image_of
 from course_lib.exercises import check
-from course_lib.metrics import feature_statistics, features_of, kernel_distance, precision_recall, psnr, ssim
-from course_lib.pretrained import find as fitting, load_or_train
+from course_lib.metrics import (aggregate_posterior_terms, feature_statistics, features_of, gaussian_mismatch,
+                                kernel_distance, precision_recall, psnr, ranking, spread, ssim)
+from course_lib.pretrained import as_trained, load_or_train, metrics_of
+from course_lib.pretrained import find as fitting
+from course_lib.recipes import likelihoods as likelihood_recipe
 from course_lib.settings import shortened
 from course_lib.training import steps_of, to_float
 
@@ -85,8 +96,8 @@ print(f"{faces.source}: {len(faces.train):,} training, {len(faces.valid):,} vali
       f"{len(faces.test):,} test images; {len(x_test):,} of these are used")
 
 # %%
-fig, ax = plt.subplots(figsize=(11, 2.9))
-plots.image_grid(faces.train.images[:24], ax, columns=12)
+fig, ax = plt.subplots(figsize=(8.6, 2.1))
+plots.image_grid(faces.train.images[:20], ax, columns=10)
 plt.show()
 
 # %% [markdown]
@@ -96,12 +107,13 @@ plt.show()
 # Autoencoder and VAE share their layers. Four convolutions lead to a grid of 8 × 8 places, a linear
 # layer to the code of n numbers; a linear layer and four convolutions lead back, with pixel shuffle
 # ([notebook 02](02_convolutional_autoencoder.ipynb)) where the image grows. Only n differs between
-# the models, 20, 128 or 1024, and the VAE
-# has a second linear layer, for log σ².
+# the models, 20, 128 or 1024. The VAE has a second, smaller layer for log σ²: it sees averages of the grid
+# over four quarters, enough to say how sure a code is.
 #
 # Each of the six was trained beforehand, on the data and for the seconds that its card names. Where
-# other faces are at hand, such a model would be a stranger to them. Then we train one of the same kind
-# here, for `fallback_steps` steps: rougher, but on the right images.
+# other faces are at hand, such a model would be a stranger to them. Then `load_or_train` makes one of
+# the same kind here, in `fallback_steps` steps: rougher, but on the right images. It also returns which
+# training images the model has seen.
 
 # %%
 sizes = [20, 128, 1024]
@@ -116,10 +128,11 @@ for (kind, n), card in cards.items():
 # %% [markdown]
 # `code_of(model, x)` and `image_of(model, z)` hide the difference between a code and a distribution
 # over codes: of a VAE they take the means. (In the comments d stands for n, the number of latents.)
-#
+# A latent counts as active where its posterior mean varies, as in [notebook 04](04_beta_vae.ipynb).
+
+# %% [markdown]
 # **Prediction.** Which of the six has the smallest error, and does the VAE with 1024 latents hold eight
-# times as many nats as that with 128? A latent counts as active where its posterior mean varies, as in
-# [notebook 04](04_beta_vae.ipynb).
+# times as many nats as that with 128?
 #
 # ✎ *Double-click here and write your answer:*
 
@@ -128,67 +141,128 @@ rebuilt, error = {}, {}
 for kind, group in {"AE": aes, "VAE": vaes}.items():
     for n, model in group.items():
         x_hat = image_of(model, code_of(model, x_test))
-        rebuilt[f"{kind}, n = {n}"] = x_hat[:12]
+        rebuilt[f"{kind}, n = {n}"] = x_hat[:10]
         error[kind, n] = losses.squared_error(x_test, x_hat).mean()
-print("         n   squared error AE, VAE   KL of the VAE   active latents")
-for n in sizes:
-    mu = code_of(vaes[n], x_test)
-    kl = kl_divergence(vaes[n].encode(x_test[:250]), losses.standard_normal(mu[:250])).sum(1).mean()
-    active = (mu.var(0) > 0.01).sum()
-    print(f"      {n:4d}   {error['AE', n]:11.1f} {error['VAE', n]:10.1f} {kl:13.1f} nats {active:12d}")
 
 # %%
-fig, ax = plt.subplots(figsize=(11, 6.6))
-plots.image_rows({"test image": x_test[:12], **rebuilt}, ax)
+print("         n   squared error AE, VAE   KL of the VAE   active latents")
+rates = {}
+for n in sizes:
+    q_z = vaes[n].encode(x_test[:250])
+    rates[n] = kl_divergence(q_z, losses.standard_normal(q_z.mean)).sum(1).mean().item()
+    active = (q_z.mean.var(0) > 0.01).sum()
+    print(f"      {n:4d}   {error['AE', n]:11.1f} {error['VAE', n]:10.1f} {rates[n]:13.1f} nats {active:12d}")
+best = min(error, key=error.get)
+print(f"Smallest error: {best[0]} with n = {best[1]}. With 8 times the latents of 128, "
+      f"1024 hold {rates[1024] / rates[128]:.1f} times the nats.")
+
+# %%
+fig, ax = plt.subplots(figsize=(8.6, 5.8))
+plots.image_rows({"test face": x_test[:10], **rebuilt}, ax)
 plt.show()
 
 # %% [markdown]
 # **Figure 2.** Test images and what the six models make of them. Note what is there, colours, hair,
-# shoulders, and what is not: eyes and glasses melt into a bar, since they are few of the 12,288
-# numbers. Where the error hardly falls from one n to the next, the code is not what is missing: it is
-# the decoder, or the training. And note that "active" says little: a latent counts as soon as it
-# varies. The KL says how much the code holds, in nats, whatever n is.
+# shoulders, and look for what is not: things of few pixels, such as the eyes behind glasses, are few of
+# the 12,288 numbers. Where the error hardly falls from one n to the next, the code is not what is missing:
+# it is the decoder, or the training. And note that "active" says little: a latent counts as soon as it
+# varies. The KL says how much a code holds, in nats, whatever n is.
+#
+# A KL is two things ([notebook 03](03_variational_autoencoder.ipynb)): the **information** that codes
+# hold about images, and the **mismatch** KL(q(z) ‖ p) of all codes together with the prior. Neither is known
+# for a code of hundreds of nats: N images can show information up to log N. But no density with the mean
+# and covariance of the codes is nearer to the prior than a Gaussian, whose KL is a formula.
+
+# %%
+x_fit = to_float(faces.train.images[:4_000])
+for n in sizes:
+    q_z = vaes[n].encode(x_test[:1_000])
+    terms = aggregate_posterior_terms(q_z.mean, 2 * q_z.stddev.log(), rng)
+    least = gaussian_mismatch(drawn_codes(vaes[n], x_fit, generator=rng))
+    print(f"n = {n:4d}: rate {terms.rate:6.1f} = information + mismatch; information at least "
+          f"{terms.information:.1f} (log N = {math.log(len(q_z.mean)):.1f}) and at most "
+          f"{terms.rate - least:.1f}, as the mismatch is at least {least:.1f} nats")
+
+# %% [markdown]
+# The mismatch is what samples from the prior suffer from, and it is not in the error of any reconstruction.
+# How do codes look? One report shows the histogram of the first latent, and a map of all codes.
+
+# %%
+code_sets = {("AE", n): code_of(aes[n], x_fit) for n in sizes}  # (N, n) each
+code_sets |= {("VAE", n): drawn_codes(vaes[n], x_fit, generator=rng) for n in sizes}
+brightness = x_fit.mean((1, 2, 3))
+maps, heading = {}, {}
+for (kind, n), z in code_sets.items():
+    first = (z[:, 0] - z[:, 0].mean()) / z[:, 0].std()
+    spread, kurtosis = z[:, 0].std(), (first**4).mean() - 3  # 0 for a Gaussian
+    pca = PCA(2, random_state=seed).fit(z)
+    maps[kind, n] = pca.transform(z)
+    heading[kind, n] = f"{kind}, n = {n}: s = {spread:.2g}"
+    print(f"{kind:3s} n = {n:4d}: first latent mean {z[:, 0].mean():5.2f}, standard deviation {spread:5.2f}, excess "
+          f"kurtosis {kurtosis:5.2f}; the map shows {pca.explained_variance_ratio_.sum():.0%} of the variance")
+
+# %%
+fig, axes = plt.subplots(4, 3, figsize=(8.6, 9.4))
+for j, n in enumerate(sizes):
+    for row, kind in enumerate(("AE", "VAE")):
+        plots.against_normal(code_sets[kind, n][:, 0], axes[row, j], x_label="z₁", title=heading[kind, n])
+        ax = axes[row + 2, j]
+        ax.scatter(*maps[kind, n][:1_500].T, s=4, c=brightness[:1_500], cmap="viridis")
+        ax.set(title=f"{kind}, n = {n}", xlabel="first axis", ylabel="second axis")
+plt.show()
+
+# %% [markdown]
+# **Figure 3.** Above: the first latent of 4,000 faces, and the density of N(0, 1) as a line. Below: the
+# codes on the two axes along which they vary most, coloured by the brightness of the image. Note the scale of
+# the autoencoder's latents, s: nothing tells it which to use. The VAE's first latent lies on the line, as
+# its recipe gives each latent mean 0 and variance 1, and the kurtosis says how near to a Gaussian it is.
+# One latent on the line is not the prior matched: the mismatch above counts how latents depend on
+# each other. In the maps note where brightness changes smoothly: there these two axes hold light and colour.
 #
 # Now codes that belong to no image. An autoencoder was never asked to make its codes look like
 # N(0, I), so feeding it such noise is a strawman. The fair opponent fits a density to the codes
 # first ([Ghosh et al., 2020](https://arxiv.org/abs/1903.12436)): one Gaussian, or a mixture of ten.
-
-# %%
-from sklearn.mixture import GaussianMixture
-
-x_fit = to_float(faces.train.images[:4_000])
-fitted = {n: code_of(aes[n], x_fit) for n in sizes}  # (N, n)
+#
+# `gaussian_codes(Z, count)` draws from that Gaussian without taking a covariance apart. With ε of N
+# independent N(0, 1) numbers, z = z̄ + ε (Z − z̄)/√(N−1) is a sum of the centred codes, the rows of
+# Z − z̄. It is Gaussian, and as E[εᵀε] = I its covariance is (Z − z̄)ᵀ(Z − z̄)/(N−1): that of the rows of Z.
 
 # %%
 mixture = GaussianMixture(min(10, len(x_fit) // 20), tol=0.01, reg_covar=1e-3, random_state=seed)
-mixture.fit(fitted[128].double())
+mixture.fit(code_sets["AE", 128].double())
 drawn = torch.from_numpy(mixture.sample(len(x_test))[0]).float()
 drawn = drawn[torch.randperm(len(drawn), generator=rng)]
 prior = {n: torch.randn(len(x_test), n, generator=rng) for n in sizes}
 
 # %%
+N = len(x_test)
 dreams = {f"AE {n}, N(0, I)": (aes[n], prior[n]) for n in sizes}  # a model and codes for it
-dreams |= {f"AE {n}, Gaussian": (aes[n], gaussian_codes(fitted[n], len(x_test), generator=rng)) for n in sizes}
+for n in sizes:
+    dreams[f"AE {n}, Gaussian"] = (aes[n], gaussian_codes(code_sets["AE", n], N, generator=rng))
 dreams["AE 128, mixture"] = (aes[128], drawn)
-dreams |= {f"VAE {n}, N(0, I)": (vaes[n], prior[n]) for n in sizes}
-own_codes = drawn_codes(vaes[128], x_fit, generator=rng)
-dreams["VAE 128, Gaussian"] = (vaes[128], gaussian_codes(own_codes, len(x_test), generator=rng))
+if before := as_trained(vaes[128], cards["VAE", 128]):
+    dreams["VAE 128, as trained"] = (before, prior[128])
+for n in sizes:
+    dreams[f"VAE {n}, N(0, I)"] = (vaes[n], prior[n])
+    dreams[f"VAE {n}, Gaussian"] = (vaes[n], gaussian_codes(code_sets["VAE", n], N, generator=rng))
 
 # %%
-fig, ax = plt.subplots(figsize=(11, 10))
-plots.image_rows({name: image_of(model, z[:12]) for name, (model, z) in dreams.items()}, ax)
+fig, ax = plt.subplots(figsize=(8.6, 0.7 * len(dreams)))
+plots.image_rows({name: image_of(model, z[:10]) for name, (model, z) in dreams.items()}, ax)
 plt.show()
 
 # %% [markdown]
-# **Figure 3.** Decoded random codes. Note the first three rows, the strawman, and the rows below: with
-# a density fitted to its codes the same decoder draws faces. The last row does the same for a VAE. Its
-# recipe gives each latent mean 0 and variance 1 over the images, as the prior has; what is left for a
-# Gaussian to learn is how latents depend on each other. Section 5.2 puts numbers on the rows.
+# **Figure 4.** Decoded random codes. Note the first three rows, the strawman, and the rows below: with
+# a density fitted to its codes the same decoder draws faces. Of the VAEs there are two rows per n. The
+# model as trained leaves each latent's mean and variance a little off 0 and 1; its recipe then renames the
+# codes, z' = (z − m)/s in encoder and decoder, which changes no reconstruction and makes the KL smaller. What is
+# left for a Gaussian to learn is how latents depend on each other: the more latents, the more mismatch was
+# printed above, and the more the rows of N(0, I) have to lose. Section 5.2 puts numbers on them.
 #
 # How did training go? The cards keep the curves.
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(11, 3.6))
+fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.4))
 for ax, kind, label in zip(axes, ("AE", "VAE"), ("squared error per image", "−ELBO (nats per image)")):
     for n, colour, marker in zip(sizes, plots.PALETTE, plots.CLASS_MARKERS):
         for part, curve in cards[kind, n]["curve"].items():
@@ -199,16 +273,17 @@ for ax, kind, label in zip(axes, ("AE", "VAE"), ("squared error per image", "−
     second = [curve[1] for n in sizes for curve in cards[kind, n]["curve"].values()]
     ax.set(xlabel="step" if "every" in cards[kind, 20] else "epoch", ylabel=label)
     ax.set_ylim(top=max(second))
-    ax.legend(fontsize=9)
+    ax.legend(fontsize=8)
     ax.set_title(kind)
 plt.show()
 
 # %% [markdown]
-# **Figure 4.** Training curves from the cards: solid with markers on validation images, dotted on training
+# **Figure 5.** Training curves from the cards: solid with markers on validation images, dotted on training
 # images (their mean over an epoch, so they lag behind; the first epoch is cut off). Note the units: an
 # autoencoder's squared error and a VAE's nats cannot share an axis. A validation curve that turned
 # upwards for good while the dotted one falls would say that a model learns its training images by heart.
-#
+
+# %% [markdown]
 # ## 5.2 · The likelihood is a modelling choice
 #
 # [Notebook 03](03_variational_autoencoder.ipynb) trained with cross-entropy, which takes a grey
@@ -316,9 +391,12 @@ for either in (objective, losses.optimal_sigma_objective):
 print(f"yours {values[0]:.1f}, course_lib's {values[1]:.1f} nats per image (untrained)")
 
 # %% [markdown]
-# **Prediction.** We train this VAE now, for `face_steps` steps. At σ = 1 the Gaussian of a pixel is
-# wider than the whole range of grey values. Where will σ be at the end: near 0.5, 0.1 or 0.01?
-# (The loop below writes each step's σ into the model, so that it keeps the last one.)
+# We train this VAE now, for `face_steps` steps. The loop below writes each step's σ into the model, so that
+# it keeps the last one.
+
+# %% [markdown]
+# **Prediction.** At σ = 1 the Gaussian of a pixel is wider than the whole range of grey values. Where
+# will σ be at the end: near 0.5, 0.1 or 0.01?
 #
 # ✎ *Double-click here and write your answer:*
 
@@ -328,15 +406,16 @@ for record in steps_of(own, objective, faces.train, steps=face_steps, seed=seed)
     own.log_sigma.fill_(record.terms["log_sigma"])
     history.append((record.step, record.loss, own.log_sigma.exp().item(), record.terms["kl"]))
 own = own.cpu().eval().requires_grad_(False)
-step, loss, sigmas, rates = zip(*history)
-print(f"after {step[-1]} steps, {record.seconds:.0f} s: σ = {sigmas[-1]:.3f}, KL = {rates[-1]:.1f} nats")
+step, loss, sigmas, kls = zip(*history)
+print(f"after {step[-1]} steps, {record.seconds:.0f} s: σ = {sigmas[-1]:.3f}, KL = {kls[-1]:.1f} nats")
 for name, model in {"yours": own, "that of section 5.1": vaes[128]}.items():
     decibels = psnr(x_test, image_of(model, code_of(model, x_test))).mean()
     print(f"PSNR of reconstructions, {name}: {decibels:.1f} dB")
 
 # %%
-fig, axes = plt.subplots(1, 3, figsize=(11, 3.4))
-shown = {"−ELBO (nats per image)": loss, "σ": sigmas, "KL (nats per image)": rates}
+settings.short_run_note("the curves below")
+fig, axes = plt.subplots(1, 3, figsize=(8.6, 2.9))
+shown = {"−ELBO (nats per image)": loss, "σ": sigmas, "KL (nats per image)": kls}
 for ax, (name, values) in zip(axes, shown.items()):
     plots.curves({name: (step, values)}, ax, x_label="step", y_label=name)
     ax.get_legend().remove()
@@ -344,10 +423,11 @@ axes[0].set_ylim(top=max(loss[len(loss) // 10:]))
 plt.show()
 
 # %% [markdown]
-# **Figure 5.** Your own training. Note σ: it falls as reconstructions get better, and each fall makes
+# **Figure 6.** Your own training. Note σ: it falls as reconstructions get better, and each fall makes
 # errors dearer against the KL. So the KL, at first near 0, rises: the model tunes its own β. A density
 # above 1 has a positive logarithm, so −ELBO may pass below zero.
-#
+
+# %% [markdown]
 # To compare samples we need a ruler for **sets** of images: no sample has a partner to be compared
 # with. Take a classifier's features φ of all images, 64 numbers each, describe both sets by
 # mean and covariance, and measure how far the two Gaussians are from each other.
@@ -392,27 +472,68 @@ def frechet_distance(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> fl
 frechet_distance = check("frechet_distance", frechet_distance)
 
 # %% [markdown]
-# The features come from the course's own classifiers of 32 × 32 images, one of cartoon faces and one of
-# photographs, so we say **Fréchet distance on course features** and never FID: that name belongs to one
-# network, one size and one number of images, and values from different networks cannot be compared.
-# Our 64 × 64 faces are first brought to 32 × 32.
-#
-# A number alone means nothing. The **floor** is what real images get against other real images of the
-# same number; **ceilings** are what images get that anybody would call bad.
+# The features come from the course's own classifiers of 32 × 32 images, so we say **Fréchet distance on
+# course features** and never FID: that name belongs to one network, one size and one number of images, and
+# values from different networks cannot be compared. One classifier has seen photographs of ten classes, the
+# other cartoon faces; our faces are judged by the one of their kind, at 32 × 32.
 
 # %%
-judge, card = checkpoints.load("faces32-classifier" if faces.stand_in else "cifar10-classifier")
-print(f"features of a classifier of {card['source']}, accuracy {card['test']['accuracy']:.1%}")
+judge, ruler_card = checkpoints.load("faces32-classifier" if faces.stand_in else "cifar10-classifier")
+print(f"{ruler_card['name']}, trained on: {ruler_card['source']}; it finds the class of "
+      f"{ruler_card['test']['accuracy']:.1%} of test images")
+told_apart = ruler_card["test"].get("factors", {})  # of cartoons: what else its features must tell
+print(", ".join(f"{name} {share:.0%}" for name, share in told_apart.items()))
+
+# %% [markdown]
+# **What does the ruler see?** Features tell what their classifier had to tell, and may drop all else. So
+# before we measure with them, we measure *them*: how far apart are two sets of real faces that differ in one
+# attribute, and how far are two random halves of the same faces?
+#
+# **Prediction.** To which attributes will the ruler be nearly blind?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+def gap(a: Tensor, b: Tensor) -> float:
+    """Fréchet distance between two sets of features, (N, 64) and (M, 64)."""
+    return frechet_distance(*feature_statistics(a), *feature_statistics(b))
 
 
+phi_fit, flags = features_of(judge, x_fit), faces.train.factors[: len(x_fit)]  # (N, 64), (N, A)
+sight = {}
+for i, name in enumerate(faces.factor_names):
+    with_it, without = ((flags[:, i] == value).nonzero()[:400, 0] for value in (1, 0))
+    size = min(len(with_it), len(without))
+    if size >= 100:
+        pair = torch.cat([with_it[:size], without[:size]])
+        mixed = pair[torch.randperm(len(pair), generator=rng)]
+        sight[name] = tuple(gap(phi_fit[i[:size]], phi_fit[i[size:]]) for i in (mixed, pair))
+blind = [name for name, (split, differ) in sight.items() if differ < 2 * split]
+print(f"{len(sight)} attributes; less than twice a random split: {', '.join(blind) or 'none'}")
+
+# %%
+fig, ax = plt.subplots(figsize=(8.6, 0.6 + 0.26 * len(sight)))
+plots.dumbbells(sight, ax, names=("random halves", "without it against with it"), x_label="Fréchet distance")
+plt.show()
+
+# %% [markdown]
+# **Figure 7.** What the ruler sees: each bar leads from the distance of two random halves to that of faces
+# without and with one attribute. Note the scale, which is logarithmic, and the bars that are short: on these
+# a generator can fail unpunished. A ruler trained on hair and glasses alone, as this course once had, sees
+# hair and glasses alone: faces in shirts of different colours were no farther apart than random halves.
+# Some attributes, such as raised brows, a classifier at 32 × 32 hardly finds at all.
+#
+# A number alone means nothing. The **floor** is what real images get against other real images of the
+# same number; **ceilings** are what spoiled images get.
+
+# %%
 def distance(x: Tensor, reference: tuple[Tensor, Tensor]) -> float:
     """Fréchet distance on course features from images x to the (mean, covariance) of others."""
     return frechet_distance(*feature_statistics(features_of(judge, x)), *reference)
 
 
-# %%
 to_test = feature_statistics(features_of(judge, x_test))
-some = torch.randperm(len(faces.train), generator=rng)[: len(x_test)]
+some = torch.randperm(len(faces.train), generator=rng)[:N]
 x_train = to_float(faces.train.images[some])
 ruler = {
     "training images": x_train,
@@ -421,19 +542,46 @@ ruler = {
     "noise": torch.rand(x_test.shape, generator=rng),
 }
 ruler = {name: distance(x, to_test) for name, x in ruler.items()}
+
+# %%
 ruler |= {name: distance(image_of(model, z), to_test) for name, (model, z) in dreams.items()}
 for name, value in ruler.items():
-    print(f"{name:18s} {value:8.2f}")
+    print(f"{name:20s} {value:8.1f}")
+worse = [name for name in dreams if ruler[name] > ruler["8 × 8 means"]]
+print(f"Farther from test faces than their own 8 × 8 means: {', '.join(worse) or 'none'}")
+for model in [f"AE {n}" for n in sizes] + [f"VAE {n}" for n in sizes]:
+    prior_, fit_ = ruler[f"{model}, N(0, I)"], ruler[f"{model}, Gaussian"]
+    print(f"{model:8s} with a fitted Gaussian at {fit_ / prior_:.2f} times the distance of N(0, I)")
 
 # %% [markdown]
-# The first line is the floor; no generator can be expected below it. Find the strawman of Figure 3,
-# and what a density fitted to the same codes does to its number, for a decoder that nobody changed. Then
-# compare the VAE of 128 latents with itself: the prior is what it promises to match, and a Gaussian with
-# the covariance of its codes tells how far it has kept the promise.
+# The first line is the floor; no generator can be expected below it. The 8 × 8 means show how to read a
+# ceiling: they are real faces seen through frosted glass, every one a different person, and the ruler gives
+# them credit for layout and colours. A sample that is sharp and wrong can be farther away. Now find the strawman
+# of Figure 4, and what a density fitted to the same codes does, for a decoder that nobody changed. Then
+# compare each VAE with itself: the prior is what it promises to match, and a Gaussian with the
+# covariance of its codes tells how far it has kept the promise.
+
+# %%
+source = min(dreams, key=ruler.get)  # the model and the codes with the smallest distance
+model, z = dreams[source]
+shown = {"test faces": x_test[:6], "rebuilt": image_of(model, code_of(model, x_test[:6])),
+         "not of this world": image_of(model, z[:12])[:6], "": image_of(model, z[:12])[6:]}
+fig, ax = plt.subplots(figsize=(8.6, 5.9))
+plots.image_rows(shown, ax)
+ax.set_title(f"Samples: {source}, Fréchet distance {ruler[source]:.1f}")
+plt.show()
+
+# %% [markdown]
+# **Figure 8.** For a slide: six test faces, the same faces after the bottleneck of the model whose samples
+# come nearest to faces, and twelve of these samples. Note what a reader of your slide should be told: how
+# codes were drawn, the distance beside its floor, and that the samples are the first twelve, not the best.
 #
 # Now three VAEs with n = 128, the same layers and the same training, which differ in nothing but the
-# likelihood: cross-entropy, Gaussian with σ = 1, Gaussian with the optimal σ.
-#
+# likelihood: cross-entropy, Gaussian with σ = 1, Gaussian with the optimal σ. One training of each would not
+# tell a difference between likelihoods from one between seeds. So each was trained three times, and the
+# course keeps the figures of all nine (`python -m course_lib train likelihoods` makes them).
+
+# %% [markdown]
 # **Prediction.** Which of the three has the largest KL, which the best reconstructions, and which the best
 # samples?
 #
@@ -443,64 +591,69 @@ for name, value in ruler.items():
 likelihoods = {"optimal σ": vaes[128]}
 for name, ending in {"cross-entropy": "-ce", "σ = 1": "-fixed"}.items():
     likelihoods[name] = load_or_train(f"-vae-128{ending}", faces, steps=fallback_steps, seed=seed).model
+kept = metrics_of("likelihoods", faces)
+trainings = kept["rows"] if kept else [
+    {"likelihood": name} | likelihood_recipe.measured(vae, faces, judge, to_test, seed=seed)
+    for name, vae in likelihoods.items()]
 
 
-def drawn_thrice(vae: nn.Module, codes: Callable[[], Tensor]) -> Tensor:
-    """Fréchet distances of three sets of samples, each from codes drawn anew, (3,)."""
-    return torch.tensor([distance(image_of(vae, codes()), to_test) for _ in range(3)])
-
-
-# %%
-seen, made, table, N = {}, {}, {}, len(x_test)
-for name, vae in likelihoods.items():
-    x_hat, codes = image_of(vae, code_of(vae, x_test)), drawn_codes(vae, x_fit, generator=rng)
-    q_z = vae.encode(x_test[:500])
-    table[name] = {
-        "KL": kl_divergence(q_z, losses.standard_normal(q_z.mean)).sum(1).mean().item(),
-        "error": ((x_test - x_hat) ** 2).mean().sqrt().item(), "x̂": distance(x_hat, to_test),
-        "prior": drawn_thrice(vae, lambda: torch.randn(N, 128, generator=rng)),
-        "fitted": drawn_thrice(vae, lambda codes=codes: gaussian_codes(codes, N, generator=rng)),
-    }
-    seen[f"{name}, x̂"], made[f"{name}, sample"] = x_hat[:12], image_of(vae, prior[128][:12])
+def values_of(column: str) -> dict[str, list[float]]:
+    """One figure of all trainings under each likelihood."""
+    return {name: [row[column] for row in trainings if row["likelihood"] == name] for name in likelihoods}
 
 # %%
-print("                                       Fréchet distance, and ± half the range of three draws")
-print("                  KL   root of MSE       x̂        z ~ N(0, I)      z ~ fitted Gaussian")
-for name, row in table.items():
-    p, f = ((x.mean(), (x.max() - x.min()) / 2) for x in (row["prior"], row["fitted"]))
-    print(f"{name:14s} {row['KL']:5.1f} {row['error']:13.4f} {row['x̂']:8.1f} "
-          f"{p[0]:12.1f} ± {p[1]:.1f} {f[0]:18.1f} ± {f[1]:.1f}")
-print(f"floor {ruler['training images']:.1f}; {N:,} images on each side")
+heads = {"kl": "KL", "rmse": "root of MSE", "frechet_x_hat": "x̂", "frechet_prior": "z ~ N(0, I)",
+         "frechet_fitted": "z ~ fitted"}
+print(f"{'':14s}" + "".join(f"{head:>17s}" for head in heads.values()))
+for name in likelihoods:
+    cells = [spread(values_of(key)[name], digits=4 if key == "rmse" else 1) for key in heads]
+    print(f"{name:14s}" + "".join(f"{cell:>17s}" for cell in cells))
+print("Mean and half the range of three trainings." if kept else "One training each, here: no ranking.")
+for key, head in heads.items():
+    print(f"{head:12s} {ranking(values_of(key))}")
 
 # %% [markdown]
-# The optimal σ needs nothing to be tuned and has the largest KL and the best reconstructions. Do its
-# *samples* win as well? On our cartoon faces they do not: by the column z ~ N(0, I) it is the worst of the
-# three. A code that holds many nats is harder to match by N(0, I): its latents depend on each other, and
-# independent draws miss the combinations that occur. The two others hold less and match the prior better;
-# which of them leads is a matter of a few units, about what another draw changes.
-#
-# The last column tests this explanation. With a Gaussian fitted to the codes, dependences included, the
-# optimal σ wins clearly, and its distance falls towards that of its own reconstructions. To the two others
-# the fit brings nothing: their prior was matched. What the optimal σ lacks is a density, not a decoder.
+# The last three columns are Fréchet distances. In the ranking "<" says that every training of one lies below
+# every training of the other, "≈" that they overlap, and that nothing should be built on their order.
+# The optimal σ needs nothing to be tuned. Where it has the largest KL and the best reconstructions, do its
+# *samples* win as well? A code that holds many nats is harder to match by N(0, I): its latents depend on each
+# other, and independent draws miss the combinations that occur. The last column tests this explanation, with
+# a Gaussian fitted to the codes, dependences included.
 
 # %%
-fig, ax = plt.subplots(figsize=(11, 6.2))
-plots.image_rows({"test image": x_test[:12]} | seen | made, ax)
+under_prior, under_fit = values_of("frechet_prior"), values_of("frechet_fitted")
+for name in likelihoods:
+    steps_down = [after - first for first, after in zip(under_prior[name], under_fit[name])]
+    says = "worse in all" if min(steps_down) > 0 else "better in all" if max(steps_down) < 0 else "better and worse"
+    print(f"{name:14s} fitted instead of N(0, I): {min(steps_down):+.1f} to {max(steps_down):+.1f}, {says}")
+
+# %% [markdown]
+# Where the fit brings much, what was missing is a density, not a decoder. Where it brings little, the prior
+# was matched. It can even harm: a Gaussian has the right mean and covariance and nothing else, and where codes
+# are not Gaussian, a VAE may be nearer to N(0, I) in ways that matter to its decoder.
+
+# %%
+views = {"test face": x_test[:10]}
+for name, vae in likelihoods.items():
+    views[f"{name}, x̂"] = image_of(vae, code_of(vae, x_test[:10]))
+views |= {f"{name}, sample": image_of(vae, prior[128][:10]) for name, vae in likelihoods.items()}
+fig, ax = plt.subplots(figsize=(8.6, 5.4))
+plots.image_rows(views, ax)
 plt.show()
 
 # %% [markdown]
-# **Figure 6.** Reconstructions, and samples from the same codes z ~ N(0, I), under three likelihoods.
+# **Figure 9.** Reconstructions, and samples from the same codes z ~ N(0, I), under three likelihoods.
 # Note the row σ = 1, the planned failure: an error of 0.1 in every pixel costs ½ · 12,288 · 0.01 = 61
 # nats there, at σ = 0.05 it costs 400 times as much. So with σ = 1 a nat of code must buy a lot of
 # error, small things are not worth their price, and the KL stays low. It is a β-VAE with β = 1/σ*²,
 # though nobody wrote a β. All samples are means x̂; noise of width σ would have to be added to them to
 # sample p(x).
 #
-# [Rybkin et al. (2021)](https://arxiv.org/abs/2006.13202) report the opposite order on CelebA,
-# 186.5 for σ = 1 and 60.3 for the optimal σ, by
-# another distance (FID), with a larger, hierarchical VAE and 32 × 32 pixels. Both are measurements.
-# A choice of likelihood is judged on the data at hand, and one that wins at x̂ need not win at samples.
-#
+# [Rybkin et al. (2021)](https://arxiv.org/abs/2006.13202) report 186.5 for σ = 1 and 60.3 for the
+# optimal σ on CelebA, by another distance (FID), with a larger, hierarchical VAE and 32 × 32 pixels. A choice of
+# likelihood is judged on the data at hand, and one that wins at x̂ need not win at samples.
+
+# %% [markdown]
 # ## 5.3 · Directions in the code
 #
 # If faces with and without glasses lie in different parts of the code, the way from the one to the
@@ -538,8 +691,7 @@ def attribute_vector(z: Tensor, y: Tensor) -> Tensor:
 attribute_vector = check("attribute_vector", attribute_vector)
 
 # %%
-vae = vaes[128]
-z_train, flags = code_of(vae, x_fit), faces.train.factors[: len(x_fit)]  # (N, d), (N, A)
+z_train = code_of(vaes[128], x_fit)  # (N, d)
 wanted = ["Blond_Hair", "Pale_Skin", "Bald", "Eyeglasses", "Black_Hair", "Mustache"]
 flags_test = faces.test.factors[: len(x_test)]
 counts = zip(flags.sum(0), (1 - flags).sum(0), flags_test.sum(0), (1 - flags_test).sum(0))
@@ -555,42 +707,41 @@ for name, i in column.items():
 
 # %% [markdown]
 # A strength of 1 moves a face by the whole distance between the two means. We add twice that.
-#
-# **Prediction.** Look at the reconstructions in Figure 6 again. Which of these attributes can an arrow
+
+# %% [markdown]
+# **Prediction.** Look at the reconstructions in Figure 9 again. Which of these attributes can an arrow
 # add, and which can it not? On photographs attributes go together: what would the arrow of a moustache
 # do to a face of CelebA, besides the moustache?
 #
 # ✎ *Double-click here and write your answer:*
 
 # %%
-z_test = code_of(vae, x_test)
+z_test = code_of(vaes[128], x_test)
 bare = {name: (flags_test[:, i] == 0).nonzero()[:200, 0] for name, i in column.items()}
-plain = {name: image_of(vae, z_test[bare[name]]) for name in chosen}
-edited = {name: image_of(vae, z_test[bare[name]] + 2 * units[name] * vectors[name]) for name in chosen}
-shown = chosen[:4]
-count = min(10, *(len(bare[name]) for name in shown))
-rows = {}
-for name in shown:
-    rows |= {f"no {name}": plain[name][:count], f"+ 2 {name}": edited[name][:count]}
+plain = {name: image_of(vaes[128], z_test[bare[name]]) for name in chosen}
+edited = {}
+for name in chosen:
+    edited[name] = image_of(vaes[128], z_test[bare[name]] + 2 * units[name] * vectors[name])
+count = min(10, *(len(bare[name]) for name in chosen[:4]))
+edits = {}
+for name in chosen[:4]:
+    edits |= {f"no {name}": plain[name][:count], f"+ 2 {name}": edited[name][:count]}
 
 # %%
-fig, ax = plt.subplots(figsize=(11, 8.2))
-plots.image_rows(rows, ax)
+fig, ax = plt.subplots(figsize=(8.6, 6.6))
+plots.image_rows(edits, ax)
 plt.show()
 
 # %% [markdown]
-# **Figure 7.** Faces without an attribute, as the VAE rebuilds them, and below with twice the unit of
-# its vector added. Note what else changes, and what hardly changes for the eye: of glasses the
-# reconstructions keep a shadow, and an arrow can add no more than that.
+# **Figure 10.** Faces without an attribute, as the VAE rebuilds them, and below with twice the unit of
+# its vector added. Note what else changes, and what hardly changes for the eye: an arrow can add no more of
+# an attribute than reconstructions show of it.
 #
-# The eye is kind to such pictures. We ask probes: for each attribute a logistic regression on small
-# copies of the images, fitted on training images. How much more likely does it find each attribute,
-# the named one and the others, after an edit than before?
+# The eye is kind to such pictures. We ask probes: for each attribute a **logistic regression**, which turns a
+# weighted sum of features into a probability, on small copies of the images. It is fitted on training
+# images. How much more likely does it find each attribute, the named one and the others, after an edit?
 
 # %%
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
-
 lens = PCA(min(200, len(x_fit) // 2), whiten=True, random_state=seed)
 lens.fit(F.avg_pool2d(x_fit, 4).flatten(1))
 
@@ -621,7 +772,7 @@ for name, own_probe, other in zip(chosen, named, others):
     print(f"+ 2 {name:12s} its own probe {own_probe:+.2f}, the most moved of the others {other:.2f}")
 
 # %%
-fig, ax = plt.subplots(figsize=(7.5, 5))
+fig, ax = plt.subplots(figsize=(7.5, 4.6))
 drawing = ax.imshow(effect, cmap="PuOr", vmin=-1, vmax=1)
 ax.set_xticks(range(len(chosen)), chosen, rotation=30, ha="right")
 ax.set_yticks(range(len(chosen)), [f"+ 2 {name}" for name in chosen])
@@ -630,10 +781,11 @@ fig.colorbar(drawing, label="change in the probe's probability")
 plt.show()
 
 # %% [markdown]
-# **Figure 8.** What each edit (row) does to each probe (column). A perfect set of directions would
+# **Figure 11.** What each edit (row) does to each probe (column). A perfect set of directions would
 # colour the diagonal alone. Some side effects are no fault: who gets blond hair loses black hair. Others
 # are: a mean over faces picks up whatever goes together with the attribute, in the data or in a code
 # that was never asked to keep attributes apart. A weak probe hides effects; how good it is stands above.
+# So photographs answer the last question above: the arrow of a moustache also points towards men.
 #
 # Move several attributes of one face yourself.
 
@@ -643,13 +795,13 @@ walk = widgets.attributes(x_test[:8], lambda x: code_of(vaes[128], x),
 walk
 
 # %% [markdown]
-# **Figure 9.** A test face, its reconstruction, and the face with your attributes, in units of the
+# **Figure 12.** A test face, its reconstruction, and the face with your attributes, in units of the
 # distance between the means. Note where it breaks: far out, faces leave what the decoder has seen. Note
 # also how little it takes to change somebody's face; section 5.7 comes back to this.
 #
 # Between two codes there is more than one way. The straight line (lerp) passes through places where
-# the prior hardly ever samples: in d dimensions N(0, I) lives near the sphere of radius √d, and the
-# middle of two independent draws has length √(d/2).
+# the prior hardly ever samples: with n latents N(0, I) lives near the sphere of radius √n, and the
+# middle of two independent draws has a length of about √(n/2).
 #
 # ### Exercise 5 · `slerp`
 #
@@ -687,71 +839,102 @@ def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
 slerp = check("slerp", slerp)
 
 # %% [markdown]
-# We try it on the VAE with n = 20, the one whose samples from the prior are nearest to faces: find its row
-# in the list of distances above.
-#
+# We try it on the VAE whose samples from the prior are nearest to faces, by the list of distances above.
+# Besides the Fréchet distance we take two shares that keep apart what it mixes
+# ([Kynkäänniemi et al., 2019](https://arxiv.org/abs/1904.06991)). Around each real feature lies a ball
+# that reaches as far as its third nearest neighbour. **Precision**: the share of generated images inside a
+# ball of a real one, *fidelity*. **Recall**, with the sets swapped: the share of real images inside a ball
+# of a generated one, *variety*.
+
+# %% [markdown]
 # **Prediction.** Halfway between two draws from N(0, I): whose images come closer to real faces by
-# the Fréchet distance, those of lerp, or those of slerp? And which look better to you?
+# the Fréchet distance, those of lerp or those of slerp? Whose precision is higher, and whose recall?
 #
 # ✎ *Double-click here and write your answer:*
 
 # %%
-vae, a = vaes[20], prior[20]
-b = torch.randn(a.shape, generator=rng)
+n_walk = min(sizes, key=lambda n: ruler[f"VAE {n}, N(0, I)"])
+walker, starts = vaes[n_walk], prior[n_walk]
+ends = torch.randn(starts.shape, generator=rng)
 halfway = {
-    "ends": a,
-    "lerp": (a + b) / 2,
-    "slerp": torch.stack([slerp(start, end, 0.5) for start, end in zip(a, b)]),
+    "ends": starts,
+    "lerp": (starts + ends) / 2,
+    "slerp": torch.stack([slerp(start, end, 0.5) for start, end in zip(starts, ends)]),
 }
-for name, codes in halfway.items():
-    value = distance(image_of(vae, codes), to_test)
-    print(f"{name:6s} mean length {codes.norm(dim=1).mean():5.2f}, Fréchet distance {value:6.2f}")
-print(f"√20 = {20**0.5:.2f}, √10 = {10**0.5:.2f}")
+phi_real = features_of(judge, x_test)
+floor = precision_recall(phi_real, features_of(judge, x_train))
+print(f"training images: precision {floor[0]:.0%}, recall {floor[1]:.0%}, distance {ruler['training images']:.1f}")
 
 # %%
-t = torch.linspace(0, 1, 11)
+judged = {}
+for name, codes in halfway.items():
+    phi = features_of(judge, image_of(walker, codes))
+    judged[name] = (gap(phi, phi_real), *precision_recall(phi_real, phi))
+    print(f"n = {n_walk}, {name:6s} length {codes.norm(dim=1).mean():5.2f}, Fréchet distance {judged[name][0]:6.2f}, "
+          f"precision {judged[name][1]:4.0%}, recall {judged[name][2]:4.0%}")
+print(f"√n = {n_walk**0.5:.2f}, √(n/2) = {(n_walk / 2)**0.5:.2f}")
+for i, what in enumerate(("smaller Fréchet distance", "higher precision", "higher recall")):
+    lerp, great_circle = judged["lerp"][i], judged["slerp"][i]
+    print(f"{what}: {'lerp' if (lerp < great_circle) == (i == 0) else 'slerp'}")
+
+# %%
+t = torch.linspace(0, 1, 9)
 ways = {}
 for i in (0, 1):
-    ways[f"lerp, pair {i + 1}"] = torch.stack([(1 - s) * a[i] + s * b[i] for s in t])
-    ways[f"slerp, pair {i + 1}"] = torch.stack([slerp(a[i], b[i], s.item()) for s in t])
-fig, ax = plt.subplots(figsize=(11, 4.4))
-plots.image_rows({name: image_of(vae, way) for name, way in ways.items()}, ax)
+    ways[f"lerp, pair {i + 1}"] = torch.stack([(1 - s) * starts[i] + s * ends[i] for s in t])
+    ways[f"slerp, pair {i + 1}"] = torch.stack([slerp(starts[i], ends[i], s.item()) for s in t])
+fig, ax = plt.subplots(figsize=(8.6, 4))
+plots.image_rows({name: image_of(walker, way) for name, way in ways.items()}, ax)
 plt.show()
 
 # %% [markdown]
-# **Figure 10.** Two walks between codes drawn from the prior, on a straight line and on the great
-# circle. Note the middles: lerp's are plainer, closer to the mean face; slerp keeps the variety of the
-# ends. A single plain face may look *better*; a set of plain faces does not look like a set of people,
-# and the Fréchet distance judges sets, as the printed numbers show.
+# **Figure 13.** Two walks between codes drawn from the prior, on a straight line and on the great
+# circle. Note the middles: lerp's codes are short, and its images plainer, closer to the mean face; slerp keeps
+# the variety of the ends. A single plain face may look *better*, but a set of plain faces does not look like a
+# set of people: that is recall. Of the measures printed above, precision alone could prefer plain faces.
 #
 # The same trade has a knob of its own. **Temperature** τ scales the prior's noise: z = τ ε. At τ = 0
 # every sample is the same face.
+
+# %% [markdown]
+# **Prediction.** As τ falls from 1 to 0, what do precision and recall do?
+#
+# ✎ *Double-click here and write your answer:*
 
 # %%
 taus = [0.0, 0.4, 0.7, 1.0, 1.2, 1.5, 2.0]
 by_tau, at_tau = {}, []
 for tau in taus:
-    x = image_of(vae, tau * a)
-    at_tau.append(distance(x + 1e-4 * torch.randn(x.shape, generator=rng), to_test))
-    by_tau[f"τ = {tau}"] = x[:10]
-    print(f"τ = {tau:4.2f}: Fréchet distance {at_tau[-1]:7.2f}, "
-          f"standard deviation between images {x.std(0).mean():.3f}")
+    cool = image_of(walker, tau * starts)
+    by_tau[f"τ = {tau}"] = cool[:8]
+    phi = features_of(judge, cool + 1e-4 * torch.randn(cool.shape, generator=rng))
+    at_tau.append((gap(phi, phi_real), *precision_recall(phi_real, phi), cool.std(0).mean().item()))
+    print("τ = {:.1f}: Fréchet distance {:7.2f}, precision {:4.0%}, recall {:4.0%}, "
+          "standard deviation between images {:.3f}".format(tau, *at_tau[-1]))
 print(f"test images: {x_test.std(0).mean():.3f}")
+near, precise, wide = (column[1:] for column in list(zip(*at_tau))[:3])  # without the one face of τ = 0
+print(f"Nearest at τ = {taus[1 + near.index(min(near))]}, highest precision at "
+      f"{taus[1 + precise.index(max(precise))]}, highest recall at {taus[1 + wide.index(max(wide))]}")
 
 # %%
-fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), width_ratios=(1, 1.9))
-plots.curves({"VAE, n = 20": (taus, at_tau)}, left, x_label="temperature τ", y_label="Fréchet distance")
-left.axhline(ruler["training images"], color=plots.BLACK, linestyle=":", label="floor")
-left.legend()
-plots.image_rows(by_tau, right)
+fig = plt.figure(figsize=(8.6, 6.2))
+grid = fig.add_gridspec(2, 2, height_ratios=(1, 1.5))
+distances, shares = fig.add_subplot(grid[0, 0]), fig.add_subplot(grid[0, 1])
+plots.curves({"samples": (taus, [v[0] for v in at_tau])}, distances, x_label="temperature τ",
+             y_label="Fréchet distance")
+distances.axhline(ruler["training images"], color=plots.BLACK, linestyle=":", label="training images")
+distances.legend()
+both_shares = {"precision": (taus, [v[1] for v in at_tau]), "recall": (taus, [v[2] for v in at_tau])}
+plots.curves(both_shares, shares, x_label="temperature τ", y_label="share")
+plots.image_rows(by_tau, fig.add_subplot(grid[1, :]))
 plt.show()
 
 # %% [markdown]
-# **Figure 11.** Left: Fréchet distance against temperature. Right: the same ten codes at each. Note
-# that plain is not close: low temperatures give smooth faces and a poor set. Note where the curve is
-# lowest: beyond τ = 1, where the spread of the images comes near that of test images, as printed. Samples
-# of the prior are too plain. And look at the rows there: single faces are worse than at τ = 1. Eye and
-# distance judge different things, so whoever chooses τ should write it into the caption.
+# **Figure 14.** Above: Fréchet distance, precision and recall against temperature. Below: the same eight codes
+# at each. Note that plain is not close: at low temperatures faces are smooth and the set is poor. At τ = 0 all
+# samples are one, inside a ball or outside, so precision is all or nothing and recall about nothing. Note at
+# which τ each curve is best, as printed: they need not agree, since eye, precision and distance judge
+# different things. Whoever chooses τ should write it into the caption.
 #
 # ## 5.4 · Tell it the class
 #
@@ -899,8 +1082,8 @@ for first_name, other in ((ONE, ALL), (ONE, FEW)):
     verdict = ("three trainings do not rank them" if abs(difference) < half
                else f"{first_name if difference < 0 else other} is ahead")
     print(f"{first_name} − {other}, unseen: {difference:+.0f} ± {half:.0f} nats: {verdict}")
-order_unseen = sorted(cost, key=lambda name: cost[name][:, 1].mean().item())
-print("unseen images, best first:", ", ".join(order_unseen))
+print("unseen images, best first (< in every training, ≈ not): "
+      + ranking({name: values[:, 1].tolist() for name, values in cost.items()}))
 
 # %% [markdown]
 # Only the first comparison is fair: equal numbers of images, equal steps, and the printed interval is one
@@ -1029,6 +1212,8 @@ for name, (vae, *_) in told.items():  # the first of the three trainings
     to_mean = (drawn_by[name] - train.mean(0)).flatten(1).norm(dim=1).median()
     print(f"{name:18s} median distance to the nearest of its {len(train):5,} training images "
           f"{apart.median():5.2f}, to their mean {to_mean:5.2f}")
+print(f"{SINGLE}: samples lie nearer to " + ("single training images than to their mean: copies, more or less"
+      if from_train[SINGLE] < to_mean else "the mean of all than to any one of them"))
 
 # %%
 settings.short_run_note("the samples below")
@@ -1042,9 +1227,9 @@ plt.show()
 
 # %% [markdown]
 # **Figure 13.** Samples, one per class from left to right (the first model knows one class only), and
-# below each its nearest training image. Note the last pair of rows: each sample resembles a training
-# image, and the printed distance is the smallest. That model has memorised. Note the others: a blurred
-# sample has a neighbour that shares its colours and not its content.
+# below each its nearest training image. Note the last pair of rows, of the model that has seen ten images
+# only: where its samples lie nearer to single images than to their mean, as printed, it has memorised. Note
+# the others: a blurred sample has a neighbour that shares its colours and not its content.
 #
 # **Does the decoder listen?** A full training on all images took the minutes that its card names; the
 # model comes with the course. The classifier reads its samples: how often does it find the class that was
@@ -1554,32 +1739,44 @@ plt.show()
 # model treats training images differently from others.
 
 # %%
-searched = faces.train.images[trained_on[:20_000]]
+searched = faces.train.images[trained_on[:20_000]]  # images that the model has seen
 face_made = image_of(vaes[128], prior[128][:200])
+near_faces = {}
 for name, x in {"test faces": x_test[:200], "samples": face_made}.items():
     parts = [nearest_training(x, to_float(part), 1)[1] for part in searched.split(2_000)]
-    apart = torch.cat(parts, 1).min(1).values  # (200,)
+    near_faces[name] = torch.cat(parts, 1).min(1).values  # (200,)
     print(f"{name:11s} distance to the nearest of {len(searched):,} training faces: "
-          f"median {apart.median():5.2f}, smallest {apart.min():.2f}")
+          f"median {near_faces[name].median():5.2f}, smallest {near_faces[name].min():.2f}")
+closer = (near_faces["samples"] < near_faces["test faces"].min()).sum()
+print(f"{closer} of {len(face_made)} samples are nearer to a training face than any of the test faces")
+
+# %%
 known = to_float(faces.train.images[trained_on[:1_000]])
-gap = losses.squared_error(known, image_of(vaes[128], code_of(vaes[128], known)))
-print(f"squared error of reconstruction: training {gap.mean():.1f}, test {error['VAE', 128]:.1f}")
+e_known = losses.squared_error(known, image_of(vaes[128], code_of(vaes[128], known)))
+e_test = losses.squared_error(x_test, image_of(vaes[128], code_of(vaes[128], x_test)))
+difference = e_test.mean() - e_known.mean()
+half = 1.96 * (e_test.var() / len(e_test) + e_known.var() / len(e_known)).sqrt()
+print(f"squared error of reconstruction: training {e_known.mean():.1f}, test {e_test.mean():.1f}; "
+      f"difference {difference:+.2f} ± {half:.2f}")
+print("The interval " + ("excludes 0: the model knows its training faces a little."
+                         if difference > half else "does not show that it knows its training faces."))
 
 # %% [markdown]
-# A sample much nearer to a training face than test faces are would be a reason to look. The model that saw
-# one image per class (Figure 13) returned its training images: few images, many steps, and a person who
-# never agreed is published with every sample. A gap between the errors on training and test images is the
-# weaker sign of the same thing; from it one can guess who was in the training set (membership inference).
-# Both belong into the report of any model of people.
+# A sample much nearer to a training face than test faces are would be a reason to look; a plain or blurred
+# sample is near to many faces without being a copy. The model that saw one image per class (section 5.4)
+# returned its training images: few images, many steps, and a person who never agreed is published with every
+# sample. A gap between the errors on training and test images is the weaker sign of the same thing; from it
+# one can guess who was in the training set (membership inference). Both belong into the report of any model of
+# people, the gap with its interval.
 #
 # **Groups.** One mean error hides on whom the errors fall.
 #
 # ### Exercise 8 · `group_report`
 #
 # *Difficulty ●●○ · importance ●●● · 12 minutes.* The mean error of each group, with a 95% interval of
-# this mean. The factor 1.96 belongs to large groups: from 30 images on the interval holds the true mean
-# of normal errors in 94 to 95% of all cases, with 5 images in 88%, with 2 in 70%: small groups would
-# need the wider intervals of Student's t.
+# this mean, mean ± 1.96 s/√n. The factor 1.96 belongs to large groups: from 30 images on the interval holds
+# the true mean of normal errors in 94 to 95% of all cases, with 5 images in 88%, with 2 in 70%. Small groups
+# need the wider intervals of Student's t; below we meet one of three.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1614,43 +1811,32 @@ def group_report(errors: Tensor, groups: Tensor) -> dict[int, tuple[float, float
 group_report = check("group_report", group_report)
 
 # %%
-errors = losses.squared_error(x_test, image_of(vaes[128], z_test))
 groups = {}
 for name, i in column.items():
-    groups[name] = group_report(errors, flags_test[:, i])
+    groups[name] = group_report(e_test, flags_test[:, i])
     without, with_it = groups[name][0], groups[name][1]
     print(f"{name:20s} without {without[0]:5.1f} [{without[1]:.1f}, {without[2]:.1f}], "
           f"with {with_it[0]:5.1f} [{with_it[1]:.1f}, {with_it[2]:.1f}], n = {flags_test[:, i].sum()}")
 
 # %%
-def draw_report(ax: plt.Axes, reports: dict[str, dict], labels: tuple[str, str], x_label: str) -> None:
-    """Mean and interval of groups 0 and 1, one line of the chart for each report."""
-    for value, (colour, shift) in enumerate([(plots.BLUE, 0.12), (plots.VERMILION, -0.12)]):
-        rows = [report[value] for report in reports.values()]
-        mean, low, _ = torch.tensor(rows).T
-        place = torch.arange(len(rows)) + shift
-        ax.errorbar(mean, place, xerr=mean - low, fmt=plots.CLASS_MARKERS[value], capsize=4,
-                    color=colour, label=labels[value])
-    ax.set_yticks(range(len(reports)), reports)
-    ax.set_xlabel(x_label)
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-
-
-fig, ax = plt.subplots(figsize=(9, 3.6))
-draw_report(ax, groups, ("without", "with"), "squared error per image")
+fig, ax = plt.subplots(figsize=(8.6, 3.4))
+plots.group_intervals(groups, ax, names=("without", "with"), x_label="squared error per image")
 plt.show()
+apart = [name for name, r in groups.items() if r[0][1] > r[1][2] or r[1][1] > r[0][2]]
+print(f"Intervals that do not overlap: {', '.join(apart) or 'none'}")
 
 # %% [markdown]
 # **Figure 22.** Error of reconstruction in groups of test faces, with 95% intervals; where the printed n
-# is below 30, they are too narrow. Note where the intervals do not overlap. But a difference has two
-# possible causes: the group may be *harder* to draw, or it may have been *rare* in training. This figure
-# cannot tell them apart; an experiment can.
+# is below 30, they are too narrow. But a difference has two possible causes: the group may be *harder* to draw,
+# or it may have been *rare* in training. This figure cannot tell them apart; an experiment can.
 #
-# We train the same small autoencoder twice, on equally many faces at 32 × 32: with half of them, and
-# with only one in fifty, from the group. Short trainings end at different overall errors, so each
-# error is divided by the mean error of the other group under the same model. Both models are tested on
-# the same images, so we may take the *difference* of these ratios image by image.
-#
+# We train the same small autoencoder on equally many faces at 32 × 32: with half of them, and with only one in
+# fifty, from the group. Short trainings end at different overall errors, so we look at the ratio of the
+# group's mean error to that of the others under the same model, on the same test images. Another training ends
+# elsewhere, with other images and another start: what images alone could not tell is told by three
+# trainings of each arm, and the interval is over trainings.
+
+# %% [markdown]
 # **Prediction.** If the group's error was equal to that of the others (ratio 1) when it was half of the
 # training set, what will the ratio be when it is one in fifty?
 #
@@ -1668,43 +1854,52 @@ def smaller(images: Tensor) -> Tensor:
     return F.avg_pool2d(images.float(), 2).round().byte()
 
 
-mixed = {}
-for name, share in {"half": 0.5, "one in fifty": 0.02}.items():
+def faces_with(share: float, generator: torch.Generator) -> datasets.Split:
+    """n_group faces drawn at random, this share of them from the group, at 32 × 32."""
     few = max(1, round(share * n_group))
-    index = torch.cat([inside[:few], outside[: n_group - few]])
-    mixed[name] = datasets.Split(smaller(faces.train.images[index]))
+    mine = inside[torch.randperm(len(inside), generator=generator)[:few]]
+    theirs = outside[torch.randperm(len(outside), generator=generator)[: n_group - few]]
+    return datasets.Split(smaller(faces.train.images[torch.cat([mine, theirs])]))
 
 # %%
 small_test = to_float(smaller(faces.test.images[:n_eval]))
 member = faces.test.factors[: len(small_test), column[scarce]]
-paid = {}
-for name, split in mixed.items():
-    torch.manual_seed(seed)
-    model = models.ConvAutoencoder(64, size=32, width=16)
-    *_, record = steps_of(model, losses.autoencoder_objective, split, steps=group_steps, seed=seed)
-    model = model.cpu().eval()
-    paid[name] = losses.squared_error(small_test, image_of(model, code_of(model, small_test)))
-    print(f"{name:13s} {len(split):,} faces, {record.step} steps, {record.seconds:.0f} s: "
-          f"mean error {paid[name].mean():.1f}")
+ratios = {"half": [], "one in fifty": []}
+for training in range(3):
+    for name, share in {"half": 0.5, "one in fifty": 0.02}.items():
+        draw = torch.Generator().manual_seed(training)
+        torch.manual_seed(training)
+        small = models.ConvAutoencoder(64, size=32, width=16)
+        *_, record = steps_of(small, losses.autoencoder_objective, faces_with(share, draw),
+                              steps=group_steps, seed=training)
+        small = small.cpu().eval()
+        e = losses.squared_error(small_test, image_of(small, code_of(small, small_test)))
+        ratios[name].append((e[member == 1].mean() / e[member == 0].mean()).item())
+        print(f"training {training + 1}, {name:12s} {record.step} steps, {record.seconds:4.1f} s: "
+              f"mean error {e.mean():6.1f}, ratio {ratios[name][-1]:.3f}")
 
 # %%
-ratio = {name: e / e[member == 0].mean() for name, e in paid.items()}
-both_reports = {f"{scarce}: {name}": group_report(r, member) for name, r in ratio.items()}
-change = group_report(ratio["one in fifty"] - ratio["half"], member)[1]
-print(f"with {scarce}: the ratio changes by {change[0]:+.2f} [{change[1]:+.2f}, {change[2]:+.2f}]")
-fig, ax = plt.subplots(figsize=(9, 2.4))
-draw_report(ax, both_reports, ("without", "with"), "error / mean error without")
+change = torch.tensor(ratios["one in fifty"]) - torch.tensor(ratios["half"])  # (3,)
+half_width = 4.30 * change.std() / 3**0.5  # Student's t of three values, in place of 1.96
+print(f"with {scarce}: the ratio changes by {change.mean():+.3f} ± {half_width:.3f} over three trainings: "
+      + ("being rare costs the group." if change.mean() > half_width else
+         "three short trainings do not settle it."))
+settings.short_run_note("the lines below")
+pairs = {f"training {i + 1}": pair for i, pair in enumerate(zip(*ratios.values()))}
+fig, ax = plt.subplots(figsize=(7, 3))
+plots.changes(pairs, ax, names=("half of training", "one in fifty"), y_label="error with / without")
 plt.show()
 
 # %% [markdown]
-# **Figure 23.** Errors of both groups, relative to the group without, when the group is half of the
-# training set and when it is one in fifty. Note the printed change with the interval of a paired
-# difference: the group's test faces are the same, only their share in training has changed. What is rare
-# is drawn as something common. On real people that means: with somebody else's features.
+# **Figure 23.** The group's error relative to that of the others, when it is half of the training set and
+# when it is one in fifty, in three trainings; the dotted line marks equal errors. Note the change, with an
+# interval over trainings: the group's test faces are the same, only their share in training has changed. What is
+# rare is drawn as something common. On real people that means: with somebody else's features.
 #
 # **Provenance.** Whoever publishes generated images should mark them. We try three marks: a text in the
 # PNG file, bits hidden in the lowest bit of each blue value, and a visible checkered corner.
-#
+
+# %% [markdown]
 # **Prediction.** Which of the three survives PNG, which a JPEG copy, which a copy at half the size?
 #
 # ✎ *Double-click here and write your answer:*
@@ -1762,16 +1957,16 @@ print(f"share of {len(files):3d} files that keep   text   hidden bits   visible 
 for name, copy in copies.items():
     kept = torch.tensor([found(copy(data)) for data in files]).float().mean(0)
     print(f"{name:28s} {kept[0]:6.0%} {kept[1]:13.0%} {kept[2]:16.0%}")
-plain = [again(data, "PNG") for data in (plots.to_png(x) for x in x_test[:100])]
-alarm = torch.tensor([found(data) for data in plain]).float().mean(0)
+unmarked = [again(data, "PNG") for data in (plots.to_png(x) for x in x_test[:100])]
+alarm = torch.tensor([found(data) for data in unmarked]).float().mean(0)
 print(f"{'test faces, not marked':28s} {alarm[0]:6.0%} {alarm[1]:13.0%} {alarm[2]:16.0%}")
 
 # %%
-fig, axes = plt.subplots(1, 4, figsize=(11, 3.2))
-views = {"sample": plots.to_png(face_made[0]), "marked": files[0],
+fig, axes = plt.subplots(1, 4, figsize=(8.6, 2.6))
+mark_views = {"sample": plots.to_png(face_made[0]), "marked": files[0],
          "JPEG, quality 50": copies["JPEG, quality 50"](files[0]),
          "half the size": copies["PNG at half the size"](files[0])}
-for ax, (name, data) in zip(axes, views.items()):
+for ax, (name, data) in zip(axes, mark_views.items()):
     ax.imshow(Image.open(io.BytesIO(data)))
     ax.set_title(name)
     ax.set_axis_off()
@@ -1796,10 +1991,11 @@ plt.show()
 #
 # ## 5.8 · What we have seen
 #
-# - The likelihood is a choice. σ = 1 hides a strong β; the optimal σ needs no tuning and reconstructs best.
-#   Whether its samples win depends on how well the prior matches the codes, and is to be measured.
+# - A ruler sees what its features had to tell. Measure the ruler first, and print floor and ceilings with it.
+# - The likelihood is a choice. σ = 1 hides a strong β; the optimal σ needs no tuning. Whether its samples win
+#   depends on how well the prior matches the codes, and is to be measured, over several trainings.
 # - Directions in the code edit images, with side effects that probes can measure. lerp and low
-#   temperatures make images plain, and a set of plain images is far from the data.
+#   temperatures make images plain: precision and recall keep fidelity and variety apart.
 # - One class or many: compare at equal numbers of images, on unseen ones. A model of one image per class
 #   generates copies. A decoder listens to a class where that saves nats: tell it a wrong one to find out.
 # - PSNR and SSIM are for pairs, at the right range. Fréchet distance and KID are for sets, with the same
@@ -1809,14 +2005,16 @@ plt.show()
 #
 # **To think about.** (1) A report prints "FID 3.1 on our own features, 500 samples". Which three questions
 # do you ask? (2) A VAE's samples become better when z is drawn at τ = 0.8. Does the ELBO change? (3) A
-# company removes a person's photographs from its training set and keeps the model. What remains?
+# company removes a person's photographs from its training set and keeps the model. What remains? (4) Which
+# likelihood would you take for faces whose codes you only ever sample from a fitted Gaussian?
 #
 # <details><summary>Some answers</summary>
 #
-# (1) Which network gave the features; what 500 real images get against the same reference; how near the
-# samples are to training images. (2) No: τ changes how we sample, not p(x); the ELBO still belongs to
-# τ = 1. (3) Whatever the weights hold: Figure 13 shows that it can be the image itself. Only retraining
-# without it, or a proof that its influence is gone, removes it.
+# (1) Which network gave the features, and what it had to tell; what 500 real images get against the same
+# reference; how near the samples are to training images. (2) No: τ changes how we sample, not p(x); the ELBO still belongs to
+# τ = 1. (3) Whatever the weights hold: section 5.4 shows that it can be the image itself. Only retraining
+# without it, or a proof that its influence is gone, removes it. (4) The one with the smallest distance in
+# the last column of section 5.2: the prior then no longer matters.
 #
 # </details>
 #
@@ -1831,6 +2029,7 @@ plt.show()
 # [Wang et al. 2004](https://doi.org/10.1109/TIP.2003.819861)
 # (SSIM) · [Heusel et al. 2017](https://arxiv.org/abs/1706.08500) (FID) ·
 # [Bińkowski et al. 2018](https://arxiv.org/abs/1801.01401) (KID) ·
+# [Kynkäänniemi et al. 2019](https://arxiv.org/abs/1904.06991) (precision and recall) ·
 # [Ho, Jain & Abbeel 2020](https://arxiv.org/abs/2006.11239) (DDPM) ·
 # [Salimans & Ho 2022](https://arxiv.org/abs/2202.00512), *Progressive distillation for fast
 # sampling of diffusion models* · [Song, Meng & Ermon 2021](https://arxiv.org/abs/2010.02502) (DDIM)

@@ -223,3 +223,34 @@ def test_too_few_images_for_k_neighbours_are_refused(g):
     """Catches an index out of range in place of a sentence."""
     with pytest.raises(CourseError, match="k=3: 3 images"):
         metrics.precision_recall(features(g, 3), features(g, 30))
+
+
+# --- codes against the prior ------------------------------------------------------------------
+
+
+def test_the_mismatch_of_gaussian_codes_is_their_kl(g):
+    """Catches a missing ½, a log det without its correction, and a variance for its root."""
+    scale, shift = torch.tensor([0.5, 1.0, 2.0]).double(), torch.tensor([0.0, 1.0, 0.0]).double()
+    exact = 0.5 * (scale**2 + shift**2 - 1 - 2 * scale.log()).sum().item()
+    z = shift + scale * torch.randn(20_000, 3, generator=g, dtype=torch.float64)
+    assert metrics.gaussian_mismatch(z) == pytest.approx(exact, abs=0.05)
+    found = [metrics.gaussian_mismatch(features(g, 200, d=100)) for _ in range(20)]
+    assert sum(found) / 20 == pytest.approx(0, abs=1.0)  # 33 nats without the correction
+    with pytest.raises(CourseError, match="full rank"):
+        metrics.gaussian_mismatch(features(g, 5))
+
+
+# --- several trainings ------------------------------------------------------------------------
+
+
+def test_a_ranking_claims_only_what_holds_between_all_trainings():
+    """Catches an order of means that another seed would turn round, and one from single runs."""
+    far, near, low = [5.0, 6.0, 9.0], [4.0, 4.5, 5.5], [1.0, 2.0, 3.0]
+    assert metrics.ranking({"far": far, "low": low, "near": near}) == "low < near ≈ far"
+    assert metrics.ranking({"far": [5.0], "low": [1.0]}) == "low ≈ far"
+
+
+def test_the_spread_is_half_the_range():
+    """Catches a range that is printed as if it were to both sides."""
+    assert metrics.spread([1.0, 2.0, 6.0]) == "3.0 ± 2.5"
+    assert metrics.spread([1.25], digits=2) == "1.25"

@@ -61,6 +61,12 @@ def test_tiles_stand_row_by_row_with_a_gap():
         lambda ax: plots.code_map(torch.rand(9, 2), torch.arange(9) % 3, ax, names="abc"),
         lambda ax: plots.code_map(torch.zeros(0, 2), torch.zeros(0), ax, names="abc"),
         lambda ax: plots.signed_image(torch.randn(4, 4), ax),
+        lambda ax: plots.against_normal(torch.randn(50), ax, x_label="z", title="t"),
+        lambda ax: plots.changes({"a": (1.0, 2.0)}, ax, names=("l", "r"), y_label="y"),
+        lambda ax: plots.dumbbells({"a": (1.0, 9.0)}, ax, names=("l", "r"), x_label="x"),
+        lambda ax: plots.group_intervals(
+            {"a": {0: (1.0, 0.5, 1.5), 1: (2.0, 1.0, 3.0)}}, ax, names=("l", "r"), x_label="x"
+        ),
         lambda ax: plots.doubling_axis(
             plots.curves({"a": ([1, 8], [3, 4])}, ax, x_label="", y_label=""), [1, 8]
         ),
@@ -183,3 +189,40 @@ def test_figures_stand_in_the_notebook_whatever_the_backend(tmp_path):
         assert not [c for c in contents if "traceback" in c], contents
         pictures += [c["data"]["image/png"] for c in contents if "image/png" in c.get("data", {})]
     assert len(pictures) == 2 and pictures[0] == pictures[1]
+
+
+def test_dumbbells_are_sorted_and_each_reaches_from_its_first_value_to_its_second():
+    """Catches names that are not those of their bars once the bars are sorted."""
+    _, ax = plt.subplots()
+    pairs = {"far": (1.0, 90.0), "near": (2.0, 3.0)}
+    plots.dumbbells(pairs, ax, names=("split", "factor"), x_label="distance")
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["near", "far"]
+    ends = [line[:, 0].tolist() for line in ax.collections[0].get_segments()]
+    assert ends == [[2.0, 3.0], [1.0, 90.0]]
+    plt.close("all")
+
+
+def test_intervals_of_two_groups_need_not_lie_evenly_about_the_mean():
+    """Catches a bar drawn from one half of the interval, and groups that are swapped."""
+    _, ax = plt.subplots()
+    reports = {"a": {0: (1.0, 0.9, 1.5), 1: (4.0, 2.0, 5.0)}}
+    plots.group_intervals(reports, ax, names=("without", "with"), x_label="x")
+    drawn = [c.lines[2][0].get_segments()[0][:, 0].tolist() for c in ax.containers]
+    assert drawn == [[0.9, 1.5], [2.0, 5.0]]
+    plt.close("all")
+
+
+def test_the_normal_density_stands_over_the_histogram():
+    """Catches a histogram of counts, on which a density cannot be read."""
+    _, ax = plt.subplots()
+    plots.against_normal(
+        torch.randn(20_000, generator=torch.Generator().manual_seed(0)), ax, x_label="z"
+    )
+    x, y = ax.lines[0].get_data()
+    middle = np.abs(x).argmin()
+    assert y[middle] == pytest.approx(1 / np.sqrt(2 * np.pi), rel=1e-6)
+    heights = [
+        bar.get_height() for bar in ax.patches if abs(bar.get_x() + bar.get_width() / 2) < 0.2
+    ]
+    assert np.mean(heights) == pytest.approx(0.4, abs=0.03)
+    plt.close("all")

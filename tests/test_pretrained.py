@@ -119,6 +119,32 @@ def test_standardisation_can_be_undone():
     assert torch.allclose(codes.code_of(vae, x), before, atol=1e-5)
 
 
+def test_the_vae_as_trained_gives_the_same_images_by_other_codes():
+    """Catches a standardisation undone in the encoder alone, or in the model itself."""
+    data = strangers(200)
+    vae, card, _ = pretrained.load_or_train("-vae-20", data, steps=2)
+    x = data.train.images[:20].float() / 255
+    plain, kept = pretrained.as_trained(vae, card), codes.code_of(vae, x)
+    z = codes.code_of(plain, x)
+    mean, scale = (torch.tensor(card["standardized"][key]) for key in ("mean", "scale"))
+    assert torch.allclose(z, mean + scale * kept, atol=1e-4)
+    assert torch.allclose(codes.image_of(plain, z), codes.image_of(vae, kept), atol=1e-4)
+    assert torch.equal(codes.code_of(vae, x), kept)
+    assert pretrained.as_trained(vae, {}) is None
+
+
+def test_metrics_of_other_data_are_none(tmp_path, monkeypatch):
+    """Catches numbers of cartoons under a text about photographs."""
+    monkeypatch.setattr(checkpoints, "DATA", tmp_path)
+    about = {"data": "celeba", "stand_in": True, "rows": [1]}
+    checkpoints.write_json(tmp_path / "metrics" / "likelihoods.json", about)
+    monkeypatch.setattr(checkpoints, "metrics", lambda name: about)
+    data = strangers()
+    assert pretrained.metrics_of("likelihoods", data) is None
+    assert pretrained.metrics_of("nothing", data) is None
+    assert pretrained.metrics_of("likelihoods", data.renamed(stand_in=True)) == about
+
+
 @pytest.mark.parametrize("kind", [ConvAutoencoder, ConvVAE])
 def test_codes_and_images_come_in_the_order_of_the_rows(kind):
     """Catches parts that are put together wrongly, and a VAE that is sampled."""

@@ -23,6 +23,8 @@ from course_lib.metrics.measures import (
     neighbour_accuracy,
     two_sample_accuracy,
 )
+from course_lib.metrics.mismatch import gaussian_mismatch
+from course_lib.metrics.repeats import ranking, spread
 
 __all__ = [
     "AggregateTerms",
@@ -33,6 +35,7 @@ __all__ = [
     "feature_statistics",
     "features_of",
     "frechet_distance",
+    "gaussian_mismatch",
     "information_gaps",
     "kernel_distance",
     "mean_squared_error",
@@ -41,6 +44,8 @@ __all__ = [
     "pairwise_rotation",
     "precision_recall",
     "psnr",
+    "ranking",
+    "spread",
     "ssim",
     "two_sample_accuracy",
 ]

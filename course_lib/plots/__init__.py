@@ -1,6 +1,7 @@
 """Arrays to matplotlib Axes: every function takes arrays and `ax`, draws, and returns `ax`."""
 
 from course_lib.plots.charts import bars, code_map, curves, doubling_axis, histogram
+from course_lib.plots.comparisons import against_normal, changes, dumbbells, group_intervals
 from course_lib.plots.images import (
     image_grid,
     image_rows,
@@ -41,11 +42,15 @@ __all__ = [
     "STYLE",
     "VERMILION",
     "YELLOW",
+    "against_normal",
     "bars",
+    "changes",
     "code_map",
     "course_style",
     "curves",
     "doubling_axis",
+    "dumbbells",
+    "group_intervals",
     "histogram",
     "image_grid",
     "image_rows",
