@@ -1998,7 +1998,7 @@ plt.show()
 #   temperatures make images plain: precision and recall keep fidelity and variety apart.
 # - One class or many: compare at equal numbers of images, on unseen ones. A model of one image per class
 #   generates copies. A decoder listens to a class where that saves nats: tell it a wrong one to find out.
-# - PSNR and SSIM are for pairs, at the right range. Fréchet distance and KID are for sets, with the same
+# - PSNR and SSIM are for pairs, at the right range. Fréchet and kernel distance are for sets, with the same
 #   N everywhere, a floor and ceilings. The nearest training image belongs beside them.
 # - Diffusion buys sharpness with time, step by step.
 # - Consent, groups, provenance and misuse can be measured, in part, and what can be measured should be.
@@ -2025,7 +2025,8 @@ plt.show()
 # deterministic autoencoders* · [Liu et al. 2015](https://arxiv.org/abs/1411.7766), *Deep learning
 # face attributes in the wild* (CelebA) ·
 # [Krizhevsky 2009](https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf), *Learning
-# multiple layers of features from tiny images* (CIFAR-10) ·
+# multiple layers of features from tiny images* (CIFAR-10)
+#
 # [Wang et al. 2004](https://doi.org/10.1109/TIP.2003.819861)
 # (SSIM) · [Heusel et al. 2017](https://arxiv.org/abs/1706.08500) (FID) ·
 # [Bińkowski et al. 2018](https://arxiv.org/abs/1801.01401) (KID) ·
