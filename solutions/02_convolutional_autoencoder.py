@@ -1514,7 +1514,7 @@ unusual = {name: ((o @ spread) * o).sum(1) for name, o in offset.items()}  # (B,
 for name in ["two", "one", "blank"]:
     by_error = anomaly_auroc(errors["normal"], errors[name])
     by_code = anomaly_auroc(unusual["normal"], unusual[name])
-    verdict = "found" if by_code > 0.9 else "passes as normal" if by_code < 0.5 else "half found"
+    verdict = "found" if by_code > 0.9 else "passes as normal" if by_code < 0.5 else "partly found"
     print(
         f"{name:5s} AUROC {by_error:.2f} by error, {by_code:.2f} by the code: {verdict} by the code"
     )
