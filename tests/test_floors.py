@@ -14,7 +14,7 @@ FLOORS = [
     "writing packing",
     "distributions plots synthetic devices",
     "datasets models exact",
-    "losses",
+    "losses errata",
     "metrics diffusion",
     "training checkpoints",
     "exercises widgets",
