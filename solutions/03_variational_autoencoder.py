@@ -45,7 +45,7 @@ from torch import Tensor, nn
 from torch.distributions import ContinuousBernoulli, Normal, kl_divergence
 from tqdm.auto import tqdm
 
-from course_lib import datasets, errata, losses, models, plots, settings, widgets
+from course_lib import datasets, diagrams, errata, losses, models, plots, settings, widgets
 from course_lib.distributions import kl_full_normal, log_normal
 from course_lib.exact import Formula, LinearGaussian
 from course_lib.exercises import check
@@ -74,6 +74,14 @@ n_train, n_valid, steps = shortened((n_train, n_valid, steps), (8_000, 1_000, 25
 # and training means making log p(x) large on the data. The one difficulty of this notebook is that
 # integral. The **code** of an image is the whole vector z; one of its numbers is a **latent**, and n
 # says how many there are. (Comments on shapes write d for n, as they write B for the batch.)
+
+# %%
+diagrams.graphical_model()
+
+# %% [markdown]
+# **Figure 1.** The VAE as a graphical model. Green: the story, which the decoder with its weights θ
+# tells for each of N images. Blue and dashed: what section 3.2 adds, an encoder with weights φ. Note
+# that only x is seen, so it alone is shaded.
 #
 # We work with two models: a linear-Gaussian one, in which the integral is known and every
 # claim can be checked, and a network, in which it is not.
@@ -98,7 +106,7 @@ fig.colorbar(points, label="code z")
 plt.show()
 
 # %% [markdown]
-# **Figure 1.** 1,500 draws from the model with one latent and two pixels, whose axes have the same
+# **Figure 2.** 1,500 draws from the model with one latent and two pixels, whose axes have the same
 # scale; the colour is the code that made each point, the black line W z. Note that the data are a
 # thick line: the decoder draws the line, the noise makes it equally thick in all directions, and the
 # prior says which part of the line is likely.
@@ -148,7 +156,7 @@ axes[0].set_ylabel("log p(x) − estimate (nats)")
 plt.show()
 
 # %% [markdown]
-# **Figure 2.** How much the estimate of log p(x) falls short of the truth, each panel on its own
+# **Figure 3.** How much the estimate of log p(x) falls short of the truth, each panel on its own
 # scale; the titles say by how much at S = 10,000, and bars show one standard deviation over repeats.
 # Note that with one latent a thousand samples do, and that with 16 latents ten thousand fall tens of
 # nats short, although each nat is a factor of 2.7 in p(x). Nearly all samples of the prior explain x
@@ -167,6 +175,16 @@ plt.show()
 # autoencoder**, or VAE ([Kingma and Welling, 2014](https://arxiv.org/abs/1312.6114);
 # [Rezende et al., 2014](https://arxiv.org/abs/1401.4082)).
 # Throughout, `log_var` is log σ²: it may be any number, and σ = exp(½ `log_var`) is always positive.
+#
+# Training needs samples of q, and gradients that reach μ and `log_var` through them. Drawing has no
+# derivative; adding and multiplying have.
+
+# %%
+diagrams.reparameterization()
+
+# %% [markdown]
+# **Figure 4.** Left: z is drawn from q, and the gradient ends at z. Right: z is computed from μ, σ and
+# a noise ε that comes from outside, and the gradient passes. Note that ε needs no gradient.
 #
 # ### Exercise 1 · `reparameterize`
 #
@@ -218,7 +236,7 @@ playground = widgets.reparameterization({
 playground
 
 # %% [markdown]
-# **Figure 3.** Left: 150 fixed ε and the z that they are carried to, with the line z = μ + σε. Right:
+# **Figure 5.** Left: 150 fixed ε and the z that they are carried to, with the line z = μ + σε. Right:
 # 1,000 such z, and the density N(μ, σ²). Move μ and log σ², then choose another function. Note that
 # the noise stays while μ shifts the line and σ tilts it. A wrong σ tilts it otherwise, except at
 # log σ² = 0. Noise of its own gives the right density, but no line: nothing ties z to the ε that was
@@ -341,7 +359,7 @@ axes[1].axhline(0, color=plots.BLACK, linewidth=1)
 plt.show()
 
 # %% [markdown]
-# **Figure 4.** Left: the closed form for one latent. It has its minimum at σ = 1, and as σ → 0 it
+# **Figure 6.** Left: the closed form for one latent. It has its minimum at σ = 1, and as σ → 0 it
 # grows without bound, slowly: each halving of σ costs about log 2 = 0.69 nats. Right: mean and
 # standard deviation of the sampled estimate. Note that it is right on average at every S, and that
 # its bar halves when S is four times as large. The scatter of independent latents adds up in
@@ -469,7 +487,7 @@ slider = widgets.bound(
 slider
 
 # %% [markdown]
-# **Figure 5.** Left: prior, exact posterior and your q. Right: log p(x), the ELBO computed with
+# **Figure 7.** Left: prior, exact posterior and your q. Right: log p(x), the ELBO computed with
 # your `kl_std_normal`, and the gap; the axis is cut below, so read heights from log p(x) downwards,
 # and a q that is higher than the picture is cut at its top. Move μ and σ. Note that log p(x) stands
 # still whatever q does:
@@ -605,7 +623,7 @@ ax.set_title(f"at n = 64 the score estimate scatters {ratio:.0f} times as much")
 plt.show()
 
 # %% [markdown]
-# **Figure 6.** How far one-sample estimates scatter, against the number of latents; bars are the
+# **Figure 8.** How far one-sample estimates scatter, against the number of latents; bars are the
 # standard error of that measurement, from the fourth moment of the estimates. (The score's have heavy
 # tails, so that the formula sd/√(2N), which holds for normal values, would be several times too
 # small at n = 1.) Note that for this f, a sum over coordinates, the
@@ -726,7 +744,7 @@ ax.set(xlabel="x̂", ylabel="integral over x", ylim=(0, 1.05))
 plt.show()
 
 # %% [markdown]
-# **Figure 7.** The integral of the "likelihood" of one grey pixel, against what the decoder says. Note
+# **Figure 9.** The integral of the "likelihood" of one grey pixel, against what the decoder says. Note
 # that it is at most ½: the total falls short of 1 for every x̂, and most where the decoder is sure.
 #
 # The course keeps this cross-entropy, as much code for MNIST does (published likelihoods mostly use
@@ -856,7 +874,7 @@ ends = {n: curve[-1][2] for n, curve in training.items()}
 print(f"the second latent saves {ends[1] - ends[2]:.1f} nats, the last 62 {ends[2] - ends[64]:.1f}")
 
 # %%
-settings.short_run_note("Figures 8 to 20")
+settings.short_run_note("Figures 10 to 22")
 fig, axes = plt.subplots(1, 3, figsize=(8.6, 3.4), sharey=True)
 for ax, (n, curve) in zip(axes, training.items()):
     step, train_loss, valid_loss = zip(*curve)
@@ -872,7 +890,7 @@ axes[0].set_ylim(top=1.15 * marks["always the mean image"])
 plt.show()
 
 # %% [markdown]
-# **Figure 8.** −ELBO on training and validation images, at the end of each epoch (the training loss is
+# **Figure 10.** −ELBO on training and validation images, at the end of each epoch (the training loss is
 # the mean over the epoch, so it lags a little behind), between the two marks. Note how much the second
 # latent saves, and the last 62 together: the line above says how many nats. The printed gap grows with
 # n: more latents learn more of the training images themselves. A validation curve that turned
@@ -913,7 +931,7 @@ ax.set(xlabel="share Φ(z) of the prior below z", ylabel="digit")
 plt.show()
 
 # %% [markdown]
-# **Figure 9.** What one latent holds. Top: the images at 16 codes, each for the same share of the
+# **Figure 11.** What one latent holds. Top: the images at 16 codes, each for the same share of the
 # prior. Below: the codes μ of 3,000 test images, one row per digit. Note that digits which look alike
 # share a part of the line, and that one number must order all digits, so that some neighbours have
 # little in common.
@@ -950,7 +968,7 @@ plots.prior_rings(axes[1], middle=(middle, middle), unit=cell)
 plt.show()
 
 # %% [markdown]
-# **Figure 10.** The manifold of n = 2, z₁ to the right and z₂ upwards. Left: each image stands for
+# **Figure 12.** The manifold of n = 2, z₁ to the right and z₂ upwards. Left: each image stands for
 # the same share of the prior. Right: the rings hold half and 99% of it, so most images lie where the
 # prior hardly ever samples. Note that the right-hand picture tells us little about what the model
 # generates: what it generates lies within the rings, and the rest is mostly far from the codes that
@@ -974,7 +992,7 @@ for ax in axes:
 plt.show()
 
 # %% [markdown]
-# **Figure 11.** Left: the manifold at equal steps over [−3, 3]. Right: the codes μ of 3,000 test images
+# **Figure 13.** Left: the manifold at equal steps over [−3, 3]. Right: the codes μ of 3,000 test images
 # at the same places, one colour and marker per digit; the rings hold half and 99% of the prior. Note
 # that the codes fill the rings, and that each digit has its region: labels, which training never
 # saw, sit where the left picture shows their digit.
@@ -988,7 +1006,7 @@ walk = widgets.pad(vaes[2].decode, codes=posteriors[2][0][:3000], labels=y_test[
 walk
 
 # %% [markdown]
-# **Figure 12.** The manifold, or the posterior means coloured by digit, with your position; and
+# **Figure 14.** The manifold, or the posterior means coloured by digit, with your position; and
 # your decoder there. Compare the codes with the pad of
 # [notebook 01](01_autoencoder_basics.ipynb): they lie about 0 at the
 # width of the prior, and between two clusters the decoder blends. The rate made it so, although the
@@ -1024,7 +1042,7 @@ axes[0].annotate("prior", (1.4, 0.15), (2.0, 0.3), arrowprops={"arrowstyle": "-"
 plt.show()
 
 # %% [markdown]
-# **Figure 13.** The latent of largest KL of all test images, sampled from their posteriors, with the
+# **Figure 15.** The latent of largest KL of all test images, sampled from their posteriors, with the
 # prior drawn in; the printed mean and standard deviation of a perfect fit are 0 and 1. Note the bumps:
 # where posteriors are narrow, groups of digits leave gaps between them. We draw samples and not the
 # means μ. The last printed line says why: a latent that carries nothing has μ near 0 for all images,
@@ -1085,8 +1103,8 @@ print("n = 64: " + ("each code names its image, and the estimate stands at its l
                     if shares[64].information > limit - 0.1 else "the estimate is below its limit"))
 
 # %% [markdown]
-# **Figure 14.** The rate of three VAEs, in two parts. With one and two latents most of the rate is
-# information, and the mismatch is small: that is why Figure 13 nearly fits.
+# **Figure 16.** The rate of three VAEs, in two parts. With one and two latents most of the rate is
+# information, and the mismatch is small: that is why Figure 15 nearly fits.
 #
 # Note n = 64. If these 5,000 images were all there is, the split would be true: after log 5,000 nats
 # the code names its image, and the rest is mismatch. But among all digits that could be written, a
@@ -1119,7 +1137,7 @@ plots.image_grid(from_prior, axes[1], columns=9, title="decoded samples of N(0, 
 plt.show()
 
 # %% [markdown]
-# **Figure 15.** n = 64. Left: t-SNE of 1,500 codes, coloured by digit afterwards. Neighbourhoods
+# **Figure 17.** n = 64. Left: t-SNE of 1,500 codes, coloured by digit afterwards. Neighbourhoods
 # can be read off it; distances between clusters, their sizes and shapes cannot, so the axes carry no
 # numbers. Right: what the model generates, from samples of the prior. (Reports often show
 # *reconstructions* of test images here; section 3.11 measures the difference.) The printed
@@ -1133,7 +1151,7 @@ sliders = widgets.latents(vaes[64].decode, kl_per_latent[64], shown=16, seed=see
 sliders
 
 # %% [markdown]
-# **Figure 16.** One slider for each of the 16 latents with the largest KL, the others at 0. Press
+# **Figure 18.** One slider for each of the 16 latents with the largest KL, the others at 0. Press
 # `random`, then move one slider at a time. A latent with KL near 0 changes nothing. Note that a
 # latent changes strokes here and there in the picture: nothing in the ELBO asks for one meaning per
 # latent.
@@ -1250,7 +1268,7 @@ for ax in axes:
 plt.show()
 
 # %% [markdown]
-# **Figure 17.** The importance-weighted bound against the number of samples. Left: it rises to the
+# **Figure 19.** The importance-weighted bound against the number of samples. Left: it rises to the
 # exact evidence (bars, smaller than the markers, are standard errors). Right: how much it gains on
 # the ELBO of your VAEs. Note the last printed numbers: where the bound still gains from S = 100 to
 # 500, the truth is higher still. The gain is the part of the gap that S samples close, so
@@ -1266,7 +1284,7 @@ plt.show()
 # `log_var` of each on its own, by gradient steps from the encoder's values; the decoder stays as it is.
 
 # %% [markdown]
-# **Prediction.** Figure 17 shows how large the gap is at least. Which share of it is the encoder's, for
+# **Prediction.** Figure 19 shows how large the gap is at least. Which share of it is the encoder's, for
 # n = 2 and for n = 64?
 #
 # ✎ *Double-click here and write your answer:*
@@ -1305,7 +1323,7 @@ plots.stacked_bars({f"n = {n}": half for n, half in halves.items()}, ax,
 plt.show()
 
 # %% [markdown]
-# **Figure 18.** The gap of 100 test images in two parts; log p(x) is the importance-weighted bound of
+# **Figure 20.** The gap of 100 test images in two parts; log p(x) is the importance-weighted bound of
 # the optimised q with 1,000 samples, so the first part is at least this large. Note how much of the
 # gap goes when each image gets a search of its own: that part is the price of one encoder for all.
 #
@@ -1344,7 +1362,7 @@ for name, value in [("cross-entropy, as trained", as_trained),
 # %% [markdown]
 # **Prediction.** Who wins at reconstruction, at generation, and at interpolation: the autoencoder
 # ("AE") on squared error, the one on cross-entropy, or the VAE? And does the VAE gain from a mixture in
-# place of N(0, I)? Figure 14 has the mismatch.
+# place of N(0, I)? Figure 16 has the mismatch.
 #
 # ✎ *Double-click here and write your answer:*
 
@@ -1434,7 +1452,7 @@ plots.image_rows(shown, ax)
 plt.show()
 
 # %% [markdown]
-# **Figure 19.** Test images, and images generated in five ways, each with how often a forest tells
+# **Figure 21.** Test images, and images generated in five ways, each with how often a forest tells
 # them apart. Note the second row: standard Gaussian noise in an autoencoder's decoder fails, because
 # its codes were never asked to look like that noise. It is no fair comparison, yet reports make it.
 # With a density fitted to its codes an autoencoder generates too. The last printed line names the
@@ -1486,14 +1504,14 @@ plots.image_rows(pairs, ax)
 plt.show()
 
 # %% [markdown]
-# **Figure 20.** Walks between the codes of two test images, for two pairs. Note the middles: all
+# **Figure 22.** Walks between the codes of two test images, for two pairs. Note the middles: all
 # models show shapes between the two digits. The table divides the distance to the data at the
 # middle by that at the ends, since blur alone brings an image nearer. Its last column says who wins
 # each row; the interpolation rows are close enough that another training could turn them.
 #
 # The table also says what the VAE costs. It reconstructs with a larger error, by squared error and by
 # its own cross-entropy: its codes are noisy, every nat is paid for, and most of its 64 latents stay
-# unused (the line above Figure 15). In return it generates from N(0, I), without a density fitted
+# unused (the line above Figure 17). In return it generates from N(0, I), without a density fitted
 # afterwards.
 #
 # ## 3.11 · Errata hunt

@@ -13,6 +13,7 @@ from course_lib.metrics.generation import (
     features_of,
     frechet_distance,
     kernel_distance,
+    precision_recall,
     psnr,
     ssim,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "mutual_information_gap",
     "neighbour_accuracy",
     "pairwise_rotation",
+    "precision_recall",
     "psnr",
     "ssim",
     "two_sample_accuracy",
