@@ -99,8 +99,9 @@ fig, ax = plt.subplots(figsize=(8.6, 3.8))
 points = ax.scatter(*x_plane.T, c=z_plane[:, 0], s=10, cmap="viridis")
 stops = torch.arange(-3, 4).double()[:, None] @ W.T  # W z for z = −3 … 3
 ax.plot(*stops.T, "o-", color=plots.BLACK, markersize=4)
-for z_stop, (x_1, x_2) in zip(range(-3, 4), stops.tolist()):
-    ax.annotate(f"z = {z_stop}", (x_1, x_2 + 0.5), ha="right")
+for name, spot in zip(["−3", "−2", "−1", "z = 0", "1", "2", "3"], stops.tolist()):
+    box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
+    ax.annotate(name, spot, (-6, 6), textcoords="offset points", ha="right", fontsize=10, bbox=box)
 ax.set(xlabel="pixel x₁", ylabel="pixel x₂", aspect="equal")
 fig.colorbar(points, label="code z")
 plt.show()
@@ -880,12 +881,12 @@ for ax, (n, curve) in zip(axes, training.items()):
     step, train_loss, valid_loss = zip(*curve)
     plots.curves({"training": (step, train_loss), "validation": (step, valid_loss)}, ax,
                  x_label="step", y_label="−ELBO (nats per image)" if n == 1 else "")
-    for name, mark in marks.items():
+    for mark in marks.values():
         ax.axhline(mark, color=plots.BLACK, linestyle=":", linewidth=1)
     ax.set_title(f"n = {n}: ends at {valid_loss[-1]:.1f}")
     ax.get_legend().set_visible(n == 64)
-axes[0].text(0, marks["every pixel perfect"] + 2, "every pixel perfect", fontsize=10)
-axes[0].text(0, marks["always the mean image"] + 2, "always the mean image", fontsize=10)
+for name, mark in marks.items():
+    axes[0].text(0.03, mark + 2, name, fontsize=10, transform=axes[0].get_yaxis_transform())
 axes[0].set_ylim(top=1.15 * marks["always the mean image"])
 plt.show()
 
@@ -926,7 +927,7 @@ with torch.no_grad():
 # %%
 fig, ax = plt.subplots(figsize=(8.6, 4.2))
 plots.labelled_line(torch.special.ndtr(codes_1), y_test[:3_000], ax, images=strip)
-ax.set_xticks(u[::3], [f"z = {z:.2f}" for z in torch.special.ndtri(u[::3]).tolist()])
+ax.set_xticks(u[::3], [f"z = {stop:.2f}".replace("-", "−") for stop in torch.special.ndtri(u[::3])])
 ax.set(xlabel="share Φ(z) of the prior below z", ylabel="digit")
 plt.show()
 
@@ -982,7 +983,7 @@ with torch.no_grad():
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(8.6, 4.4))
-axes[0].imshow(plots.tile(plain, columns=15), extent=(-3.2, 3.2, -3.2, 3.2), alpha=0.8)
+axes[0].imshow(plots.tile(plain, columns=15), extent=(-3.2, 3.2, -3.2, 3.2))
 plots.code_map(posteriors[2][0][:3_000], y_test[:3_000], axes[1],
                names=[str(i) for i in range(10)], size=5)
 for ax in axes:
@@ -1097,7 +1098,8 @@ fig, ax = plt.subplots(figsize=(8.6, 2.6))
 plots.stacked_bars({f"n = {n}": part[1:] for n, part in shares.items()}, ax,
                    parts=["information", "mismatch"], x_label="rate (nats per image)")
 ax.axvline(limit, color=plots.BLACK, linestyle=":")
-ax.text(limit + 0.2, 0.5, "log 5,000: no estimate of the information goes further", fontsize=10)
+ax.text(limit + 0.2, 0.5, "log 5,000: no estimated information is larger", fontsize=10)
+ax.set_xlim(right=max(20, 1.05 * shares[64].rate))
 plt.show()
 print("n = 64: " + ("each code names its image, and the estimate stands at its limit"
                     if shares[64].information > limit - 0.1 else "the estimate is below its limit"))
