@@ -873,6 +873,8 @@ for n in [1, 2, 64]:
           f"gap {valid_loss - train_loss:+.1f}")
 ends = {n: curve[-1][2] for n, curve in training.items()}
 print(f"the second latent saves {ends[1] - ends[2]:.1f} nats, the last 62 {ends[2] - ends[64]:.1f}")
+widest = max(training, key=lambda n: training[n][-1][2] - training[n][-1][1])
+print(f"the gap between training and validation is largest for n = {widest}")
 
 # %%
 settings.short_run_note("Figures 10 to 22")
@@ -893,9 +895,9 @@ plt.show()
 # %% [markdown]
 # **Figure 10.** −ELBO on training and validation images, at the end of each epoch (the training loss is
 # the mean over the epoch, so it lags a little behind), between the two marks. Note how much the second
-# latent saves, and the last 62 together: the line above says how many nats. The printed gap grows with
-# n: more latents learn more of the training images themselves. A validation curve that turned
-# upwards would tell us to stop.
+# latent saves, and the last 62 together: the lines above say how many nats, and for which n the gap
+# between the curves is largest. Such a gap is what a model has learned of the training images alone.
+# A validation curve that turned upwards would tell us to stop.
 #
 # Nothing is left to choose, so the test images may be used.
 
@@ -1292,7 +1294,7 @@ plt.show()
 # ✎ *Double-click here and write your answer:*
 
 # %%
-def own_posteriors(vae: VAE, x: Tensor, n_steps: int = 200) -> tuple[Tensor, Tensor]:
+def own_posteriors(vae: VAE, x: Tensor, n_steps: int = 150) -> tuple[Tensor, Tensor]:
     """μ and log σ² of each image, optimised for it alone from the encoder's values. (B, n) each."""
     mu, log_var = (part.clone().requires_grad_() for part in vae.requires_grad_(False).encode(x))
     optimizer = torch.optim.Adam([mu, log_var], lr=0.03)
