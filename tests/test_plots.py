@@ -67,6 +67,15 @@ def test_tiles_stand_row_by_row_with_a_gap():
         lambda ax: plots.group_intervals(
             {"a": {0: (1.0, 0.5, 1.5), 1: (2.0, 1.0, 3.0)}}, ax, names=("l", "r"), x_label="x"
         ),
+        lambda ax: plots.labelled_line(
+            torch.rand(20), torch.arange(20) % 10, ax, images=torch.rand(4, 8, 8)
+        ),
+        lambda ax: plots.prior_rings(
+            plots.curves({"a": ([1, 8], [3, 4])}, ax, x_label="", y_label="")
+        ),
+        lambda ax: plots.stacked_bars(
+            {"n = 1": [3.0, 1.0], "n = 2": [5.0, 2.0]}, ax, parts=["a", "b"], x_label="nats"
+        ),
         lambda ax: plots.doubling_axis(
             plots.curves({"a": ([1, 8], [3, 4])}, ax, x_label="", y_label=""), [1, 8]
         ),
@@ -80,6 +89,40 @@ def test_every_plot_draws_on_the_axes_it_is_given_and_returns_them(draw, monkeyp
     assert draw(ax) is ax
     assert plt.get_fignums() == before
     assert ax.has_data()
+    plt.close(fig)
+
+
+def test_rings_hold_half_and_nearly_all_of_the_prior():
+    """Catches radii of another share, in units other than those of the axes."""
+    fig, ax = plt.subplots()
+    plots.prior_rings(ax, middle=(2, 3), unit=10)
+    z = 10 * torch.randn(100_000, 2, generator=torch.Generator().manual_seed(0))
+    shares = [(z.norm(dim=1) < circle.radius).float().mean().item() for circle in ax.patches]
+    assert np.allclose(shares, [0.5, 0.99], atol=0.006)
+    assert all(circle.center == (2, 3) for circle in ax.patches)
+    plt.close(fig)
+
+
+def test_stacked_bars_end_at_the_sum_of_their_parts():
+    """Catches parts drawn over each other, or rows that do not begin at the top."""
+    fig, ax = plt.subplots()
+    plots.stacked_bars({"a": [3.0, 1.0], "b": [5.0, 2.5]}, ax, parts=["x", "y"], x_label="")
+    first, second = ax.containers
+    assert [bar.get_x() for bar in second] == [3.0, 5.0]
+    assert [bar.get_width() for bar in second] == [1.0, 2.5]
+    assert ax.yaxis_inverted() and first[0].get_y() < first[1].get_y()
+    plt.close(fig)
+
+
+def test_codes_lie_in_the_row_of_their_label_below_the_images():
+    """Catches rows mixed up, or images that cover the codes."""
+    fig, ax = plt.subplots()
+    values, labels = torch.linspace(0, 1, 40), torch.arange(40) % 10
+    plots.labelled_line(values, labels, ax, images=torch.rand(4, 8, 8))
+    for i, row in enumerate(ax.collections):
+        x, y = row.get_offsets().T
+        assert np.allclose(x, values[labels == i]) and (abs(y - i) <= 0.3).all()
+    assert ax.images[0].get_extent()[2] <= -0.5 and ax.yaxis_inverted()
     plt.close(fig)
 
 

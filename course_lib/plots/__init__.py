@@ -1,6 +1,15 @@
 """Arrays to matplotlib Axes: every function takes arrays and `ax`, draws, and returns `ax`."""
 
-from course_lib.plots.charts import bars, code_map, curves, doubling_axis, histogram
+from course_lib.plots.charts import (
+    bars,
+    code_map,
+    curves,
+    doubling_axis,
+    histogram,
+    labelled_line,
+    prior_rings,
+    stacked_bars,
+)
 from course_lib.plots.comparisons import against_normal, changes, dumbbells, group_intervals
 from course_lib.plots.images import (
     image_grid,
@@ -54,7 +63,10 @@ __all__ = [
     "histogram",
     "image_grid",
     "image_rows",
+    "labelled_line",
+    "prior_rings",
     "signed_image",
+    "stacked_bars",
     "tile",
     "to_png",
     "to_uint8",

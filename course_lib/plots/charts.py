@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Circle
 from numpy.typing import ArrayLike
 
+from course_lib.plots.images import tile
 from course_lib.plots.style import (
     BLUE,
     CLASS_COLOURS,
     CLASS_MARKERS,
+    GREEN,
     LINE_STYLES,
+    ORANGE,
     PALETTE,
     SKY,
+    VERMILION,
 )
 
 
@@ -93,6 +99,70 @@ def histogram(values: ArrayLike, ax: Axes, *, x_label: str, limit: float = 5) ->
     edges = np.linspace(-limit, limit, 81)
     ax.hist(np.asarray(values), edges, density=True, color=SKY)
     ax.set(xlabel=x_label, ylabel="density", xlim=(-limit, limit))
+    return ax
+
+
+def labelled_line(
+    values: ArrayLike, labels: ArrayLike, ax: Axes, *, images: ArrayLike, rows: int = 10
+) -> Axes:
+    """Codes on a line by label: a row of points per label, below images at equal steps of it.
+
+    values: (N,) in [0, 1]; labels: (N,) in 0 … rows − 1; images: (K, H, W), uint8 or float in
+    [0, 1], the i-th drawn from i/K to (i + 1)/K.
+    """
+    values, labels = np.asarray(values), np.asarray(labels)
+    rng = np.random.default_rng(0)
+    for i in range(rows):
+        points = values[labels == i]
+        height = i + rng.uniform(-0.3, 0.3, len(points))
+        ax.scatter(points, height, s=4, c=CLASS_COLOURS[i], linewidths=0)
+    box = ax.get_window_extent()
+    step = rows * box.width / box.height / len(images)  # about square pictures
+    sheet = tile(images, columns=len(images), gap=0)
+    top = -1 - 1.3 * step
+    ax.imshow(sheet, cmap="gray", extent=(0, 1, -1, top), aspect="auto", vmin=0, vmax=255)
+    ax.set(xlim=(0, 1), ylim=(rows - 0.4, top), yticks=range(rows))
+    return ax
+
+
+def prior_rings(ax: Axes, *, middle: tuple[float, float] = (0, 0), unit: float = 1) -> Axes:
+    """Circles that hold half and 99% of N(0, I₂), of radius √(−2 log(1 − share)).
+
+    middle, unit: where 0 lies on the axes, and how long 1 is.
+    """
+    for share, name in ((0.5, "half"), (0.99, "99%")):
+        radius = unit * math.sqrt(-2 * math.log(1 - share))
+        ax.add_patch(Circle(middle, radius, fill=False, edgecolor=VERMILION, linewidth=2))
+        box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": VERMILION}
+        down = 1 if ax.yaxis_inverted() else -1
+        spot = middle[0], middle[1] - down * radius
+        ax.text(*spot, name, ha="center", va="center", fontsize=9, bbox=box)
+    return ax
+
+
+def stacked_bars(
+    rows: Mapping[str, Sequence[float]], ax: Axes, *, parts: Sequence[str], x_label: str
+) -> Axes:
+    """Draw a horizontal bar per row, the first row on top, made of parts with their values."""
+    names = list(rows)
+    left = np.zeros(len(names))
+    for i, part in enumerate(parts):
+        values = np.array([rows[name][i] for name in names])
+        look = {
+            "color": (SKY, ORANGE, GREEN)[i],
+            "edgecolor": "white",
+            "hatch": ("", "//", "..")[i],
+        }
+        drawn = ax.barh(names, values, left=left, label=part, **look)
+        large = np.abs(values) > 0.04 * max(sum(rows[name]) for name in names)
+        shown = [f"{v:.2f}" if big else "" for v, big in zip(values, large, strict=True)]
+        box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"}
+        ax.bar_label(drawn, shown, label_type="center", fontsize=10, bbox=box if i else None)
+        left = left + values
+    ax.invert_yaxis()
+    ax.set_xlabel(x_label)
+    ax.grid(False, axis="y")
+    ax.legend(ncols=len(parts), loc="lower center", bbox_to_anchor=(0.5, 1))
     return ax
 
 
