@@ -43,6 +43,7 @@ from functools import partial
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -55,7 +56,7 @@ from course_lib.distributions import kl_full_normal
 from course_lib.exact import LinearVAE, with_spectrum
 from course_lib.exercises import check
 from course_lib.metrics import factor_information, factor_vae_score, pairwise_rotation
-from course_lib.settings import shortened
+from course_lib.settings import short_run_note, shortened
 from course_lib.synthetic.sprites import render
 from course_lib.training import Record, evaluate, fit, to_float
 
@@ -78,9 +79,10 @@ print(f"{digits.source}: {len(X_train):,} training and {len(X_test):,} test imag
 # ## 4.1 · Two terms, two axes
 #
 # The ELBO has two terms. Until now we added them up; here we keep them apart. The KL is the **rate**
-# R, the nats that the code spends on an image. The cross-entropy is the **distortion** D, what is
+# R, the nats that the code spends per image. The cross-entropy is the **distortion** D, what is
 # left to say about the image once the code is known. A VAE is a point (R, D), and its −ELBO is the
-# sum of the two coordinates. The **β-VAE**
+# sum of the two coordinates. (As before, the *code* is the vector z of an image and a *latent* one
+# of its numbers. There are n of them in the text, which is `d` in the comments on shapes.) The **β-VAE**
 # ([Higgins et al., 2017](https://openreview.net/forum?id=Sy2fzU9gl)) puts a price on the rate:
 #
 # $$\mathcal{L}_\beta = D + \beta R, \qquad
@@ -193,6 +195,7 @@ rebuilt = {f"β = {beta}": reconstruct(X_test[:8], beta) for beta in betas}
 drawn = {f"β = {beta}": decode(z_prior, beta) for beta in betas}
 
 # %%
+short_run_note("the two columns")
 fig, axes = plt.subplots(1, 2, figsize=(11, 4.4))
 rows = {"test image": X_test[:8], **rebuilt}
 plots.image_rows({name: x.view(-1, 28, 28) for name, x in rows.items()}, axes[0])
@@ -214,16 +217,18 @@ family = widgets.beta_family(X_test[:8], reconstruct, decode, points, z=z_prior,
 family
 
 # %% [markdown]
-# **Figure 2.** The five models as points in the plane of rate and distortion, as your function
-# measured them on the test images. Move β. Note that the points lie on a curve that bends: the first
-# nats of rate save many nats of distortion each, the last ones hardly any. Every point of such a
-# curve is a choice, and β is how we choose.
+# **Figure 2.** The five models as points in the plane of rate and distortion, each with its β, as your
+# function measured them on the test images. Move β. Note that the points lie on a curve that bends:
+# the first nats of rate save many nats of distortion each, the last ones hardly any. Every point of
+# such a curve is a choice, and β is how we choose.
 
 # %% [markdown]
 # ## 4.2 · Which rows may be compared
 #
-# A report on this network prints the following table: MNIST, 300 epochs, the test set. "Objective" is
-# what each row was trained on, D + βR. The smallest number of each column stands there in bold.
+# The course began with a series of students' reports on autoencoders, which are not published. The one
+# on this network prints the following table: MNIST, 300 epochs, one training of each model, measured on
+# the test set. "Objective" is what each row was trained on, D + βR. The smallest number of each column
+# stands there in bold.
 
 # %%
 REPORT = {  # (n, β): cross-entropy, KL, objective, nats per image, as printed
@@ -274,9 +279,9 @@ for name, runs in {"report": {b: REPORT[64, b][1::-1] for b in betas}, "full run
 
 # %% [markdown]
 # By −ELBO the fully trained model with β = 1 wins, in the report and in our runs: it was trained for
-# this number. After your short training a neighbour may still be ahead, because a smaller β learns
-# faster. (Here we only measure. Who chooses a β by such a table needs validation images: test images
-# that have been chosen by are used up.)
+# this number. After your short training a neighbour may still be ahead: R + D is what β = 1 would
+# reach in the end, and the end is far. (Here we only measure. Who chooses a β by such a table needs
+# validation images: test images that have been chosen by are used up.)
 #
 # The same argument holds for any price. Below, each row is a price β′, each column a full run of
 # ours; the smallest number of each row should stand on the diagonal.
@@ -291,31 +296,34 @@ for price in betas:
 print(f"{on_diagonal} of {len(betas)} prices choose the model that was trained for them")
 
 # %% [markdown]
-# That is a picture as well. The models of equal cost at the price β lie on a line D = c − βR. Training
-# pushes the line down until it only touches the curve. So the line of slope −β through the model
-# trained with β has no other model below it, and −β is the slope of the curve at that point: β is
-# **the exchange rate of distortion for rate**.
+# That is a picture as well. All points of the plane that cost the same at the price β′ lie on a line
+# D = c − β′R, and the cheaper, the lower the line. Through each model goes one such line. The lowest
+# belongs to the model trained with β = β′, since training pushes the line down for as long as some
+# model is still below it. So no model lies below that line: it **touches** the curve and does not cut
+# it, and its slope −β is the slope of the curve there. β is **the exchange rate of distortion for
+# rate**.
 
 # %%
-fig, ax = plt.subplots(figsize=(8.5, 4.6))
-series = {"yours, short": list(zip(*points.values())), "full runs": list(zip(*curve.values()))}
-plots.curves(series, ax, x_label="rate R (nats per image)", y_label="distortion D (nats per image)")
-reach = torch.tensor([-18.0, 18.0])
-for beta, (R, D) in curve.items():
-    side = reach / max(1, beta)  # short on steep lines
-    ax.plot(R + side, D - beta * side, color=plots.BLACK, linewidth=1)
-    end = (R + side[1], D - beta * side[1])
-    ax.annotate(f"β = {beta}", end, xytext=(2, -5), textcoords="offset points", ha="right", va="top")
-ax.set_ylim(bottom=40)
+fig, axes = plt.subplots(1, 2, figsize=(8.6, 4), sharey=True)
+plots.equal_cost_lines(curve, 1, axes[0])
+plots.price_strokes(curve, axes[1])
+axes[1].plot(*zip(*points.values()), ".:", color="0.6", label="yours, short")
+axes[1].legend()
+axes[1].set_title("each β is the slope at its model")
+for ax in axes:
+    ax.set_xlabel("rate R (nats per image)")
+axes[0].set_ylabel("distortion D (nats per image)")
 plt.show()
 if digits.stand_in:
     print("Your points are of the stand-in, the full runs of MNIST: compare shapes, not nats.")
 
 # %% [markdown]
-# **Figure 3.** Rate and distortion; through each full run the line of slope −β, with its β. Note
-# that each line touches the curve of the full runs and cuts it nowhere. The ELBO has one price, β = 1.
-# Nothing forbids to train with another. But then a lower objective is no longer a better bound: with
-# β < 1 it is no bound at all, with β > 1 a loose one.
+# **Figure 3.** The full runs. Left: through each model the line of equal cost at the price 1; the number
+# is that cost, −ELBO. Note that only the lowest line has no model below it. Right: at each model a
+# piece of its own lowest line, of slope −β. Note how they follow the curve.
+#
+# The ELBO has one price, β = 1. Nothing forbids to train with another. But then a lower objective is
+# no longer a better bound: with β < 1 it is no bound at all, with β > 1 a loose one.
 # ([Alemi et al., 2018](https://arxiv.org/abs/1711.00464), read VAEs in this plane.)
 
 # %% [markdown]
@@ -377,6 +385,7 @@ for beta in betas:
           f"full run {rows[64, beta]['active_units']:2} active, R {curve[beta][0]:4.1f}")
 
 # %%
+short_run_note("the closing tail and the counts")
 fig, ax = plt.subplots(figsize=(9, 4))
 index = torch.arange(1, 65)
 plots.curves({f"β = {beta}": (index, kl) for beta, kl in spent.items()}, ax,
@@ -393,7 +402,7 @@ plt.show()
 # Is that a failure? The next section says when a latent *should* die.
 
 # %% [markdown]
-# ## 4.4 · Water-filling
+# ## 4.4 · Reverse water-filling
 #
 # For one VAE the answer is known. Let the data be Gaussian with eigenvalues λ_j of the covariance,
 # encoder and decoder linear, and the decoder's variance σ² fixed. Then the best model uses principal
@@ -403,11 +412,16 @@ plt.show()
 # $$\mathrm{KL}_j = \tfrac12 \log\frac{\lambda_j}{\beta\sigma^2}
 # \quad\text{if } \lambda_j > \beta\sigma^2, \qquad 0 \text{ otherwise.}$$
 #
-# Here is why. A latent that brings the variance λ_j of its direction down to an error ε_j needs
-# ½ log(λ_j/ε_j) nats, at the price β, and the error costs ε_j/(2σ²). The derivative of the sum is 0 at
-# ε_j = βσ². A direction whose variance is below that level is not worth its first nat. Shannon's
-# theory knows the picture as reverse **water-filling**: βσ² is the water level, and only what stands
-# out of the water is coded.
+# Here is why. To know a Gaussian number of variance λ_j up to a mean squared error ε_j < λ_j takes
+# ½ log(λ_j/ε_j) nats, and no code does it with fewer: this is the Gaussian **rate–distortion function**
+# ([Cover and Thomas, 2006](https://doi.org/10.1002/047174882X), theorem 10.3.2). These nats are paid at
+# the price β, and the error costs ε_j/(2σ²). The sum of the two has the derivative −β/(2ε_j) + 1/(2σ²)
+# in ε_j, which is 0 at ε_j = βσ², the same for all directions. A direction whose variance is below that
+# level is not worth its first nat.
+#
+# The same book (section 10.3.3) calls this **reverse water-filling**: βσ² is the water level, and only
+# what stands out of the water is coded. ("Reverse", because in water-filling, which shares out the
+# power of a sender among noisy channels, it is the water that is used.)
 #
 # ### Exercise 3 · `water_filling`
 #
@@ -443,17 +457,19 @@ water_filling = check("water_filling", water_filling)
 # We put it to the test. A linear-Gaussian model makes data in ten dimensions with six eigenvalues of
 # our choice, each half the one before; the other four are noise at 0.1. A linear VAE with eight
 # latents is trained on them as any VAE is, by sampled gradients.
-#
-# **Prediction.** With βσ² = 0.7, which of the eight latents live, and which has the KL ½ log(4/0.7)?
-#
-# ✎ *Double-click here and write your answer:*
 
 # %%
 spectrum = torch.tensor([8, 4, 2, 1, 0.5, 0.25])
 source = with_spectrum(spectrum, data_dim=10, sigma=0.1**0.5, generator=rng)
 X_line = source.sample(4_000, generator=rng)[1]  # (N, 10)
 eigenvalues = torch.linalg.eigvalsh(torch.cov(X_line.T)).flip(0)[:8]  # of this sample
-print("eigenvalues of the sample:", ", ".join(f"{value:.2f}" for value in eigenvalues))
+print("the eight largest eigenvalues:", ", ".join(f"{value:.2f}" for value in eigenvalues))
+
+# %% [markdown]
+# **Prediction.** With βσ² = 0.7, how many of the eight latents will live, which of them by a hair, and
+# what is the KL of the second, to one decimal? And if we halve σ² and double β?
+#
+# ✎ *Double-click here and write your answer:*
 
 # %%
 def train_linear(beta: float, sigma: float, n_steps: int = 800) -> Tensor:
@@ -487,16 +503,19 @@ for ax, key in zip(axes, [(1, 0.35), (7, 0.1), (28, 0.1)]):
     kl, formula = measured[key]
     ax.bar(place, formula, color=plots.SKY, label="formula")
     ax.plot(place, kl, "o", color=plots.VERMILION, label="linear VAE")
-    ax.set(title=f"β = {key[0]}, σ² = {key[1]}", xlabel="latents, largest KL first")
+    level = f"level βσ² = {key[0] * key[1]:.2g} (β = {key[0]}, σ² = {key[1]})"
+    ax.set(title=level, xlabel="latents, largest KL first")
+    ax.title.set_fontsize(11)
 axes[0].set_ylabel("KL (nats)")
 axes[0].legend()
 plt.show()
 
 # %% [markdown]
 # **Figure 5.** KL of each latent: your formula (bars) and trained linear VAEs (dots). Note that the
-# VAE leaves exactly those latents unused that the formula leaves dry: to die is the optimum for
-# them, whatever the number of latents we offer. Note also, in the printed lines, that β = 7 with σ²
-# = 0.1 gives what β = 1 gives with σ² = 0.7: only the product counts.
+# VAE leaves exactly those latents unused that the formula leaves under water: to die is the optimum for
+# them, whatever the number of latents we offer. At the level 0.7 four live, the fourth by a hair, and
+# the second has ½ log(4/0.7) = 0.9 nats. Note also, in the printed lines, that β = 7 with σ² = 0.1 gives
+# what β = 1 gives with σ² = 0.7: only the product counts.
 #
 # Now the eigenvalues of the digits.
 
@@ -519,18 +538,19 @@ level
 # do better than the curve.
 
 # %%
-levels = torch.logspace(-2, 1, 40)
+levels = torch.logspace(1, -3, 400)  # from high to low water, so that the rate rises
 linear_rate = torch.stack([water_filling(digit_eigenvalues, float(w)).sum() for w in levels])
 linear_error = torch.stack([digit_eigenvalues.clamp(max=float(w)).sum() for w in levels])
 network_rate = [points[beta][0] for beta in betas]
 drawn = {beta: decode(vaes[beta].encode(X_test).sample(), beta) for beta in betas}
 network_error = [losses.squared_error(X_test, drawn[beta]).mean().item() for beta in betas]
-for beta, R, error in zip(betas, network_rate, network_error):
-    nearest = (linear_rate - R).abs().argmin()
-    print(f"β = {beta:4}: R {R:5.1f}, squared error {error:5.1f}; linear at this rate "
-          f"{linear_error[nearest]:5.1f}")
+at_rate = np.interp(network_rate, linear_rate, linear_error)  # the curve between two levels
+for beta, R, error, linear in zip(betas, network_rate, network_error, at_rate):
+    print(f"β = {beta:4}: R {R:5.1f}, squared error {error:5.1f}; linear at this rate {linear:5.1f}, "
+          f"so the network is {'below' if error < linear else 'above'} the curve")
 
 # %%
+short_run_note("the dots")
 fig, ax = plt.subplots(figsize=(8, 4))
 both = {"formula": (linear_rate, linear_error), "your VAEs": (network_rate, network_error)}
 plots.curves(both, ax, x_label="rate R (nats per image)", y_label="squared error per image")
@@ -555,8 +575,14 @@ plt.show()
 # without saying so. We check it on digits: four times the β with a quarter of σ² has to give the
 # same model, and to the last digit, since multiplying by 4 rounds nothing.
 #
-# **Prediction.** Pixels lie in [0, 1]. Take β = 1 and σ² = 1, "the squared error with a half in
-# front". Which β would you have to put on a model with the right σ² to get the same training?
+# Which σ² fits the data? The likelihood itself says it. For given x̂, log N(x; x̂, σ² I) is largest where
+# σ² is the mean squared error (MSE) per pixel
+# ([Rybkin et al., 2021](https://arxiv.org/abs/2006.13202)). We call that the *best* σ² of a model.
+
+# %% [markdown]
+# **Prediction.** Pixels lie in [0, 1]. A model is trained with β = 1 and σ² = 1, "the squared error with
+# a half in front", and ends at an MSE of 0.05 per pixel. Another model is given its best σ², 0.05. Which
+# β must it have, to get the same training? Is that a high price or a low one?
 #
 # ✎ *Double-click here and write your answer:*
 
@@ -571,7 +597,7 @@ def half_squares(vae: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
 
 # %%
 def train_gaussian(beta: float, sigma2: float | None) -> tuple[nn.Module, list]:
-    """A VAE with p(x|z) = N(x̂, σ² I), and (R, σ²(D + βR)) of each step; σ² None: always the best."""
+    """A VAE with p(x|z) = N(x̂, σ² I), and (R, σ²(D + βR)) of each step; σ² None: best of each batch."""
     torch.manual_seed(seed)
     vae, history = models.MLPVAE(64), []
     optimizer = torch.optim.Adam(vae.parameters(), eps=1e-22)  # with 1e-8 the loss's scale matters
@@ -596,6 +622,7 @@ print(f"over {len(one)} steps, largest difference of the rates: {(one - other)[:
 print(f"σ²·(D + βR) at the last step: {one[-1, 1]:.6f} and {other[-1, 1]:.6f}")
 
 # %%
+short_run_note("the ends of the curves")
 fig, ax = plt.subplots(figsize=(9, 4))
 step = torch.arange(1, len(one) + 1)
 rates = {name: (step, [rate for rate, _ in history]) for name, (_, history) in gaussians.items()}
@@ -606,13 +633,13 @@ plt.show()
 # %% [markdown]
 # **Figure 8.** The rate in training, for five choices of β and σ². Note that there are only four
 # curves to see: β = 4 with σ² = 1/64 lies on β = 1 with σ² = 1/16, step by step. Note also that in
-# the end the rate is lower the larger βσ² is. The last curve needed no choice: its σ² follows the
-# error.
+# the end the rate is lower the larger βσ² is. (The high rates of the first steps are the start of any
+# of these trainings: the codes fly apart before the decoder can read them.) The last curve needed no
+# choice: its σ² follows the error.
 #
-# Which σ² is right? The likelihood itself says it. For given x̂, log N(x; x̂, σ² I) is largest where
-# σ² is the mean squared error per pixel ([Rybkin et al., 2021](https://arxiv.org/abs/2006.13202)).
-# So a model trained with β at a fixed σ²
-# is a model with its own best σ², trained with the effective price βσ²/MSE.
+# So a model trained with β at a fixed σ² is a model with its own best σ² = MSE, trained with the
+# **effective price** βσ²/MSE. That is 1/0.05 = 20 for the model of the prediction, a high one: at this β
+# most latents of section 4.1 were dead.
 
 # %%
 print("                    MSE per   effective           −ELBO with  −ELBO with")
