@@ -55,7 +55,12 @@ from course_lib import checkpoints, datasets, losses, models, plots, widgets
 from course_lib.distributions import kl_full_normal
 from course_lib.exact import LinearVAE, with_spectrum
 from course_lib.exercises import check
-from course_lib.metrics import factor_information, factor_vae_score, pairwise_rotation
+from course_lib.metrics import (
+    aggregate_posterior_terms,
+    factor_information,
+    factor_vae_score,
+    pairwise_rotation,
+)
 from course_lib.settings import short_run_note, shortened
 from course_lib.synthetic.sprites import render
 from course_lib.training import Record, evaluate, fit, to_float
@@ -279,8 +284,8 @@ for name, runs in {"report": {b: REPORT[64, b][1::-1] for b in betas}, "full run
 
 # %% [markdown]
 # By −ELBO the fully trained model with β = 1 wins, in the report and in our runs: it was trained for
-# this number. After your short training a neighbour may still be ahead: R + D is what β = 1 would
-# reach in the end, and the end is far. (Here we only measure. Who chooses a β by such a table needs
+# this number. After your short training a neighbour may still be ahead, since no model is at its best
+# yet. (Here we only measure. Who chooses a β by such a table needs
 # validation images: test images that have been chosen by are used up.)
 #
 # The same argument holds for any price. Below, each row is a price β′, each column a full run of
@@ -399,7 +404,38 @@ plt.show()
 # better. In the full runs the number of active units falls from each β to the next, and by less than
 # the rate: twice the rate is not twice the latents.
 #
-# Is that a failure? The next section says when a latent *should* die.
+# What does the rate pay for? With q(z), the aggregated posterior of
+# [notebook 03](03_variational_autoencoder.ipynb), it has two parts, none of them negative
+# ([Hoffman and Johnson, 2016](https://approximateinference.org/2016/accepted/HoffmanJohnson2016.pdf)):
+#
+# $$R = I_q(x; z) + \mathrm{KL}(q(z)\,\|\,p(z)).$$
+#
+# The **information** is what the code tells of its image; the **mismatch** is how far all codes
+# together are from the prior. So the rate is an upper bound of the information.
+
+# %% [markdown]
+# **Prediction.** Which part is the larger one at β = 10, and which at β = 0.1? (Look at the samples in
+# Figure 1.) N images can be told apart with log N nats: what does that mean for N = 2,000 of them?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+n_told = 2_000
+print(f"{n_told:,} test images; to tell all of them apart takes log N = {math.log(n_told):.1f} nats")
+for beta in betas:
+    q_some = vaes[beta].encode(X_test[:n_told])
+    noise = torch.Generator().manual_seed(seed)
+    parts = aggregate_posterior_terms(q_some.mean, 2 * q_some.stddev.log(), noise)
+    print(f"β = {beta:4}: rate {parts.rate:5.1f} = information {parts.information:4.1f} "
+          f"+ mismatch {parts.mismatch:5.1f} nats")
+
+# %% [markdown]
+# At β = 10 nearly all of the rate is information. At β = 0.1 the information is at its ceiling: all
+# 2,000 images are told apart, and the rest of the rate goes into the mismatch. A part of it is only
+# that 2,000 narrow Gaussians do not fill a prior. The other part is what Figure 1 shows: codes have left
+# the prior, and samples from it fall between them.
+#
+# Is it a failure that latents die? The next section says when a latent *should*.
 
 # %% [markdown]
 # ## 4.4 · Reverse water-filling
@@ -633,13 +669,12 @@ plt.show()
 # %% [markdown]
 # **Figure 8.** The rate in training, for five choices of β and σ². Note that there are only four
 # curves to see: β = 4 with σ² = 1/64 lies on β = 1 with σ² = 1/16, step by step. Note also that in
-# the end the rate is lower the larger βσ² is. (The high rates of the first steps are the start of any
-# of these trainings: the codes fly apart before the decoder can read them.) The last curve needed no
-# choice: its σ² follows the error.
+# the end the rate is lower the larger βσ² is. (A spike of the rate in the first steps is soon gone.)
+# The last curve needed no choice: its σ² follows the error.
 #
 # So a model trained with β at a fixed σ² is a model with its own best σ² = MSE, trained with the
-# **effective price** βσ²/MSE. That is 1/0.05 = 20 for the model of the prediction, a high one: at this β
-# most latents of section 4.1 were dead.
+# **effective price** βσ²/MSE. That is 1/0.05 = 20 for the model of the prediction, a high one: at half of
+# it, β = 10, few of the 64 latents of section 4.3 were left.
 
 # %%
 print("                    MSE per   effective           −ELBO with  −ELBO with")
@@ -900,8 +935,10 @@ plt.show()
 # stay (three shapes and four scales, so some columns repeat). Note that every factor is to be seen: no
 # two pictures of the set are the same, and a code could hold all five. We train a β-VAE with ten
 # latents on them.
-#
-# **Prediction.** At β = 12, which factors will the code hold, and which not?
+
+# %% [markdown]
+# **Prediction.** At β = 12, a nat has to save 12 nats of distortion. Which factors change many pixels
+# and will be in the code, and which only few? How many of the ten latents will live?
 #
 # ✎ *Double-click here and write your answer:*
 
@@ -926,25 +963,26 @@ for j in order[:6].tolist():
     z = z_means[:1].repeat(11, 1)  # the code of one test image
     z[:, j] = torch.linspace(-2.5, 2.5, 11)
     walks[f"z{j + 1}, {kl_sprites[j]:.1f} nats"] = sprite_vae.decode(z).mean.view(-1, 32, 32)
+best = {name: f"{share:.2f}" for name, share in zip(sprites.factor_names, knows.amax(0))}
+print(f"{(kl_sprites > 0.1).sum()} latents above 0.1 nats; the best latent knows of each factor: {best}")
 
 # %%
+short_run_note("the walks and the table")
 fig, axes = plt.subplots(1, 2, figsize=(11, 3.8), width_ratios=(1.6, 1))
 plots.image_rows(walks, axes[0])
 axes[0].set_title("one latent from −2.5 to 2.5")
-shown = axes[1].imshow(knows[order[:6]], cmap="Blues", vmin=0, vmax=1, aspect="auto")
-axes[1].set_xticks(range(5), sprites.factor_names, rotation=30)
-axes[1].set_yticks(range(6), [f"z{j + 1}" for j in order[:6].tolist()])
-axes[1].grid(False)
-fig.colorbar(shown, label="share of the factor known")
+names = [f"z{j + 1}" for j in order[:6].tolist()]
+plots.share_table(knows[order[:6]], axes[1], rows=names, columns=list(sprites.factor_names))
+axes[1].set_title("share of the factor that it knows")
 plt.show()
 
 # %% [markdown]
 # **Figure 13.** Left: the code of one test image, one latent moved at a time, largest KL first. Right:
 # the share I(z_j; v_k)/H(v_k) of each factor that each latent knows. Note how far picture and table
-# agree: where a row has one dark field, the walk changes mainly that. (A row of 0.0 nats that is shaded
-# all the same moves its mean by less than its noise; such scores look at means alone.) Note also the
-# pale columns. At this price the code leaves out what few pixels depend on, and the decoder blurs it.
-# The angle has a reason of its own: it comes back to where it began, which takes two latents.
+# agree: where a row has one dark field, the walk changes mainly that. (A row of 0.0 nats that knows
+# something all the same moves its mean by less than its noise; such scores look at means alone.) Note
+# also the pale columns. At this price the code leaves out what few pixels depend on, and the decoder
+# blurs it. The angle has a reason of its own: it comes back to where it began, which takes two latents.
 
 # %%
 sprite_walk = widgets.latents(
@@ -987,7 +1025,8 @@ def mutual_information_gap(z: Tensor, factors: Tensor, n_bins: int = 20) -> floa
     """Mean over factors of (largest − second largest I(z_j; v_k)) / H(v_k), in [0, 1].
 
     z: (N, d) codes, each latent cut into n_bins equal intervals from its least to its largest
-    value; factors: (N, K) whole numbers from 0. Source: Chen et al. (2018).
+    value; factors: (N, K) whole numbers from 0. The score is that of Chen et al. (2018), the
+    estimator by intervals that of Locatello et al. (2019), who cut posterior means.
     """
     ### BEGIN SOLUTION
     def information(a: Tensor, b: Tensor) -> Tensor:
@@ -1010,30 +1049,59 @@ def mutual_information_gap(z: Tensor, factors: Tensor, n_bins: int = 20) -> floa
 mutual_information_gap = check("mutual_information_gap", mutual_information_gap)
 
 # %% [markdown]
+# One name, several estimators. [Chen et al. (2018)](https://arxiv.org/abs/1802.04942) integrate over
+# q(z|x), so that a latent's noise counts. Twenty intervals of posterior means, as above, are what
+# [Locatello et al. (2019)](https://arxiv.org/abs/1811.12359) use, and many after them. Means have no
+# noise: even a dead latent's mean moves a little, and in intervals as narrow as that little it looks as
+# if it knew something. So below stand three numbers: of all means, of the means of living latents
+# only, and of samples z ~ q(z|x), which have the noise.
+#
 # The second score asks the other way round. The **FactorVAE score**
-# ([Kim and Mnih, 2018](https://arxiv.org/abs/1802.05983)) holds one
-# factor fixed, draws the others, and looks for the latent that varies least. It is the share of draws
-# in which that latent tells which factor was held: 1 at best, 1/5 for a code that knows nothing, and
-# at most m/5 with m living latents. It does not mind that a factor is spread over two latents; MIG
-# does.
+# ([Kim and Mnih, 2018](https://arxiv.org/abs/1802.05983)) holds one factor fixed, draws the others, and
+# looks for the latent whose variance is the smallest *relative to its variance over all images*. It is
+# the share of draws in which that latent tells which factor was held: 1 at best, 1/5 for a code that
+# knows nothing, and at most min(m, 5)/5 with m living latents. It does not mind that a factor is spread
+# over two latents; MIG does.
 
 # %%
+def three_gaps(vae: nn.Module) -> dict[str, float]:
+    """MIG of all posterior means, of the living latents' (two at least), and of samples."""
+    q_z = vae.encode(X_sprites)
+    z = q_z.mean  # (N, 10)
+    living = z.var(0).topk(max(2, active_units(z))).indices
+    sample = z + sprite_noise * q_z.stddev
+    return {"means": mutual_information_gap(z, factors),
+            "living": mutual_information_gap(z[:, living], factors),
+            "samples": mutual_information_gap(sample, factors)}
+
+# %%
+sprite_noise = torch.randn(len(X_sprites), 10, generator=rng)
 longer, card = checkpoints.load("sprites-beta-vae")
 for name, vae in {"yours": sprite_vae, "trained longer": longer}.items():
-    z = vae.encode(X_sprites).mean  # (N, 10)
-    print(f"{name:14s} {active_units(z)} latents live, MIG {mutual_information_gap(z, factors):.3f}, "
-          f"FactorVAE {factor_vae_score(z, factors):.3f}")
+    z_found = vae.encode(X_sprites).mean
+    gaps = ", ".join(f"{way} {gap:.3f}" for way, gap in three_gaps(vae).items())
+    print(f"{name:14s} {active_units(z_found)} latents live, MIG of {gaps}; "
+          f"FactorVAE {factor_vae_score(z_found, factors):.3f}")
 print(f"the second: β = {card['training']['beta']:g}, {card['training']['epochs']} epochs, "
       f"seed {card['seed']}")
 
 # %% [markdown]
-# The second model comes with the course. It is the one of five seeds with the largest MIG, which has
-# to be said; below come all five.
+# The three MIGs of one model are three numbers, so a MIG is told with its estimator. The second model comes with the course. It is the one of five seeds
+# with the largest MIG of means, which has to be said; below come all five.
 #
-# Now the control. Turn the code by 45°, two latents at a time, z′ = Rz, and let the decoder turn it
-# back. Since N(0, I) looks the same from all sides, the turned codes fill the prior as well as before.
+# Now the control. Let R be a rotation, RᵀR = I. Turn each code, z′ = Rz, and let the decoder turn it
+# back, p(x|z′) = p(x|z = Rᵀz′). What becomes of the nats?
 #
-# **Prediction.** What do each of these do under the turn: cross-entropy, KL, −ELBO, MIG, FactorVAE?
+# - The prior: Rz of z ~ N(0, I) is N(0, RRᵀ) = N(0, I), as before.
+# - The posterior N(μ, Σ) becomes N(Rμ, RΣRᵀ). In KL = ½ (tr Σ + ‖μ‖² − d − log det Σ) none of the
+#   terms changes: tr RΣRᵀ = tr Σ, ‖Rμ‖ = ‖μ‖, det RΣRᵀ = det Σ. The rate stays.
+# - Each z′ decodes to what its z decoded to. The distortion stays, and with it p(x) = E_p[p(x|z)].
+#
+# So every nat stays. The code of an image is as good as before, and the axes are others.
+
+# %% [markdown]
+# **Prediction.** We turn the latents by 45°, two at a time. What do MIG and the FactorVAE score do? And
+# at 90°?
 #
 # ✎ *Double-click here and write your answer:*
 
@@ -1050,7 +1118,6 @@ def turned(vae: nn.Module, degrees: float) -> dict[str, float]:
             "MIG": mutual_information_gap(mu, factors), "FactorVAE": factor_vae_score(mu, factors)}
 
 # %%
-sprite_noise = torch.randn(len(X_sprites), 10, generator=rng)
 both = [turned(vae, degrees) for vae in (sprite_vae, longer) for degrees in (0.0, 45.0)]
 print("                      yours              trained longer")
 print("               as trained  turned     as trained  turned")
@@ -1062,23 +1129,37 @@ for name in both[0]:
 angles = [0, 10, 20, 30, 45, 60, 70, 80, 90]
 found = [turned(longer, degrees) for degrees in angles]
 by_angle = {name: (angles, [scores[name] for scores in found]) for name in ["FactorVAE", "MIG"]}
-change = [abs(scores["−ELBO"] - found[0]["−ELBO"]) for scores in found]
-print(f"largest change of −ELBO over all angles: {max(change):.0e} nats")
+change = max(abs(scores["−ELBO"] - found[0]["−ELBO"]) for scores in found)
+print(f"−ELBO {found[0]['−ELBO']:.1f} nats; largest change over all angles {change:.0e}")
+
+# %%
+def turned_walks(vae: nn.Module, degrees: float) -> dict[str, Tensor]:
+    """Of the two latents that know most: images along each axis of the turned code."""
+    mu = vae.encode(X_sprites).mean
+    R = pairwise_rotation(mu, factors, degrees=degrees)
+    pair = factor_information(mu, factors).sum(1).topk(2).indices
+    rows = {}
+    for j in pair.tolist():
+        z_turned = (mu[:1] @ R.T).repeat(9, 1)
+        z_turned[:, j] = torch.linspace(-2.5, 2.5, 9)
+        rows[f"z{j + 1}, {degrees:.0f}°"] = vae.decode(z_turned @ R).mean.view(-1, 32, 32)
+    return rows
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(11, 3.6))
 plots.curves(by_angle, axes[0], x_label="turned by (degrees)", y_label="score")
 axes[0].set_ylim(0, 1)
-plots.curves({"−ELBO": (angles, [scores["−ELBO"] for scores in found])}, axes[1],
-             x_label="turned by (degrees)", y_label="−ELBO (nats per image)")
-axes[1].set_ylim(0, 1.3 * found[0]["−ELBO"])
+axes[0].set_title(f"−ELBO: {found[0]['−ELBO']:.1f} nats at every angle")
+plots.image_rows(turned_walks(longer, 0) | turned_walks(longer, 45), axes[1])
+axes[1].set_title("one latent from −2.5 to 2.5, before and after")
 plt.show()
 
 # %% [markdown]
-# **Figure 15.** The model trained for longer, with its code turned by an angle. Left: the two scores.
-# Right: −ELBO, from the turned Gaussians with their full covariances. Note that the right-hand curve
-# is flat: the same images come out, at the same rate. MIG falls towards the middle and is back at 90°,
-# where latents have only changed places. What the score rewards is not in the likelihood.
+# **Figure 15.** The model trained for longer, with its code turned by an angle. Left: the two scores;
+# −ELBO, from the turned Gaussians with their full covariances, stays. MIG falls towards the middle and
+# is back at 90°, where latents have only changed places. Right: walks along two latents as trained, and
+# along the same two after 45°. Note that an axis of the turned code moves two things at once; the images
+# that the model can make are the same. What the score rewards is not in the likelihood.
 #
 # So why do β-VAEs find the axes at all? Because their encoder gives q(z|x) a *diagonal* covariance; a
 # turned code would need correlated latents
@@ -1092,8 +1173,12 @@ trainings = {beta: [run for run in seeds["runs"] if run["beta"] == beta] for bet
 for beta, runs in trainings.items():
     turned_mig = max(run["rotated"]["mig"] for run in runs)
     print(f"β = {beta}, {len(runs)} seeds; turned by 45° the largest MIG is {turned_mig:.2f}")
-    for key, name in [("mig", "MIG"), ("active_units", "latents live"), ("negative_elbo", "−ELBO")]:
+    for key, name in [("mig", "MIG"), ("factor_vae", "FactorVAE"), ("active_units", "latents live"),
+                      ("negative_elbo", "−ELBO")]:
         print(f"   {name:12s}", *(f"{run[key]:7.4g}" for run in runs))
+for key, name in [("mig", "MIG"), ("factor_vae", "FactorVAE")]:
+    ahead = [at_12[key] > at_1[key] for at_12 in trainings[12] for at_1 in trainings[1]]
+    print(f"{name}: β = 12 is ahead of β = 1 in {sum(ahead)} of {len(ahead)} pairs of trainings")
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
@@ -1110,9 +1195,11 @@ plt.show()
 
 # %% [markdown]
 # **Figure 16.** All seeds of the committed runs, none left out; each line is one trained model,
-# before and after its code is turned. Note how far apart the seeds of one β lie: who reports the best
-# of them reports the seed. Note also that a code that is mixed to begin with has little to lose: there
-# a score can even rise. And the larger MIG of β = 12 has its price, the −ELBO printed above.
+# before and after its code is turned. Note the MIG of β = 12: one training of the five has half of what
+# the others have, so who reports the best of them reports the seed. FactorVAE says the same 0.6 of all
+# five: three of their latents live, and min(3, 5)/5 is the bound. Note also that a code that is
+# mixed to begin with has little to lose: there a score can even rise. And the larger MIG of β = 12 has
+# its price, the −ELBO printed above.
 #
 # ## 4.8 · What such a score does not say
 #
@@ -1123,9 +1210,9 @@ plt.show()
 # - *The images alone do not determine it.* For every disentangled model there is an entangled one with
 #   the same p(x); section 4.7 made one by turning the code. What decides is in the choices we
 #   made before, such as a diagonal q, or in labels.
-# - *It is one definition out of several.* Figure 16 shows two scores on the same codes, and they do
-#   not even agree which β is better. FactorVAE is at most m/5, so it favours β = 1, where more
-#   latents live; MIG subtracts what a second latent knows, and favours β = 12.
+# - *It is one definition out of several.* Figure 16 shows two scores on the same codes, and in most
+#   pairs of trainings they do not agree which β is better. FactorVAE is at most min(m, 5)/5, so it
+#   favours β = 1, where more latents live; MIG subtracts what a second latent knows, and favours β = 12.
 # - *It says nothing about use.* Whether such a code helps a task is to be measured on the task.
 #
 # ## 4.9 · What we have seen
@@ -1133,6 +1220,7 @@ plt.show()
 # - A VAE is a point in the plane of rate and distortion; −β is the slope of the curve there.
 # - Objectives with different β are in different currencies. −ELBO may be compared, whatever the
 #   training.
+# - The rate is the information of the code plus the mismatch of all codes with the prior.
 # - Latents below the water level βσ² die rightly; the formula says which, and the linear VAE obeys.
 # - Others die by accident. Warm-up and free bits can bring them back, and the proof is the objective,
 #   not the count.

@@ -1,6 +1,13 @@
 """Arrays to matplotlib Axes: every function takes arrays and `ax`, draws, and returns `ax`."""
 
-from course_lib.plots.charts import bars, code_map, curves, doubling_axis, histogram
+from course_lib.plots.charts import (
+    bars,
+    code_map,
+    curves,
+    doubling_axis,
+    histogram,
+    share_table,
+)
 from course_lib.plots.images import (
     image_grid,
     image_rows,
@@ -9,6 +16,7 @@ from course_lib.plots.images import (
     to_png,
     to_uint8,
 )
+from course_lib.plots.plane import equal_cost_lines, price_strokes
 from course_lib.plots.style import (
     BLACK,
     BLUE,
@@ -46,9 +54,12 @@ __all__ = [
     "course_style",
     "curves",
     "doubling_axis",
+    "equal_cost_lines",
     "histogram",
     "image_grid",
     "image_rows",
+    "price_strokes",
+    "share_table",
     "signed_image",
     "tile",
     "to_png",
