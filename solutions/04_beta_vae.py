@@ -429,11 +429,11 @@ for beta in betas:
     noise = torch.Generator().manual_seed(seed)
     parts = aggregate_posterior_terms(q_some.mean, 2 * q_some.stddev.log(), noise)
     print(f"β = {beta:4}: rate {parts.rate:5.1f} = information {parts.information:4.1f} "
-          f"+ mismatch {parts.mismatch:5.1f} nats")
+          f"({parts.information / parts.rate:.0%}) + mismatch {parts.mismatch:5.1f} nats")
 
 # %% [markdown]
-# At β = 10 nearly all of the rate is information. At β = 0.1 the information is at its ceiling: all
-# 2,000 images are told apart, and the rest of the rate goes into the mismatch. A part of it is only
+# The share of information, in brackets, is the larger the higher the price. At β = 0.1 the information is
+# at its ceiling: all 2,000 images are told apart, and the rest of the rate goes into the mismatch. A part of it is only
 # that 2,000 narrow Gaussians do not fill a prior. The other part is what Figure 1 shows: codes have left
 # the prior, and samples from it fall between them.
 #
@@ -908,7 +908,7 @@ plots.curves({name: (place, kl) for name, kl in shares.items()}, axes[1],
 plt.show()
 
 # %% [markdown]
-# **Figure 10.** One training of each kind (the first seed). Left: the rate; dotted, the optimum. Right: what
+# **Figure 10.** One training of each kind (the first seed). Left: the rate in training; dotted, the optimum. Right: what
 # each latent carries at the end; the bars are the formula. Note that the constant β, however long, stops
 # below the optimum, with latents at 0 that the formula fills. Warm-up lets the code grow while it costs
 # little, and most of it stays as β rises; what it had not found by then stays dead, too. Free bits hold
