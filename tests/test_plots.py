@@ -58,6 +58,11 @@ def test_tiles_stand_row_by_row_with_a_gap():
         lambda ax: plots.curves({"a": ([1, 2], [3, 4])}, ax, x_label="x", y_label="y"),
         lambda ax: plots.histogram(torch.randn(50), ax, x_label="z"),
         lambda ax: plots.bars({"a": 1.0, "b": 2.5}, ax, y_label="nats"),
+        lambda ax: plots.equal_cost_lines({0.5: (3.0, 1.0), 2: (1.0, 3.0)}, 1, ax),
+        lambda ax: plots.price_strokes({0.5: (3.0, 1.0), 2: (1.0, 3.0)}, ax),
+        lambda ax: plots.share_table(
+            torch.rand(2, 3), ax, rows=["a", "b"], columns=["u", "v", "w"]
+        ),
         lambda ax: plots.code_map(torch.rand(9, 2), torch.arange(9) % 3, ax, names="abc"),
         lambda ax: plots.code_map(torch.zeros(0, 2), torch.zeros(0), ax, names="abc"),
         lambda ax: plots.signed_image(torch.randn(4, 4), ax),
@@ -134,6 +139,23 @@ def test_error_bars_reach_as_far_as_the_error():
     ends = [segment[:, 1].tolist() for segment in ax.collections[0].get_segments()]
     assert ends == [[2.5, 3.5], [3, 7]] and len(ax.collections) == 1
     plt.close(fig)
+
+
+def test_lines_in_the_plane_have_the_slope_of_their_price():
+    """Catches a slope without its sign, a wrong lowest line, a number of another row."""
+    points = {0.5: (30.0, 70.0), 1: (20.0, 78.0), 4: (10.0, 95.0)}
+    ax = plots.equal_cost_lines(points, 1, plt.figure().subplots())
+    lines = {tuple(np.round(line.get_ydata() + line.get_xdata(), 9)): line for line in ax.lines[1:]}
+    assert sorted(lines) == [(98, 98), (100, 100), (105, 105)]  # D + R is one number on each
+    assert max(ax.lines[1:], key=lambda line: line.get_linewidth()) is lines[98, 98]
+    assert {t.get_text(): t.xy for t in ax.texts} == {
+        "100.0": (30, 70), "98.0": (20, 78), "105.0": (10, 95)}  # fmt: skip
+    ax = plots.price_strokes(points, plt.figure().subplots())
+    for line, (beta, point) in zip(ax.lines[1:], points.items(), strict=True):
+        (x1, x2), (y1, y2) = line.get_data()
+        assert (y2 - y1) / (x2 - x1) == pytest.approx(-beta)
+        assert ((x1 + x2) / 2, (y1 + y2) / 2) == pytest.approx(point)
+    plt.close("all")
 
 
 def test_a_histogram_is_a_density():

@@ -8,6 +8,7 @@ from course_lib.plots.charts import (
     histogram,
     labelled_line,
     prior_rings,
+    share_table,
     stacked_bars,
 )
 from course_lib.plots.comparisons import against_normal, changes, dumbbells, group_intervals
@@ -19,6 +20,7 @@ from course_lib.plots.images import (
     to_png,
     to_uint8,
 )
+from course_lib.plots.plane import equal_cost_lines, price_strokes
 from course_lib.plots.style import (
     BLACK,
     BLUE,
@@ -59,12 +61,15 @@ __all__ = [
     "curves",
     "doubling_axis",
     "dumbbells",
+    "equal_cost_lines",
     "group_intervals",
     "histogram",
     "image_grid",
     "image_rows",
     "labelled_line",
+    "price_strokes",
     "prior_rings",
+    "share_table",
     "signed_image",
     "stacked_bars",
     "tile",

@@ -173,3 +173,18 @@ def bars(values: Mapping[str, float], ax: Axes, *, y_label: str) -> Axes:
     ax.set_ylabel(y_label)
     ax.grid(False, axis="x")
     return ax
+
+
+def share_table(
+    values: ArrayLike, ax: Axes, *, rows: Sequence[str], columns: Sequence[str]
+) -> Axes:
+    """A table of shares in [0, 1], each written in its field and shaded by it."""
+    table = np.asarray(values)
+    ax.imshow(table, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (i, j), share in np.ndenumerate(table):
+        colour = "white" if share > 0.6 else "black"
+        ax.text(j, i, f"{share:.2f}", ha="center", va="center", color=colour, fontsize=10)
+    ax.set_xticks(range(len(columns)), columns)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.grid(False)
+    return ax
