@@ -43,7 +43,7 @@ from tqdm.auto import tqdm
 
 from course_lib import datasets, plots, widgets
 from course_lib.exercises import check
-from course_lib.metrics import mean_squared_error, neighbour_accuracy
+from course_lib.metrics import error_per_image, neighbour_accuracy
 from course_lib.settings import shortened
 from course_lib.training import best_device, to_float
 
@@ -359,7 +359,7 @@ def decoder_matrix(model: nn.Module, k: int) -> Tensor:
 
 # %%
 print("angles to the true span:", principal_angles(decoder_matrix(small, 3), true_W))
-print(f"error {mean_squared_error(lambda x: small.decode(small.encode(x)), points):.3f}")
+print(f"error {error_per_image(lambda x: small.decode(small.encode(x)), points):.3f}")
 print(f"best possible, 17 directions of noise: {17 * 0.1**2:.3f}")
 
 # %% [markdown]
@@ -393,7 +393,7 @@ linear_losses = train(linear, X_train, steps=steps, lr=1e-2)  # simple enough fo
 components = torch.linalg.eigh(torch.cov(X_pca.T)).eigenvectors.flip(1).float()  # (D, D) columns
 mean = X_pca.mean(0).float()  # (D,)
 V, W = components[:, :6], decoder_matrix(linear, 6)  # (D, 6) each
-linear_error = mean_squared_error(lambda x: linear.decode(linear.encode(x)), X[:20_000])
+linear_error = error_per_image(lambda x: linear.decode(linear.encode(x)), X[:20_000])
 print("principal angles in degrees:", [round(a, 1) for a in principal_angles(W, V).tolist()])
 print(f"error {linear_error:.2f} against {eigenvalues[6:].sum():.2f} of PCA")
 
@@ -590,8 +590,8 @@ def pca_on_test(x: Tensor, k: int) -> Tensor:
 
 
 # %%
-ae_error = {n: mean_squared_error(lambda x: reconstruct(x, n), X_test) for n in code_sizes}
-pca_error = {k: mean_squared_error(lambda x: pca_on_test(x, k), X_test) for k in range(1, 65)}
+ae_error = {n: error_per_image(lambda x: reconstruct(x, n), X_test) for n in code_sizes}
+pca_error = {k: error_per_image(lambda x: pca_on_test(x, k), X_test) for k in range(1, 65)}
 for n in code_sizes:
     print(f"n = {n:2d}: autoencoder {ae_error[n]:5.1f}, PCA {pca_error[n]:5.1f} on test images")
 

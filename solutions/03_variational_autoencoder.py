@@ -49,7 +49,7 @@ from course_lib import datasets, losses, models, plots, widgets
 from course_lib.distributions import kl_full_normal, log_normal
 from course_lib.exact import Formula, LinearGaussian
 from course_lib.exercises import check
-from course_lib.metrics import mean_squared_error, neighbour_accuracy, two_sample_accuracy
+from course_lib.metrics import error_per_image, neighbour_accuracy, two_sample_accuracy
 from course_lib.settings import shortened
 from course_lib.training import Record, evaluate, fit, to_float
 
@@ -1210,7 +1210,7 @@ for name, path in walks.items():
 
 # %%
 with torch.no_grad():
-    error = {"AE": mean_squared_error(ae, X_test), "VAE": mean_squared_error(vae_reconstruct, X_test)}
+    error = {"AE": error_per_image(ae, X_test), "VAE": error_per_image(vae_reconstruct, X_test)}
 print("                                            AE      VAE")
 print(f"reconstruction, squared error per image {error['AE']:6.1f}  {error['VAE']:6.1f}")
 print(f"generation from N(0, I), told apart     {told['AE, N(0, I)']:6.2f}  {told['VAE, N(0, I)']:6.2f}")

@@ -17,13 +17,14 @@ from course_lib.metrics.generation import (
 )
 from course_lib.metrics.measures import (
     active_units,
-    mean_squared_error,
+    error_per_image,
     neighbour_accuracy,
     two_sample_accuracy,
 )
 
 __all__ = [
     "active_units",
+    "error_per_image",
     "factor_information",
     "factor_vae_score",
     "feature_statistics",
@@ -31,7 +32,6 @@ __all__ = [
     "frechet_distance",
     "information_gaps",
     "kernel_distance",
-    "mean_squared_error",
     "mutual_information_gap",
     "neighbour_accuracy",
     "pairwise_rotation",
