@@ -1,10 +1,11 @@
 """Arrays to matplotlib Axes: every function takes arrays and `ax`, draws, and returns `ax`."""
 
-from course_lib.plots.charts import bars, code_map, curves, doubling_axis, histogram
+from course_lib.plots.charts import bars, code_map, curves, doubling_axis, histogram, name_lines
 from course_lib.plots.images import (
     image_grid,
     image_rows,
     signed_image,
+    signed_rows,
     tile,
     to_png,
     to_uint8,
@@ -49,7 +50,9 @@ __all__ = [
     "histogram",
     "image_grid",
     "image_rows",
+    "name_lines",
     "signed_image",
+    "signed_rows",
     "tile",
     "to_png",
     "to_uint8",
