@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
+from tqdm.auto import tqdm
 
+from course_lib.datasets import Split
 from course_lib.devices import best_device
 from course_lib.errors import CourseError
 from course_lib.losses import GaussianElboTerms
@@ -25,6 +27,7 @@ __all__ = [
     "evaluate",
     "fit",
     "keep_log_sigma",
+    "steps_of",
     "to_float",
 ]
 
@@ -57,6 +60,7 @@ def fit(
     train: Data,
     *,
     epochs: int,
+    steps: int | None = None,
     batch_size: int = 256,
     lr: float = 2e-3,
     beta2: float = 0.999,
@@ -67,6 +71,7 @@ def fit(
 ) -> Iterator[Record]:
     """Minimise the objective with Adam and a one-cycle learning rate; yield a record a step.
 
+    steps: ends training, and the schedule with it, in the middle of an epoch; at most `epochs`.
     With `patience`, training ends when the validation loss has not improved for that many epochs,
     and the model ends with its best weights (not where the caller stops earlier: then it keeps its
     last). beta2: Adam's memory of squared gradients; a shorter one helps where gradients shrink by
@@ -77,12 +82,14 @@ def fit(
     _check_settings(epochs, batch_size, patience=patience, valid=valid)
     model.to(device := best_device())
     optimizer, n_batches = _adam(model, lr=lr, beta2=beta2), -(-len(train[0]) // batch_size)
-    schedule = OneCycleLR(optimizer, lr, total_steps=max(2, epochs * n_batches))
+    total = epochs * n_batches if steps is None else min(steps, epochs * n_batches)
+    schedule = OneCycleLR(optimizer, lr, total_steps=max(2, total))
     shuffle = torch.Generator().manual_seed(seed)
     stopping, start, step = _EarlyStopping(patience), time.perf_counter(), 0
     for epoch in range(1, epochs + 1):
         model.train()
-        for index in torch.randperm(len(train[0]), generator=shuffle).split(batch_size):
+        order = torch.randperm(len(train[0]), generator=shuffle).split(batch_size)
+        for index in order[: total - step]:
             with _own_noise(seed, step, device):
                 loss, terms = objective(model, *_batch(train, index, device))
             optimizer.zero_grad()
@@ -97,9 +104,39 @@ def fit(
                 stopping.update(model, scores["loss"])
             seconds = time.perf_counter() - start
             yield Record(step, epoch, loss.item(), _means(terms), seconds, scores)
-        if stopping.is_due():
+        if step == total or stopping.is_due():
             break
     stopping.restore_best(model)
+
+
+def steps_of(
+    model: nn.Module,
+    objective: Objective,
+    data: Split,
+    *,
+    steps: int,
+    batch_size: int = 128,
+    lr: float = 2e-3,
+    seed: int = 0,
+) -> Iterator[Record]:
+    """The records of exactly `steps` training steps, under a progress bar: see `fit`.
+
+    data: a split, with its labels where it has them. Fewer images than fill a batch are repeated.
+    """
+    images = _repeated(data, batch_size)
+    train = images.images if images.labels is None else (images.images, images.labels)
+    epochs = -(-steps * batch_size // len(images)) + 1
+    records = fit(
+        model, objective, train,
+        epochs=epochs, steps=steps, batch_size=batch_size, lr=lr, seed=seed,
+    )  # fmt: skip
+    yield from tqdm(records, total=steps, leave=False)
+
+
+def _repeated(data: Split, batch_size: int) -> Split:
+    """The same split, or so many of its images over and over that one batch is full."""
+    n = len(data)
+    return data if n >= batch_size else data.take(torch.arange(batch_size) % n)
 
 
 def keep_log_sigma(vae: nn.Module, terms: GaussianElboTerms) -> None:

@@ -51,14 +51,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import kl_divergence
-from tqdm.auto import tqdm
 
 from course_lib import checkpoints, datasets, diffusion, losses, models, plots, widgets
+from course_lib.codes import code_of, drawn_codes, gaussian_codes, image_of
 from course_lib.exercises import check
 from course_lib.metrics import feature_statistics, features_of, kernel_distance, psnr, ssim
-from course_lib.models.calibration import calibrate_sigma, standardize_latents
+from course_lib.pretrained import find as fitting, load_or_train
 from course_lib.settings import shortened
-from course_lib.training import Record, fit, to_float
+from course_lib.training import steps_of, to_float
 
 # %%
 plots.use_course_style()
@@ -104,90 +104,19 @@ plt.show()
 # here, for `fallback_steps` steps: rougher, but on the right images.
 
 # %%
-def steps_of(model: nn.Module, objective: Callable, data: datasets.Split, *, steps: int,
-             batch_size: int = 128) -> Iterable[Record]:
-    """The records of about `steps` training steps, with a progress bar."""
-    n = len(data)
-    order = torch.randperm(max(n, batch_size), generator=torch.Generator().manual_seed(seed)) % n
-    order = order[: steps * batch_size]
-    per_epoch = -(-len(order) // batch_size)
-    x = data.images[order]
-    train = x if data.labels is None else (x, data.labels[order])
-    recipe = {"epochs": max(1, round(steps / per_epoch)), "batch_size": batch_size, "lr": 2e-3}
-    records = fit(model, objective, train, seed=seed, **recipe)
-    return tqdm(records, total=recipe["epochs"] * per_epoch, leave=False)
-
-
-# %%
-def fits(card: dict, data: datasets.Dataset) -> bool:
-    """Whether the model of this card was trained on these data."""
-    return (card["data"], card["stand_in"]) == (data.name, data.stand_in)
-
-
-def objective_of(name: str) -> Callable:
-    """What the model of this name minimises: squared error, or −ELBO under its likelihood."""
-    if "-ae-" in name:
-        return losses.autoencoder_objective
-    fixed = name.endswith(("-ce", "-fixed"))  # σ is, or there is none
-    return losses.vae_objective if fixed else losses.optimal_sigma_objective
-
-
-def fitting(ending: str, data: datasets.Dataset) -> str | None:
-    """The name of the committed model with this ending whose data are those at hand."""
-    names = (name for name in checkpoints.names() if name.endswith(ending))
-    return next((name for name in names if fits(checkpoints.card(name), data)), None)
-
-
-# %%
-def ready(ending: str) -> tuple[nn.Module, dict]:
-    """A model of faces and its card: the committed one if its data are at hand, else trained now."""
-    if name := fitting(ending, faces):
-        return checkpoints.load(name)
-    card, curve, goal = checkpoints.card("faces" + ending), [], objective_of(ending)
-    every = max(1, fallback_steps // 8)
-    torch.manual_seed(seed)
-    model = checkpoints.build(card)
-    for record in steps_of(model, goal, faces.train, steps=fallback_steps):
-        if record.step % every == 0:
-            curve.append(record.loss)
-    model = model.cpu().eval().requires_grad_(False)
-    if isinstance(model, models.ConvVAE):  # mean 0 and variance 1 of each latent, as in the recipe
-        standardize_latents(model, faces.train.images[:2_000])
-    if goal is losses.optimal_sigma_objective:
-        calibrate_sigma(model, faces.train.images[:2_000])
-    told = {"source": f"{faces.source}, here", "seconds": record.seconds}
-    return model, card | told | {"curve": {"train": curve}, "every": every}
-
-# %%
 sizes = [20, 128, 1024]
 aes, vaes, cards = {}, {}, {}
 for n in sizes:
-    aes[n], cards["AE", n] = ready(f"-ae-{n}")
-    vaes[n], cards["VAE", n] = ready(f"-vae-{n}")
+    aes[n], cards["AE", n], _ = load_or_train(f"-ae-{n}", faces, steps=fallback_steps, seed=seed)
+    vaes[n], cards["VAE", n], trained_on = load_or_train(f"-vae-{n}", faces, steps=fallback_steps, seed=seed)
 for (kind, n), card in cards.items():
     print(f"{kind:3s} n = {n:4d}: {card['parameters']:9,} parameters, {card['seconds']:5.0f} s of training, "
           f"{card['source']}")
 
 # %% [markdown]
-# Two small functions hide the difference between a code and a distribution over codes. They work in
-# parts of 250 images, so that memory stays small.
-
-# %%
-@torch.no_grad()
-def code_of(model: nn.Module, x: Tensor) -> Tensor:
-    """The code of each image, of a VAE its posterior mean: (N, 3, H, W) to (N, d)."""
-    codes = [model.encode(part) for part in x.split(250)]
-    return torch.cat([c if isinstance(c, Tensor) else c.mean for c in codes])
-
-
-@torch.no_grad()
-def image_of(model: nn.Module, z: Tensor, *y: Tensor) -> Tensor:
-    """x̂ of each code, of a VAE the mean of p(x|z): (N, d) to (N, 3, H, W)."""
-    parts = zip(z.split(250), *(labels.split(250) for labels in y))
-    images = [model.decode(*part) for part in parts]
-    return torch.cat([i if isinstance(i, Tensor) else i.mean for i in images])
-
-# %% [markdown]
+# `code_of(model, x)` and `image_of(model, z)` hide the difference between a code and a distribution
+# over codes: of a VAE they take the means. (In the comments d stands for n, the number of latents.)
+#
 # **Prediction.** Which of the six has the smallest error, and does the VAE with 1024 latents hold eight
 # times as many nats as that with 128? A latent counts as active where its posterior mean varies, as in
 # [notebook 04](04_beta_vae.ipynb).
@@ -230,19 +159,6 @@ from sklearn.mixture import GaussianMixture
 x_fit = to_float(faces.train.images[:4_000])
 fitted = {n: code_of(aes[n], x_fit) for n in sizes}  # (N, n)
 
-
-def gaussian_codes(z: Tensor, count: int) -> Tensor:
-    """Draws from the Gaussian with the mean and the covariance of the rows of z, (count, d)."""
-    mix = torch.randn(count, len(z), generator=rng) / (len(z) - 1) ** 0.5
-    return z.mean(0) + mix @ (z - z.mean(0))
-
-
-@torch.no_grad()
-def drawn_codes(vae: nn.Module, x: Tensor) -> Tensor:
-    """One z ~ q(z|x) for each image, (N, d)."""
-    parts = [vae.encode(part) for part in x.split(250)]
-    return torch.cat([q.mean + q.stddev * torch.randn(q.mean.shape, generator=rng) for q in parts])
-
 # %%
 mixture = GaussianMixture(min(10, len(x_fit) // 20), tol=0.01, reg_covar=1e-3, random_state=seed)
 mixture.fit(fitted[128].double())
@@ -252,11 +168,11 @@ prior = {n: torch.randn(len(x_test), n, generator=rng) for n in sizes}
 
 # %%
 dreams = {f"AE {n}, N(0, I)": (aes[n], prior[n]) for n in sizes}  # a model and codes for it
-dreams |= {f"AE {n}, Gaussian": (aes[n], gaussian_codes(fitted[n], len(x_test))) for n in sizes}
+dreams |= {f"AE {n}, Gaussian": (aes[n], gaussian_codes(fitted[n], len(x_test), generator=rng)) for n in sizes}
 dreams["AE 128, mixture"] = (aes[128], drawn)
 dreams |= {f"VAE {n}, N(0, I)": (vaes[n], prior[n]) for n in sizes}
-own_codes = drawn_codes(vaes[128], x_fit)
-dreams["VAE 128, Gaussian"] = (vaes[128], gaussian_codes(own_codes, len(x_test)))
+own_codes = drawn_codes(vaes[128], x_fit, generator=rng)
+dreams["VAE 128, Gaussian"] = (vaes[128], gaussian_codes(own_codes, len(x_test), generator=rng))
 
 # %%
 fig, ax = plt.subplots(figsize=(11, 10))
@@ -408,7 +324,7 @@ print(f"yours {values[0]:.1f}, course_lib's {values[1]:.1f} nats per image (untr
 
 # %%
 history = []
-for record in steps_of(own, objective, faces.train, steps=face_steps):
+for record in steps_of(own, objective, faces.train, steps=face_steps, seed=seed):
     own.log_sigma.fill_(record.terms["log_sigma"])
     history.append((record.step, record.loss, own.log_sigma.exp().item(), record.terms["kl"]))
 own = own.cpu().eval().requires_grad_(False)
@@ -526,7 +442,7 @@ for name, value in ruler.items():
 # %%
 likelihoods = {"optimal σ": vaes[128]}
 for name, ending in {"cross-entropy": "-ce", "σ = 1": "-fixed"}.items():
-    likelihoods[name] = ready(f"-vae-128{ending}")[0]
+    likelihoods[name] = load_or_train(f"-vae-128{ending}", faces, steps=fallback_steps, seed=seed).model
 
 
 def drawn_thrice(vae: nn.Module, codes: Callable[[], Tensor]) -> Tensor:
@@ -537,13 +453,13 @@ def drawn_thrice(vae: nn.Module, codes: Callable[[], Tensor]) -> Tensor:
 # %%
 seen, made, table, N = {}, {}, {}, len(x_test)
 for name, vae in likelihoods.items():
-    x_hat, codes = image_of(vae, code_of(vae, x_test)), drawn_codes(vae, x_fit)
+    x_hat, codes = image_of(vae, code_of(vae, x_test)), drawn_codes(vae, x_fit, generator=rng)
     q_z = vae.encode(x_test[:500])
     table[name] = {
         "KL": kl_divergence(q_z, losses.standard_normal(q_z.mean)).sum(1).mean().item(),
         "error": ((x_test - x_hat) ** 2).mean().sqrt().item(), "x̂": distance(x_hat, to_test),
         "prior": drawn_thrice(vae, lambda: torch.randn(N, 128, generator=rng)),
-        "fitted": drawn_thrice(vae, lambda codes=codes: gaussian_codes(codes, N)),
+        "fitted": drawn_thrice(vae, lambda codes=codes: gaussian_codes(codes, N, generator=rng)),
     }
     seen[f"{name}, x̂"], made[f"{name}, sample"] = x_hat[:12], image_of(vae, prior[128][:12])
 
@@ -1452,14 +1368,14 @@ plt.show()
 # model treats training images differently from others.
 
 # %%
-searched = faces.train.images[:20_000]
+searched = faces.train.images[trained_on[:20_000]]
 face_made = image_of(vaes[128], prior[128][:200])
 for name, x in {"test faces": x_test[:200], "samples": face_made}.items():
     parts = [nearest_training(x, to_float(part), 1)[1] for part in searched.split(2_000)]
     apart = torch.cat(parts, 1).min(1).values  # (200,)
     print(f"{name:11s} distance to the nearest of {len(searched):,} training faces: "
           f"median {apart.median():5.2f}, smallest {apart.min():.2f}")
-known = x_fit[:1_000]
+known = to_float(faces.train.images[trained_on[:1_000]])
 gap = losses.squared_error(known, image_of(vaes[128], code_of(vaes[128], known)))
 print(f"squared error of reconstruction: training {gap.mean():.1f}, test {error['VAE', 128]:.1f}")
 
@@ -1579,7 +1495,7 @@ paid = {}
 for name, split in mixed.items():
     torch.manual_seed(seed)
     model = models.ConvAutoencoder(64, size=32, width=16)
-    *_, record = steps_of(model, losses.autoencoder_objective, split, steps=group_steps)
+    *_, record = steps_of(model, losses.autoencoder_objective, split, steps=group_steps, seed=seed)
     model = model.cpu().eval()
     paid[name] = losses.squared_error(small_test, image_of(model, code_of(model, small_test)))
     print(f"{name:13s} {len(split):,} faces, {record.step} steps, {record.seconds:.0f} s: "

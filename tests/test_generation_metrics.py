@@ -163,3 +163,62 @@ def test_features_of_bytes_and_of_other_sizes(g):
     found = metrics.features_of(Channels(), x, batch_size=3)
     assert torch.allclose(found, x.double().mean((2, 3)) / 255, atol=5e-3)
     assert torch.equal(found, metrics.features_of(Channels(), x.float() / 255))
+
+
+# --- fidelity and variety ---------------------------------------------------------------------
+
+
+def test_precision_and_recall_of_a_set_against_itself_are_one(g):
+    """Catches rounding that puts a feature outside its own ball, and copies with radius 0."""
+    real = features(g, 200, mean=100.0)
+    assert metrics.precision_recall(real, real.clone()) == (1.0, 1.0)
+    copies = real[:4].repeat(50, 1)
+    assert metrics.precision_recall(copies, copies.clone()) == (1.0, 1.0)
+
+
+def test_precision_and_recall_of_sets_far_apart_are_zero(g):
+    """Catches balls that reach everywhere."""
+    assert metrics.precision_recall(features(g, 90), features(g, 90, mean=50.0)) == (0.0, 0.0)
+
+
+def test_a_generator_that_drops_a_mode_has_precision_and_no_recall_of_it(g):
+    """Catches the two shares swapped: half of what is real is never generated, nothing is wrong."""
+    here, there = features(g, 300), features(g, 300, mean=50.0)
+    precision, recall = metrics.precision_recall(torch.cat([here, there]), features(g, 300))
+    assert precision > 0.8
+    assert 0.4 < recall <= 0.5
+    one = here[:1].repeat(600, 1)
+    assert metrics.precision_recall(torch.cat([here, there]), one) == (1.0, 1 / 600)
+
+
+def test_a_generator_that_adds_noise_loses_precision(g):
+    """Catches a recall that is reported as precision: wide samples cover all, and few are real."""
+    precision, recall = metrics.precision_recall(features(g, 500), features(g, 500, scale=3.0))
+    assert precision < 0.2
+    assert recall > 0.8
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_precision_and_recall_follow_the_definition(g, k):
+    """Catches a feature counted as its own neighbour, radii of the wrong set, k off by one."""
+    real, made = features(g, 40, d=3), features(g, 50, mean=0.7, d=3)
+
+    def among(points, others):
+        inside = 0
+        for point in points:
+            for i, other in enumerate(others):
+                rest = [(other - o).norm().item() for j, o in enumerate(others) if j != i]
+                if (point - other).norm().item() <= sorted(rest)[k - 1]:
+                    inside += 1
+                    break
+        return inside / len(points)
+
+    found = metrics.precision_recall(real, made, k=k)
+    assert found == (among(made, real), among(real, made))
+    assert 0 < min(found) < max(found) < 1
+
+
+def test_too_few_images_for_k_neighbours_are_refused(g):
+    """Catches an index out of range in place of a sentence."""
+    with pytest.raises(CourseError, match="k=3: 3 images"):
+        metrics.precision_recall(features(g, 3), features(g, 30))

@@ -60,6 +60,17 @@ def test_features_are_what_the_classifier_decides_by():
     assert torch.equal(model.head(model.features(x)), model(x))
 
 
+def test_every_factor_has_a_head_of_its_own_on_the_same_features():
+    """Catches heads in another order, or one that sees other features than those that judge."""
+    torch.manual_seed(0)
+    model = Classifier(7, levels=(2, 5)).eval()
+    x = batch()[0]
+    classes, two, five = model.heads(x)
+    assert torch.equal(classes, model(x)) and two.shape == (4, 2) and five.shape == (4, 5)
+    assert torch.equal(five, model.factor_heads[1](model.features(x)))
+    assert len(Classifier(7).heads(x)) == 1
+
+
 def test_steps_have_different_embeddings():
     """Catches an embedding in which neighbouring steps, or all large ones, look the same."""
     e = time_embedding(torch.arange(1000), 128)

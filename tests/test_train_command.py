@@ -98,6 +98,37 @@ def test_the_decoders_of_the_table_can_be_walked(few_images, monkeypatch, tmp_pa
     assert len(card["codes"]) == FEW["test"] and all(len(row) == 3 for row in card["codes"])
 
 
+def test_levels_are_the_factors_in_whole_numbers():
+    """Catches a factor cut at the wrong places, or a level that no head has."""
+    from course_lib.recipes.classifier import levels_of, n_levels
+    from course_lib.synthetic.faces import FACTORS, sample_factors
+
+    factors = sample_factors(2_000, seed=0)
+    levels = levels_of(factors)
+    for factor, value, level in zip(FACTORS, factors.T, levels.T, strict=True):
+        assert level.unique().tolist() == list(range(n_levels(factor)))
+        order = value.argsort()
+        assert (level[order].diff() >= 0).all()  # a level is an interval of values
+        if factor.kind == "discrete":
+            assert torch.equal(level, value.long())
+    edges = torch.tensor([[factor.high for factor in FACTORS]])
+    assert levels_of(edges).tolist() == [[n_levels(factor) - 1 for factor in FACTORS]]
+
+
+def test_the_likelihoods_are_compared_over_trainings(few_images, monkeypatch, tmp_path):
+    """Catches a ranking that rests on one training, and seeds that are all the same one."""
+    recipe = importlib.import_module("course_lib.recipes.likelihoods")
+    monkeypatch.setattr(recipe, "EPOCHS", 1)
+    recipe.run(tmp_path)
+    rows = checkpoints.metrics("likelihoods", folder=tmp_path)["rows"]
+    arms = {
+        name: [row for row in rows if row["likelihood"] == name] for name in recipe.NAMES.values()
+    }
+    for runs in arms.values():
+        assert [row["seed"] for row in runs] == [0, 1, 2]
+        assert len({(row["rmse"], row["kl"]) for row in runs}) == 3
+
+
 def test_every_recipe_is_a_module():
     """Catches a name in the list that nothing answers to."""
     for name in RECIPES:

@@ -44,17 +44,25 @@ def draw_faces(spec: Spec, size: int) -> Dataset:
 
 
 def faces_for_cifar10(spec: Spec, size: int) -> Dataset:
-    """Cartoon faces in ten equally large classes: five hair styles, with and without glasses."""
+    """Cartoon faces in ten equally likely classes: five hair styles, with and without glasses."""
 
     def split(key: str, n: int) -> Split:
-        factors, labels = faces.sample_factors(n, seed=SEEDS[key]), torch.arange(n) % 10
+        factors = faces.sample_factors(n, seed=SEEDS[key])
+        # drawn by lot: classes in turn would make every subset a stratified one
+        labels = torch.randint(10, (n,), generator=torch.Generator().manual_seed(SEEDS[key]))
         _set(factors, "hair_style", labels // 2, _code("hair_style", *FIVE_STYLES))
         _set(factors, "glasses", labels % 2, _code("glasses", "none", "square"))
-        return Split(render(factors, size=size), labels)
+        return Split(render(factors, size=size), labels, factors)
 
     n_train, n_test = COUNTS[size]
     names = [f"{style}{glasses}" for style in FIVE_STYLES for glasses in ("", " with glasses")]
-    return _stand_in(spec, split("train", n_train), split("test", n_test), label_names=tuple(names))
+    return _stand_in(
+        spec,
+        split("train", n_train),
+        split("test", n_test),
+        label_names=tuple(names),
+        factor_names=tuple(faces.FACTOR_NAMES),
+    )
 
 
 def faces_for_celeba(spec: Spec, size: int) -> Dataset:

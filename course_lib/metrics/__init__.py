@@ -1,5 +1,6 @@
 """What is measured on a trained model, over whole data sets."""
 
+from course_lib.metrics.aggregate import AggregateTerms, aggregate_posterior_terms
 from course_lib.metrics.disentanglement import (
     factor_information,
     factor_vae_score,
@@ -12,6 +13,7 @@ from course_lib.metrics.generation import (
     features_of,
     frechet_distance,
     kernel_distance,
+    precision_recall,
     psnr,
     ssim,
 )
@@ -23,7 +25,9 @@ from course_lib.metrics.measures import (
 )
 
 __all__ = [
+    "AggregateTerms",
     "active_units",
+    "aggregate_posterior_terms",
     "error_per_image",
     "factor_information",
     "factor_vae_score",
@@ -35,6 +39,7 @@ __all__ = [
     "mutual_information_gap",
     "neighbour_accuracy",
     "pairwise_rotation",
+    "precision_recall",
     "psnr",
     "ssim",
     "two_sample_accuracy",

@@ -1,4 +1,4 @@
-"""How good are images: PSNR and SSIM for pairs, Fréchet distance and KID for sets."""
+"""How good are images: PSNR and SSIM for pairs; for sets distances, precision and recall."""
 
 from __future__ import annotations
 
@@ -111,3 +111,32 @@ def _within(a: Tensor) -> Tensor:
         raise CourseError(f"KID needs at least two images on each side, not {len(a)}")
     k = _kernel(a, a)
     return (k.sum() - k.diagonal().sum()) / (len(a) * (len(a) - 1))
+
+
+def precision_recall(real: Tensor, generated: Tensor, *, k: int = 3) -> tuple[float, float]:
+    """Fidelity and variety: shares of generated among real features and of real among generated.
+
+    A feature is among the features of a set if it lies within a ball around one of them that
+    reaches as far as that one's k-th nearest neighbour in its own set, itself not counted.
+    real: (N, d), generated: (M, d). Both are 1 for a set against itself and fall with few
+    images, so compare at equal N = M. CourseError where a set has no k neighbours.
+    Source: Kynkäänniemi et al. (2019), "Improved precision and recall metric for assessing
+    generative models", equations 1 and 2.
+    """
+    real, generated = real.cpu().double(), generated.cpu().double()
+    across = _distances(real, generated)  # (N, M)
+    precision = (across <= _radii(real, k)[:, None]).any(0).double().mean()
+    recall = (across <= _radii(generated, k)).any(1).double().mean()
+    return precision.item(), recall.item()
+
+
+def _radii(features: Tensor, k: int) -> Tensor:
+    """Distance of each row to its k-th nearest other row, (N,)."""
+    if k < 1 or len(features) <= k:
+        raise CourseError(f"k={k}: {len(features)} images have no such neighbour")
+    return _distances(features, features).topk(k + 1, largest=False).values[:, k]
+
+
+def _distances(a: Tensor, b: Tensor) -> Tensor:
+    """(N, M), from differences: a product of matrices rounds the distance of equals above 0."""
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")

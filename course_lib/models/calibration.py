@@ -11,15 +11,18 @@ from course_lib.models.conv import ConvVAE
 
 
 @torch.no_grad()
-def standardize_latents(vae: ConvVAE | ConditionalVAE, images: Tensor) -> None:
+def standardize_latents(vae: ConvVAE | ConditionalVAE, images: Tensor) -> tuple[Tensor, Tensor]:
     """Give the aggregated posterior mean 0 and variance 1 in each latent, as the prior has.
 
     The affine map z' = (z − m)/s in encoder and decoder leaves every p(x | code of x) as it is and
     makes the KL least at m = E[μ], s² = E[(μ − m)² + σ_q²]. Training gets there slowly, because
     these nats weigh little beside those of the pixels.
-    images: uint8 (N, C, S, S), not the test images.
+    images: uint8 (N, C, S, S), not the test images. Returns m and s, (d,) each:
+    `vae.rescale_code(-m / s, 1 / s)` undoes it.
     """
-    vae.rescale_code(*_moments(vae, images))
+    mean, scale = _moments(vae, images)
+    vae.rescale_code(mean, scale)
+    return mean, scale
 
 
 @torch.no_grad()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 FEATURES = 64
@@ -19,10 +21,11 @@ def _block(n_in: int, n_out: int) -> list[nn.Module]:
 class Classifier(nn.Module):
     """p(y|x) = softmax(W·features(x)), five convolutions, 64 features.
 
-    x: (B, 3, 32, 32) in [0, 1].
+    x: (B, 3, 32, 32) in [0, 1]. levels: of each factor that the features are trained to tell as
+    well, how many values it takes; each gets a head of its own on the same features.
     """
 
-    def __init__(self, n_classes: int, *, channels: int = 3) -> None:
+    def __init__(self, n_classes: int, *, levels: Sequence[int] = (), channels: int = 3) -> None:
         super().__init__()
         self.body = nn.Sequential(
             nn.Conv2d(channels, 48, 4, stride=2, padding=1),  # 16 × 16
@@ -38,6 +41,7 @@ class Classifier(nn.Module):
             nn.Linear(128, FEATURES),
         )
         self.head = nn.Linear(FEATURES, n_classes)
+        self.factor_heads = nn.ModuleList(nn.Linear(FEATURES, n) for n in levels)
 
     def features(self, x: Tensor) -> Tensor:
         """What the last layer sees: (B, 3, 32, 32) to (B, 64)."""
@@ -46,3 +50,8 @@ class Classifier(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits of the classes, (B, n_classes)."""
         return self.head(self.features(x)).float()
+
+    def heads(self, x: Tensor) -> list[Tensor]:
+        """Logits of the classes, then of the levels of each factor: (B, n) each."""
+        features = self.features(x)
+        return [head(features).float() for head in (self.head, *self.factor_heads)]

@@ -1,4 +1,4 @@
-"""The diffusion model: Adam with a one-cycle rate, whose end at zero serves as an average does."""
+"""The diffusion model: Adam with a one-cycle rate; no average of the weights is kept."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -24,13 +25,8 @@ from course_lib.models.calibration import calibrate_sigma, standardize_latents
 from course_lib.recipes import cards
 from course_lib.training import Objective, Record, evaluate, fit, keep_log_sigma, to_float
 
-EPOCHS, BATCH, RATE, BETA2, SEED, WIDTH = 8, 64, 8e-3, 0.99, 0, 16
-TRAINING = {
-    "epochs": EPOCHS,
-    "batch_size": BATCH,
-    "beta2": BETA2,
-    "optimizer": "Adam, one cycle",
-}
+EPOCHS, BATCH, RATE, BETA2, SEED, WIDTH = 20, 64, 8e-3, 0.99, 0, 16
+TRAINING = {"batch_size": BATCH, "beta2": BETA2, "optimizer": "Adam, one cycle"}
 
 
 @dataclass(frozen=True)
@@ -43,9 +39,9 @@ class Row:
     log_sigma: float | None = 0.0
     rate: float = RATE
 
-    def model(self) -> nn.Module:
+    def model(self, *, seed: int = SEED) -> nn.Module:
         """A new one; all rows begin with the same random numbers."""
-        torch.manual_seed(SEED)
+        torch.manual_seed(seed)
         if self.objective is autoencoder_objective:
             return ConvAutoencoder(self.latent_dim, width=WIDTH)
         return ConvVAE(self.latent_dim, width=WIDTH, log_sigma=self.log_sigma)
@@ -72,39 +68,70 @@ def run(out: Path) -> None:
     smaller for `ae-1024`. At the end the latents are standardized, and σ is
     calibrated, on the validation images; test images are for the figures alone.
     """
-    data = datasets.load("celeba", size=64)
-    if data.valid is None:  # a folder in CelebA's layout without the official split
-        train, valid = datasets.hold_out(data.train, len(data.train) // 10)
-        data = data.renamed(train=train, valid=valid)
+    data = official_split(datasets.load("celeba", size=64))
     for row in ROWS:
         train_row(row, data, out=out)
 
 
-def train_row(row: Row, data: Dataset, *, out: Path) -> dict:
-    """Train one model, keep it, and return its card's figures on the test images."""
-    model, name = row.model(), f"{'faces' if data.stand_in else 'celeba'}-{row.name}"
+def official_split(data: Dataset) -> Dataset:
+    """The data with validation images; a folder in CelebA's layout may lack the official split."""
+    if data.valid is not None:
+        return data
+    train, valid = datasets.hold_out(data.train, len(data.train) // 10)
+    return data.renamed(train=train, valid=valid)
+
+
+class Trained(NamedTuple):
+    """A model in eval mode, its losses per epoch, and what its card says of the training."""
+
+    model: nn.Module
+    curve: dict[str, list[float]]
+    seconds: float
+    standardized: dict[str, list[float]] | None
+
+
+def train_model(row: Row, data: Dataset, *, epochs: int, seed: int, title: str) -> Trained:
+    """Train one model; a VAE ends with standardized latents and, with an optimal σ, this one."""
+    model = row.model(seed=seed)
     best_sigma = row.objective is optimal_sigma_objective
     start = time.perf_counter()
     curve = _loss_curve(
         fit(
             model, cards.in_bfloat16(row.objective), data.train.images, valid=data.valid.images,
-            epochs=EPOCHS, batch_size=BATCH, lr=row.rate, beta2=BETA2, seed=SEED,
+            epochs=epochs, batch_size=BATCH, lr=row.rate, beta2=BETA2, seed=seed,
             after_step=keep_log_sigma if best_sigma else None,
         ),
-        title=name, steps=EPOCHS * -(-len(data.train) // BATCH),
+        title=title, steps=epochs * -(-len(data.train) // BATCH),
     )  # fmt: skip
     seconds = time.perf_counter() - start
     model.eval()
+    standardized = None
     if isinstance(model, ConvVAE):
-        standardize_latents(model, data.valid.images)
+        moments = standardize_latents(model, data.valid.images)
+        standardized = dict(zip(("mean", "scale"), (_rounded(m) for m in moments), strict=True))
     if best_sigma:
         calibrate_sigma(model, data.valid.images)
+    return Trained(model, curve, seconds, standardized)
+
+
+def _rounded(values: Tensor) -> list[float]:
+    return [round(value, 4) for value in values.tolist()]
+
+
+def train_row(row: Row, data: Dataset, *, out: Path) -> dict:
+    """Train one model, keep it, and return its card's figures on the test images."""
+    name = f"{'faces' if data.stand_in else 'celeba'}-{row.name}"
+    model, curve, seconds, standardized = train_model(
+        row, data, epochs=EPOCHS, seed=SEED, title=name
+    )
     test = measured(model, row.objective, data.test.images)
-    described = {"class": type(model).__name__, "arguments": model.arguments}
     card = cards.card(
-        "faces", data, seed=SEED, seconds=seconds, model=described,
-        training=TRAINING | {"lr": row.rate, "objective": row.objective.__name__},
-        curve=curve, test=test,
+        "faces", data, seed=SEED, seconds=seconds,
+        model={"class": type(model).__name__, "arguments": model.arguments},
+        training={"epochs": EPOCHS}
+        | TRAINING
+        | {"lr": row.rate, "objective": row.objective.__name__},
+        curve=curve, test=test, **({"standardized": standardized} if standardized else {}),
     )  # fmt: skip
     checkpoints.save(model, name, card=card, folder=out)
     print(f"{name}: {test}, {seconds:.0f} s", flush=True)

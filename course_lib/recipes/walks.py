@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_lib import checkpoints, datasets
+from course_lib.codes import code_of
 from course_lib.errors import CourseError
 from course_lib.recipes import cards
 from course_lib.training import to_float
@@ -28,23 +28,17 @@ def run(out: Path) -> None:
     data, start = datasets.load(card["data"]), time.perf_counter()
     if data.stand_in != card["stand_in"]:
         raise CourseError(f"{MODEL} knows other faces than {data.source}: train faces first")
-    codes = encoded(model, data.train.images[:N_IMAGES])  # (N, d)
+    codes = code_of(model, to_float(data.train.images[:N_IMAGES]))  # (N, d)
     flags = data.train.factors[: len(codes)]
     steps = {}
     for name in ATTRIBUTES:
         y = flags[:, data.factor_names.index(name)]
         steps[name] = rounded(codes[y == 1].mean(0) - codes[y == 0].mean(0))
     about = cards.card("walks", data, seed=SEED, seconds=time.perf_counter() - start, model=MODEL)
-    faces = rounded(encoded(model, data.test.images[TEST_FACES]))
+    faces = rounded(code_of(model, to_float(data.test.images[TEST_FACES])))
     checkpoints.write_json(
         out / "metrics" / "walks.json", about | {"attributes": steps, "faces": faces}
     )
-
-
-@torch.no_grad()
-def encoded(vae: nn.Module, images: Tensor) -> Tensor:
-    """Posterior means of bytes (N, C, H, W): (N, d)."""
-    return torch.cat([vae.encode(to_float(part)).mean for part in images.split(250)])
 
 
 def rounded(codes: Tensor) -> list:

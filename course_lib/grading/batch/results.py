@@ -11,7 +11,7 @@ from course_lib.grading.assignment import Assignment
 from course_lib.grading.batch.overrides import TOTAL, Overrides
 from course_lib.grading.intake import Submission
 
-PAGES = 2  # version of the feedback pages: raise it, and all are made again
+PAGES = 3  # version of the feedback pages: raise it, and all are made again
 UNGRADED = ("error", "no_isolation")  # the grader's fault, not the student's: no grade at all
 
 

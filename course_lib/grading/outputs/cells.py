@@ -71,7 +71,8 @@ def shown(data: dict, budget: Budget) -> Markup:
         return sanitise.plain("(a widget: it moves where the notebook runs)")
     for kind in (*RASTER, "image/svg+xml"):
         if kind in data:
-            return sanitise.picture(kind, text_of(data[kind]))
+            words = text_of(data.get("text/plain")) if kind == "image/svg+xml" else ""
+            return sanitise.picture(kind, text_of(data[kind]), words=words)
     for kind, clean in (("text/html", sanitise.clean_html), ("text/markdown", sanitise.markdown)):
         if kind in data and budget.reads(text_of(data[kind])):
             return clean(text_of(data[kind]))

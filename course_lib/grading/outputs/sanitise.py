@@ -28,7 +28,7 @@ PROPERTIES = {
     "padding", "text-align", "text-decoration", "vertical-align", "white-space", "width",
 }  # fmt: skip
 PICTURE = re.compile(r"data:image/(?:png|jpeg|gif);base64,[A-Za-z0-9+/=\s]*")
-SVG = re.compile(r"<img alt='output' src='data:image/svg\+xml;base64,[A-Za-z0-9+/=]*'>")
+SVG = re.compile(r"<img alt='[^'<>]*' src='data:image/svg\+xml;base64,[A-Za-z0-9+/=]*'>")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 NO_SOURCE = re.compile(r"<img(?![^>]* src=)[^>]*>")
 only_formatting = functools.partial(
@@ -75,8 +75,11 @@ def code(text: str) -> Markup:
     return Markup(f"<pre class='code'>{highlight(shortened(text), PythonLexer(), FORMATTER)}</pre>")
 
 
-def picture(kind: str, data: str) -> Markup:
-    """A picture inside the page; an SVG is one too, in which nothing runs."""
+def picture(kind: str, data: str, *, words: str = "") -> Markup:
+    """A picture inside the page; an SVG is one too, in which nothing runs.
+
+    words: what it shows, for those who do not see it.
+    """
     try:
         if kind == "image/svg+xml":
             data = base64.b64encode(data.encode("utf-8", "replace")).decode("ascii")
@@ -84,7 +87,8 @@ def picture(kind: str, data: str) -> Markup:
             base64.b64decode(re.sub(r"\s", "", data), validate=True)
     except (binascii.Error, ValueError):
         return plain("(a damaged picture)")
-    return Markup(f"<img alt='output' src='data:{kind};base64,{escape(data)}'>")
+    told = escape(shortened(words) or "output")
+    return Markup(f"<img alt='{told}' src='data:{kind};base64,{escape(data)}'>")
 
 
 def shortened(text: str, *, more: int = 0) -> str:
