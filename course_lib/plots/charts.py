@@ -49,6 +49,7 @@ def name_lines(ax: Axes, *, gap: float = 0.075) -> Axes:
     if ax.get_legend():
         ax.get_legend().remove()
     ends = [line.get_xydata()[-1] for line in lines]
+    ax.get_ylim()  # sets the limits, which matplotlib puts off until somebody asks
     heights = (ax.transData + ax.transAxes.inverted()).transform(ends)[:, 1]
     for below, above in itertools.pairwise(heights.argsort()):
         heights[above] = max(heights[above], heights[below] + gap)

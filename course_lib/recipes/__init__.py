@@ -1,6 +1,7 @@
 """How everything in `data/` was trained; `python -m course_lib train NAME` does it again."""
 
 RECIPES = {
+    "basics": "the MLP autoencoder of notebook 01 for long, beside PCA",
     "table1": "seven MLP VAEs on MNIST, the table of notebook 04",
     "sprites": "β-VAEs on the sprites, several seeds",
     "faces": "autoencoders and VAEs of 64×64 faces",
