@@ -1,4 +1,4 @@
-"""The linear-Gaussian latent-variable model, in which every quantity of the course is known.
+"""Models in which every quantity of the course is known: linear-Gaussian, and a mixture.
 
 z ~ N(0, I_d),  x | z ~ N(W z + b, σ² I_D)   ⇒   x ~ N(b, W Wᵀ + σ² I_D).
 Source: Tipping & Bishop (1999), "Probabilistic principal component analysis".
@@ -66,6 +66,43 @@ class LinearGaussian:
         log_lik = log_lik - 0.5 * D * math.log(2 * math.pi * self.sigma**2)
         eye = torch.eye(d, dtype=self.W.dtype)
         return log_lik - kl_full_normal(mu, cov, torch.zeros(d, dtype=self.W.dtype), eye)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """p(x) = Σ_k w_k N(x; m_k, s² I), seen through noise: x̃ = x + σ ε with ε ~ N(0, I).
+
+    x̃ is a mixture too, with s² + σ² for s². w: weights (K,), sum 1; m: means (K, D); s: sd.
+    """
+
+    w: Tensor
+    m: Tensor
+    s: float
+
+    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """n draws of x, (n, D)."""
+        k = torch.multinomial(self.w, n, replacement=True, generator=generator)
+        noise = torch.randn(n, self.m.shape[1], generator=generator, dtype=self.m.dtype)
+        return self.m[k] + self.s * noise
+
+    def _log_joint(self, x: Tensor, sigma: float) -> Tensor:
+        """log w_k + log N(x; m_k, (s² + σ²) I), (B, D) to (B, K)."""
+        log_var = torch.tensor(math.log(self.s**2 + sigma**2), dtype=x.dtype)
+        return self.w.log() + log_normal(x[:, None], self.m, log_var)
+
+    def log_density(self, x: Tensor, sigma: float = 0.0) -> Tensor:
+        """log p_σ(x) of x with noise of sd σ: (B, D) to (B,) nats."""
+        return self._log_joint(x, sigma).logsumexp(1)
+
+    def score(self, x: Tensor, sigma: float = 0.0) -> Tensor:
+        """∇ log p_σ(x) = Σ_k p(k | x) (m_k − x) / (s² + σ²): (B, D) to (B, D)."""
+        share = self._log_joint(x, sigma).softmax(1)  # (B, K)
+        return (share @ self.m - x) / (self.s**2 + sigma**2)
+
+    def denoised(self, noisy: Tensor, sigma: float) -> Tensor:
+        """E[x | x̃] = Σ_k p(k | x̃) (σ² m_k + s² x̃) / (s² + σ²): (B, D) to (B, D)."""
+        share = self._log_joint(noisy, sigma).softmax(1)  # (B, K)
+        return (sigma**2 * (share @ self.m) + self.s**2 * noisy) / (self.s**2 + sigma**2)
 
 
 def with_spectrum(

@@ -8,7 +8,7 @@ from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from course_lib.distributions import gaussian, kl_full_normal, kl_normal, log_normal
 from course_lib.errors import CourseError
-from course_lib.exact import LinearGaussian, LinearVAE, with_spectrum
+from course_lib.exact import LinearGaussian, LinearVAE, Mixture, with_spectrum
 from course_lib.exercises import EXERCISES
 from course_lib.losses import elbo, elbo_terms
 
@@ -160,3 +160,49 @@ def test_linear_vae_reaches_the_evidence_at_the_exact_posterior():
     estimates = torch.stack([elbo(elbo_terms(vae, x)).mean() for _ in range(400)])
     error = 4 * estimates.std() / 20
     assert abs(estimates.mean() - exact.log_evidence(x).mean()) < error < 0.1
+
+
+@pytest.fixture
+def mixture():
+    """Three Gaussians in the plane, of different weights, float64."""
+    w = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
+    m = torch.tensor([[-2.0, 0.0], [2.0, 0.5], [0.0, 2.5]], dtype=torch.float64)
+    return Mixture(w, m, 0.4)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.8])
+def test_the_score_of_a_mixture_is_the_gradient_of_its_log_density(mixture, sigma):
+    """Catches a variance without the noise, shares without the weights, a sign."""
+    g = torch.Generator().manual_seed(3)
+    x = 2 * torch.randn(50, 2, generator=g, dtype=torch.float64)
+    x.requires_grad_()
+    (by_torch,) = torch.autograd.grad(mixture.log_density(x, sigma).sum(), x)
+    torch.testing.assert_close(mixture.score(x, sigma), by_torch)
+
+
+def test_the_best_denoiser_of_a_mixture_is_tweedies(mixture):
+    """Catches a posterior mean with s² and σ² exchanged: E[x | x̃] = x̃ + σ² ∇ log p_σ(x̃)."""
+    noisy = 2 * torch.randn(50, 2, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    tweedie = noisy + 0.64 * mixture.score(noisy, 0.8)
+    torch.testing.assert_close(mixture.denoised(noisy, 0.8), tweedie)
+
+
+def test_no_other_guess_has_a_smaller_error_than_the_posterior_mean(mixture):
+    """Catches draws from another density: the residual is orthogonal to every function of x̃."""
+    g = torch.Generator().manual_seed(5)
+    x = mixture.sample(40_000, generator=g)
+    noisy = x + 0.8 * torch.randn(x.shape, generator=g, dtype=x.dtype)
+    residual = x - mixture.denoised(noisy, 0.8)
+    for function in (torch.ones_like(noisy), noisy, noisy.sin(), mixture.denoised(noisy, 0.8)):
+        product = (residual * function).sum(1)
+        assert product.mean().abs() < 4.5 * product.std() / len(x) ** 0.5
+
+
+def test_the_density_of_a_mixture_is_that_of_torch(mixture):
+    """Catches a constant that is missing: the score would not show it."""
+    x = torch.randn(20, 2, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
+    parts = [
+        w.log() + MultivariateNormal(m, 0.4**2 * torch.eye(2).double()).log_prob(x)
+        for w, m in zip(mixture.w, mixture.m, strict=True)
+    ]
+    torch.testing.assert_close(mixture.log_density(x), torch.stack(parts).logsumexp(0))
