@@ -59,7 +59,7 @@ from course_lib import datasets, diagrams, plots, widgets
 from course_lib.exact import Mixture
 from course_lib.exercises import check
 from course_lib.losses import ErrorTerms, autoencoder_objective, squared_error
-from course_lib.metrics import mean_squared_error, neighbour_accuracy
+from course_lib.metrics import error_per_image, neighbour_accuracy
 from course_lib.models import MLPAutoencoder
 from course_lib.settings import short_run_note, shortened
 from course_lib.training import best_device, to_float
@@ -471,7 +471,7 @@ def reconstruct(model: nn.Module, x: Tensor) -> Tensor:
 nets = {"MLP": mlp, "convolutional": conv}
 test_error = {}
 for name, model in nets.items():
-    test_error[name] = mean_squared_error(lambda x: reconstruct(model, x), X_test)
+    test_error[name] = error_per_image(lambda x: reconstruct(model, x), X_test)
     weights = sum(p.numel() for p in model.parameters())
     print(f"{name:13s} {weights:7,} weights, {len(losses[name]):5,} steps, ", end="")
     print(f"test error {test_error[name]:.2f}")

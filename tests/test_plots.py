@@ -81,6 +81,10 @@ def test_tiles_stand_row_by_row_with_a_gap():
         lambda ax: plots.stacked_bars(
             {"n = 1": [3.0, 1.0], "n = 2": [5.0, 2.0]}, ax, parts=["a", "b"], x_label="nats"
         ),
+        lambda ax: plots.signed_rows({"a": torch.randn(3, 4, 4), "b": torch.zeros(3, 4, 4)}, ax),
+        lambda ax: plots.name_lines(
+            plots.curves({"a": ([1, 2], [3, 4])}, ax, x_label="x", y_label="y")
+        ),
         lambda ax: plots.doubling_axis(
             plots.curves({"a": ([1, 8], [3, 4])}, ax, x_label="", y_label=""), [1, 8]
         ),
@@ -202,6 +206,46 @@ def test_class_names_do_not_cover_each_other():
     gaps = [np.hypot(*np.subtract(a, b)) for i, a in enumerate(spots) for b in spots[:i]]
     assert len(boxes) == 10
     assert min(gaps) > 15
+    plt.close(fig)
+
+
+def test_a_trimmed_map_shows_most_codes_and_no_far_one():
+    """Catches one far code that shrinks all others to a knot."""
+    codes = torch.randn(1000, 2, generator=torch.Generator().manual_seed(0))
+    codes[0] = 100
+    fig, ax = plt.subplots(figsize=(5, 5))
+    plots.code_map(codes, torch.arange(1000) % 3, ax, names="abc", trim=0.005)
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    x, y = codes.T
+    inside = (left < x) & (x < right) & (low < y) & (y < high)
+    assert 0.98 < inside.float().mean() < 1 and right - left < 8
+    assert all(left < text.xy[0] < right for text in ax.texts)
+    plt.close(fig)
+
+
+def test_names_of_lines_stand_at_their_ends_and_apart():
+    """Catches names at other lines, in another colour, or one over the other."""
+    fig, ax = plt.subplots(figsize=(5, 3))
+    lines = {"low": ([0, 1], [0, 1.0]), "high": ([0, 1], [1, 9.0]), "close": ([0, 1], [1, 1.1])}
+    plots.curves(lines, ax, x_label="x", y_label="y")
+    plots.name_lines(ax)
+    fig.canvas.draw()
+    heights = {text.get_text(): text.get_window_extent().y0 for text in ax.texts}
+    assert sorted(heights, key=heights.get) == ["low", "close", "high"]
+    assert heights["close"] - heights["low"] > 10 and ax.get_legend() is None
+    for text, colour, (x, y) in zip(ax.texts, plots.PALETTE, lines.values(), strict=False):
+        assert text.get_color() == colour and tuple(text.xy) == (x[-1], y[-1])
+    plt.close(fig)
+
+
+def test_signed_rows_are_white_at_zero_and_each_on_its_own_scale():
+    """Catches a scale that runs from the least to the largest value, or one for all pictures."""
+    pair = torch.tensor([[[0.0, 1.0]], [[-0.1, 0.05]]])
+    fig, ax = plt.subplots()
+    sheet = plots.signed_rows({"a": pair}, ax).get_images()[0].get_array()
+    zero, most, least = sheet[0, 0], sheet[0, 1], sheet[0, 3]
+    assert min(zero) > 240 and max(most) < 130  # white, and the end of the scale: purple
+    assert least[0] > least[2] and most[2] > most[1]  # orange is negative
     plt.close(fig)
 
 

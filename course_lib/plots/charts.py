@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.patches import Circle
 from numpy.typing import ArrayLike
 
@@ -42,6 +44,29 @@ def curves(
     return ax
 
 
+def name_lines(ax: Axes, *, gap: float = 0.075) -> Axes:
+    """Write each line's label at its right end, in its colour, in place of a legend.
+
+    gap: the least distance between two names, as a share of the axis. Call it when the limits of
+    the axes are final.
+    """
+    handles, names = ax.get_legend_handles_labels()
+    lines = [h[0] if isinstance(h, ErrorbarContainer) else h for h in handles]
+    if ax.get_legend():
+        ax.get_legend().remove()
+    ends = [line.get_xydata()[-1] for line in lines]
+    ax.get_ylim()  # sets the limits, which matplotlib puts off until somebody asks
+    heights = (ax.transData + ax.transAxes.inverted()).transform(ends)[:, 1]
+    for below, above in itertools.pairwise(heights.argsort()):
+        heights[above] = max(heights[above], heights[below] + gap)
+    for name, line, end, height in zip(names, lines, ends, heights, strict=True):
+        spot = ax.transAxes.transform((0, height))[1] - ax.transData.transform(end)[1]
+        offset = (8, spot * 72 / ax.figure.dpi)
+        look = {"textcoords": "offset points", "va": "center", "color": line.get_color()}
+        ax.annotate(name, end, xytext=offset, annotation_clip=False, **look)
+    return ax
+
+
 def doubling_axis(ax: Axes, values: Sequence[int]) -> Axes:
     """Sizes on a logarithmic x axis, written as plain numbers: 1, 2, 8, 32."""
     ax.set_xscale("log", base=2)
@@ -50,11 +75,18 @@ def doubling_axis(ax: Axes, values: Sequence[int]) -> Axes:
 
 
 def code_map(
-    codes: ArrayLike, labels: ArrayLike, ax: Axes, *, names: Sequence[str], size: float = 12
+    codes: ArrayLike,
+    labels: ArrayLike,
+    ax: Axes,
+    *,
+    names: Sequence[str],
+    size: float = 12,
+    trim: float = 0.0,
 ) -> Axes:
-    """Scatter of two-dimensional codes, one colour and marker a class, with each class named.
+    """Scatter of two-dimensional codes, one colour and marker per class, with each class named.
 
-    codes: (N, 2); labels: (N,) integers into `names`.
+    codes: (N, 2); labels: (N,) integers into `names`. trim: the share of codes to leave outside at
+    each edge, so that a few far ones do not shrink the rest; the map is a square then.
     """
     codes, labels = np.asarray(codes), np.asarray(labels)
     middles = {}
@@ -65,8 +97,19 @@ def code_map(
             middles[i] = (name, np.median(points, axis=0))
     ax.set(xlabel="z₁", ylabel="z₂")
     if middles:
-        _name_classes(ax, middles, span=np.ptp(codes, axis=0) + 1e-9)
+        low, high = np.quantile(codes, [trim, 1 - trim], axis=0)
+        _name_classes(ax, middles, span=high - low + 1e-9)
+        if trim:
+            _square(ax, low, high)
     return ax
+
+
+def _square(ax: Axes, low: np.ndarray, high: np.ndarray) -> None:
+    """A square box from low to high, (2,) each, with a margin and few ticks."""
+    margin = 0.08 * (high - low) + 1e-9
+    ends = np.stack([low - margin, high + margin])
+    ax.set(xlim=ends[:, 0], ylim=ends[:, 1], box_aspect=1)
+    ax.locator_params(nbins=5)
 
 
 def _name_classes(
