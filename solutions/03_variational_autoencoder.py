@@ -1522,7 +1522,7 @@ plt.show()
 # ## 3.11 · Errata hunt
 #
 # Formulas get copied with errors, and the errors survive, because nobody evaluates them. Here are nine
-# claims; most stand in published reports on autoencoders, word for word or nearly so.
+# claims; most stand in students' reports on autoencoders, word for word or nearly so.
 #
 # | name | claim, for q = N(μ, σ²) with n latents |
 # |---|---|
