@@ -216,10 +216,8 @@ for n, k, s, p, op in cases:
 
 # %%
 layers = nn.Sequential(
-    nn.Conv2d(1, 16, 3, stride=2, padding=1),
-    nn.ReLU(),
-    nn.Conv2d(16, 32, 3, stride=2, padding=1),
-    nn.ReLU(),
+    nn.Conv2d(1, 16, 3, stride=2, padding=1), nn.ReLU(),
+    nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU(),
     nn.Conv2d(32, 64, 3, stride=1, padding=1),
 )
 shape = tuple(layers(X_test[:1]).shape[1:])
@@ -287,21 +285,14 @@ class ConvAutoencoder(nn.Module):
         ### BEGIN SOLUTION
         h, w = H // 4, W // 4
         self.encoder = nn.Sequential(
-            nn.Conv2d(channels, 32, 8, stride=4, padding=2),
-            nn.SiLU(),  # (B, 32, h, w)
-            nn.Conv2d(32, 32, 3, padding=1),
-            nn.SiLU(),
-            nn.Flatten(),
-            nn.Linear(32 * h * w, latent_dim),
+            nn.Conv2d(channels, 32, 8, stride=4, padding=2), nn.SiLU(),  # (B, 32, h, w)
+            nn.Conv2d(32, 32, 3, padding=1), nn.SiLU(),
+            nn.Flatten(), nn.Linear(32 * h * w, latent_dim),
         )
         self.decoder = nn.Sequential(
-            nn.Linear(latent_dim, 32 * h * w),
-            nn.SiLU(),
-            nn.Unflatten(1, (32, h, w)),
-            nn.Conv2d(32, 32, 3, padding=1),
-            nn.SiLU(),
-            nn.Conv2d(32, 16 * channels, 3, padding=1),
-            nn.PixelShuffle(4),  # (B, C, H, W)
+            nn.Linear(latent_dim, 32 * h * w), nn.SiLU(), nn.Unflatten(1, (32, h, w)),
+            nn.Conv2d(32, 32, 3, padding=1), nn.SiLU(),
+            nn.Conv2d(32, 16 * channels, 3, padding=1), nn.PixelShuffle(4),  # (B, C, H, W)
         )
         ### END SOLUTION
 
@@ -957,11 +948,9 @@ def any_damage(x: Tensor) -> Tensor:
 
 def restoring(damage: Callable) -> Callable:
     """The objective of a model that gets damage(x) and is asked for x."""
-
     def objective(model: nn.Module, x: Tensor) -> tuple[Tensor, ErrorTerms]:
         error = denoising_loss(model, x, damage(x))  # (B,)
         return error.mean(), ErrorTerms(error)
-
     return objective
 
 
@@ -1386,9 +1375,7 @@ print(f"; as good as ours from {enough:.0f} bytes on")
 file, _ = jpeg(X_test[0, 0], 10)
 header = file.index(b"\xff\xda")  # the marker after which the picture's own bits begin
 print(f"one digit as a JPEG file: {len(file)} bytes, {header} of them header")
-weights = torch.autograd.grad(
-    conv.decode(Z_test[:1]).sum(), [*conv.parameters()], allow_unused=True
-)
+weights = torch.autograd.grad(conv.decode(Z_test[:1]).sum(), [*conv.parameters()], allow_unused=True)
 bytes_of = 4 * sum(w.numel() for w in weights if w is not None)  # those that decode uses
 print(f"our decoder, once for all images: {bytes_of:,} bytes")
 
@@ -1696,10 +1683,7 @@ def told_apart(a: Tensor, b: Tensor) -> float:
 
 # %%
 real = reconstruct(conv, X_test[:1000])
-for name, images in {
-    **generated,
-    "other test images": reconstruct(conv, X_test[1000:2000]),
-}.items():
+for name, images in {**generated, "other test images": reconstruct(conv, X_test[1000:2000])}.items():
     print(f"{name:18s} to nearest training image {to_nearest(images):5.1f}, ", end="")
     print(f"told apart from test images {told_apart(images, real):.0%}")
 
@@ -1717,10 +1701,7 @@ for name, images in {
 # %%
 a, b = X_test[:500], X_test[500:1000]
 with torch.no_grad():
-    halfway = {
-        "in pixels": (a + b) / 2,
-        "in code": conv.decode((Z_test[:500] + Z_test[500:1000]) / 2),
-    }
+    halfway = {"in pixels": (a + b) / 2, "in code": conv.decode((Z_test[:500] + Z_test[500:1000]) / 2)}
 for name, images in halfway.items():
     print(f"halfway {name}: {to_nearest(images):.1f} from the nearest training image")
 
