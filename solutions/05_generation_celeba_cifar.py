@@ -1089,8 +1089,8 @@ for first_name, other in ((ONE, ALL), (ONE, FEW)):
     verdict = ("three trainings do not rank them" if abs(difference) < half
                else f"{first_name if difference < 0 else other} is ahead")
     print(f"{first_name} − {other}, unseen: {difference:+.0f} ± {half:.0f} nats: {verdict}")
-ranking = sorted(cost, key=lambda name: cost[name][:, 1].mean().item())
-print("unseen images, best first:", ", ".join(ranking))
+print("unseen images, best first (< in every training, ≈ not): "
+      + ranking({name: values[:, 1].tolist() for name, values in cost.items()}))
 
 # %% [markdown]
 # Only the first comparison is fair: equal numbers of images, equal steps, and the printed interval is one
@@ -1219,6 +1219,8 @@ for name, (vae, *_) in told.items():  # the first of the three trainings
     to_mean = (drawn_by[name] - train.mean(0)).flatten(1).norm(dim=1).median()
     print(f"{name:18s} median distance to the nearest of its {len(train):5,} training images "
           f"{apart.median():5.2f}, to their mean {to_mean:5.2f}")
+print(f"{SINGLE}: samples lie nearer to " + ("single training images than to their mean: copies, more or less"
+      if from_train[SINGLE] < to_mean else "the mean of all than to any one of them"))
 
 # %%
 settings.short_run_note("the samples below")
@@ -1232,9 +1234,9 @@ plt.show()
 
 # %% [markdown]
 # **Figure 16.** Samples, one per class from left to right (the first model knows one class only), and
-# below each its nearest training image. Note the last pair of rows: each sample resembles a training
-# image, and the printed distance is the smallest. That model has memorised. Note the others: a blurred
-# sample has a neighbour that shares its colours and not its content.
+# below each its nearest training image. Note the last pair of rows, of the model that has seen ten images
+# only: where its samples lie nearer to single images than to their mean, as printed, it has memorised. Note
+# the others: a blurred sample has a neighbour that shares its colours and not its content.
 #
 # **Does the decoder listen?** A full training on all images took the minutes that its card names; the
 # model comes with the course. The classifier reads its samples: how often does it find the class that was
@@ -1452,13 +1454,16 @@ print(f"training images, kernel distance at N = {counts[0]}: {null.mean():.4f} �
 # %% [markdown]
 # **Figure 20.** Both distances to test images against the number of images: mean and standard deviation of
 # draws that share no image; the left axis is logarithmic. Note the training images on the left: their
-# distance is the larger the fewer the images, and never at 0. That of the samples hardly changes: the bias
-# depends on what is measured, so models measured with different N cannot be compared. The kernel distance
-# scatters about one value at every N. For two sets of one kind that value is 0, and single draws lie on
-# both sides of it: more often a little below, less often further above.
+# distance is the larger the fewer the images, and never at 0. That of the samples changes by a smaller
+# factor: the bias depends on what is measured, so models measured with different N cannot be compared. The
+# kernel distance scatters about one value at every N. For two sets of one kind that value is 0; single
+# draws lie on both sides of it, more often a little below, less often further above.
 #
 # The table that a report should hold: every row with the same N, the floor, the ceilings, both
-# distances, precision and recall as in section 5.2, and the classifier's rate.
+# distances, the classifier's rate, and precision and recall
+# ([Kynkäänniemi et al., 2019](https://arxiv.org/abs/1904.06991)): around the features of each image lies a
+# ball that reaches to its third neighbour in its own set. *Precision* is the share of generated images in
+# the balls of real ones, *recall* the share of real images in the balls of generated ones.
 
 # %%
 n_rows = len(asked)
@@ -1494,19 +1499,24 @@ for name, row in table32.items():
 
 # %%
 memory, honest = table32["samples, 1 per class"], table32["samples, fitted codes"]
+ceiling, in_noise = table32["8 × 8 means"][0], table32["noise"][2]
 for i, (column_name, sign) in enumerate({"Fréchet distance": 1, "kernel distance": 1, "precision": -1,
                                          "recall": -1, "class found": -1}.items()):
     ahead = sign * memory[i] < sign * honest[i]
     print(f"{column_name:16s}: {'the memorising model' if ahead else 'the honest samples'} ahead")
+print(f"the honest samples lie {'below' if honest[0] < ceiling else 'beyond'} the ceiling of 8 × 8 means")
+if in_noise > 0.5:
+    print(f"precision can be fooled: {in_noise:.0%} of the noise lies in the ball of some real image")
 
 # %% [markdown]
 # Each number has its blind spot, and the lines above say who is ahead by which: the model that has seen ten
-# images, again and again, or the samples of the full VAE from fitted codes. Precision asks how many
-# generated images lie among real ones, recall how many real images lie among generated ones: ten images
-# cannot cover what a data set holds, so look at the recall. None of these numbers asks whether an image is
-# a copy. (The floor flatters, too: the classifier was trained on the training images.) So another question
-# belongs to every report: how far is a sample from the nearest training image, compared with how far a
-# *test* image is?
+# images, again and again, or the samples of the full VAE from fitted codes. Ten images cannot cover what a
+# data set holds: look at the recall. The 8 × 8 means keep colours and layout of test images, so this
+# ceiling is lower than it looks. None of these numbers asks whether an image is a copy. (The floor
+# flatters, too: the classifier was trained on the training images.)
+#
+# So another question belongs to every report: how far is a sample from the nearest training image,
+# compared with how far a *test* image is?
 
 # %%
 train_pool = to_float(photos.train.images[:10_000])
@@ -1722,8 +1732,9 @@ plt.show()
 # has no encoder. A generator turns noise into images, a discriminator learns to tell these from real ones,
 # and the generator learns to deceive it; no pixel is compared with another, so no mean of many images pays,
 # and samples are sharp. The price: no likelihood, a training of two networks against each other that may
-# fail to settle, and a generator that may leave out part of the data unpunished, which recall shows. Figures
-# from elsewhere, FID on CIFAR-10 as each paper computes it: 2.42 for a GAN with classes
+# fail to settle, and a generator that may leave out part of the data unpunished, which recall shows.
+#
+# Figures from elsewhere, FID on CIFAR-10 as each paper computes it: 2.42 for a GAN with classes
 # ([Karras et al., 2020](https://arxiv.org/abs/2006.06676)), 3.17 for diffusion without
 # ([Ho et al., 2020](https://arxiv.org/abs/2006.11239)), 106 for a VAE
 # ([Ghosh et al., 2020](https://arxiv.org/abs/1903.12436)). None of them compares with our table.
@@ -1994,7 +2005,7 @@ plt.show()
 #   temperatures make images plain: precision and recall keep fidelity and variety apart.
 # - One class or many: compare at equal numbers of images, on unseen ones. A model of one image per class
 #   generates copies. A decoder listens to a class where that saves nats: tell it a wrong one to find out.
-# - PSNR and SSIM are for pairs, at the right range. Fréchet distance and KID are for sets, with the same
+# - PSNR and SSIM are for pairs, at the right range. Fréchet and kernel distance are for sets, with the same
 #   N everywhere, a floor and ceilings. The nearest training image belongs beside them.
 # - Diffusion buys sharpness with time, step by step.
 # - Consent, groups, provenance and misuse can be measured, in part, and what can be measured should be.

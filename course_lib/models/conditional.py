@@ -15,8 +15,8 @@ class ConditionalVAE(nn.Module):
 
     The embedding is a table of the classes and an MLP behind it. With z' = z + weight·embedding(y)
     this is a VAE whose decoder knows no class and whose prior does: p(z'|y) is
-    N(weight·embedding(y), I). encoder_told: q(z|x, y) in place of q(z|x), the usual form; the encoder's
-    features get a vector of the class, the same at each place.
+    N(weight·embedding(y), I). encoder_told: q(z|x, y) in place of q(z|x), the usual form; the
+    features of the encoder get a vector of the class, the same at each place.
     Sources: Kingma et al. (2014), "Semi-supervised learning with deep generative models"; Sohn et
     al. (2015), "Learning structured output representation", as a conditional VAE.
     """
