@@ -59,7 +59,7 @@ from course_lib import datasets, diagrams, plots, widgets
 from course_lib.exact import Mixture
 from course_lib.exercises import check
 from course_lib.losses import ErrorTerms, autoencoder_objective, squared_error
-from course_lib.metrics import mean_squared_error, neighbour_accuracy
+from course_lib.metrics import error_per_image, neighbour_accuracy
 from course_lib.models import MLPAutoencoder
 from course_lib.settings import short_run_note, shortened
 from course_lib.training import best_device, to_float
@@ -471,7 +471,7 @@ def reconstruct(model: nn.Module, x: Tensor) -> Tensor:
 nets = {"MLP": mlp, "convolutional": conv}
 test_error = {}
 for name, model in nets.items():
-    test_error[name] = mean_squared_error(lambda x: reconstruct(model, x), X_test)
+    test_error[name] = error_per_image(lambda x: reconstruct(model, x), X_test)
     weights = sum(p.numel() for p in model.parameters())
     print(f"{name:13s} {weights:7,} weights, {len(losses[name]):5,} steps, ", end="")
     print(f"test error {test_error[name]:.2f}")
@@ -1514,7 +1514,7 @@ unusual = {name: ((o @ spread) * o).sum(1) for name, o in offset.items()}  # (B,
 for name in ["two", "one", "blank"]:
     by_error = anomaly_auroc(errors["normal"], errors[name])
     by_code = anomaly_auroc(unusual["normal"], unusual[name])
-    verdict = "found" if by_code > 0.9 else "passes as normal" if by_code < 0.5 else "half found"
+    verdict = "found" if by_code > 0.9 else "passes as normal" if by_code < 0.5 else "partly found"
     print(
         f"{name:5s} AUROC {by_error:.2f} by error, {by_code:.2f} by the code: {verdict} by the code"
     )
@@ -1599,9 +1599,8 @@ table = {
     for key, model in tried.items()
 }
 for (name, lr), (own, new) in table.items():
-    print(
-        f"{name:12s} rate {lr:.3f}: error on its own 500 images {own:5.1f}, validation {new:5.1f}"
-    )
+    print(f"{name:12s} rate {lr:.3f}: error on its own 500 images {own:5.1f}, ", end="")
+    print(f"validation {new:5.1f}, gap {new - own:4.1f}")
 best = min(table, key=lambda key: table[key][1])
 print(f"chosen by validation: {best[0]}, rate {best[1]:.3f}")
 final = squared_error(X_test, reconstruct(tried[best], X_test)).mean()
@@ -1624,9 +1623,10 @@ plt.show()
 
 # %% [markdown]
 # **Figure 18.** Left: what augmentation makes of one image. Right: error on the 500 images that were
-# trained on (dashed) and on validation images (solid), for two rates. Note the gap between the two
-# lines of one colour: it is the overfitting, and shifts narrow it. Only the solid lines may choose.
-# The test error differs a little from that of validation, as the choice was made by the latter.
+# trained on (dashed) and on validation images (solid), for two rates. The gap between the two lines of
+# one colour is the overfitting: compare the printed gaps of both kinds at one rate. Only the solid lines
+# may choose. The test error differs a little from that of validation, by chance and because the choice
+# was made by the latter.
 
 # %% [markdown]
 # ## 2.13 · What is missing is a density

@@ -166,7 +166,7 @@ plt.show()
 # shoulders, and look for what is not: things of few pixels, such as the eyes behind glasses, are few of
 # the 12,288 numbers. Where the error hardly falls from one n to the next, the code is not what is missing:
 # it is the decoder, or the training. And note that "active" says little: a latent counts as soon as it
-# varies. The KL says how much a code holds, in nats, whatever n is.
+# varies. The KL says how much a code holds at most, in nats, whatever n is.
 #
 # A KL is two things ([notebook 03](03_variational_autoencoder.ipynb)): the **information** that codes
 # hold about images, and the **mismatch** KL(q(z) ‖ p) of all codes together with the prior. Neither is known
@@ -1554,6 +1554,9 @@ plt.show()
 # with x in [−1, 1] and a **schedule** ᾱ that falls from 1 to 0. It is a VAE with T latent images in a row,
 # $x_1, \dots, x_T$, a *hierarchical* VAE, whose encoder is fixed: it adds noise. It is trained on the terms of
 # the ELBO, one for each step, with other weights than the ELBO's.
+
+# %%
+diagrams.noise_process()
 
 # %%
 kept = diffusion.noise_schedule()  # ᾱ, (T,)

@@ -14,7 +14,7 @@ FLOORS = [
     "writing packing",
     "distributions plots synthetic devices codes",
     "datasets models exact",
-    "losses diagrams",
+    "losses errata diagrams",
     "metrics diffusion",
     "training checkpoints",
     "exercises widgets pretrained",

@@ -58,6 +58,11 @@ def test_tiles_stand_row_by_row_with_a_gap():
         lambda ax: plots.curves({"a": ([1, 2], [3, 4])}, ax, x_label="x", y_label="y"),
         lambda ax: plots.histogram(torch.randn(50), ax, x_label="z"),
         lambda ax: plots.bars({"a": 1.0, "b": 2.5}, ax, y_label="nats"),
+        lambda ax: plots.equal_cost_lines({0.5: (3.0, 1.0), 2: (1.0, 3.0)}, 1, ax),
+        lambda ax: plots.price_strokes({0.5: (3.0, 1.0), 2: (1.0, 3.0)}, ax),
+        lambda ax: plots.share_table(
+            torch.rand(2, 3), ax, rows=["a", "b"], columns=["u", "v", "w"]
+        ),
         lambda ax: plots.code_map(torch.rand(9, 2), torch.arange(9) % 3, ax, names="abc"),
         lambda ax: plots.code_map(torch.zeros(0, 2), torch.zeros(0), ax, names="abc"),
         lambda ax: plots.signed_image(torch.randn(4, 4), ax),
@@ -66,6 +71,19 @@ def test_tiles_stand_row_by_row_with_a_gap():
         lambda ax: plots.dumbbells({"a": (1.0, 9.0)}, ax, names=("l", "r"), x_label="x"),
         lambda ax: plots.group_intervals(
             {"a": {0: (1.0, 0.5, 1.5), 1: (2.0, 1.0, 3.0)}}, ax, names=("l", "r"), x_label="x"
+        ),
+        lambda ax: plots.labelled_line(
+            torch.rand(20), torch.arange(20) % 10, ax, images=torch.rand(4, 8, 8)
+        ),
+        lambda ax: plots.prior_rings(
+            plots.curves({"a": ([1, 8], [3, 4])}, ax, x_label="", y_label="")
+        ),
+        lambda ax: plots.stacked_bars(
+            {"n = 1": [3.0, 1.0], "n = 2": [5.0, 2.0]}, ax, parts=["a", "b"], x_label="nats"
+        ),
+        lambda ax: plots.signed_rows({"a": torch.randn(3, 4, 4), "b": torch.zeros(3, 4, 4)}, ax),
+        lambda ax: plots.name_lines(
+            plots.curves({"a": ([1, 2], [3, 4])}, ax, x_label="x", y_label="y")
         ),
         lambda ax: plots.doubling_axis(
             plots.curves({"a": ([1, 8], [3, 4])}, ax, x_label="", y_label=""), [1, 8]
@@ -83,6 +101,40 @@ def test_every_plot_draws_on_the_axes_it_is_given_and_returns_them(draw, monkeyp
     plt.close(fig)
 
 
+def test_rings_hold_half_and_nearly_all_of_the_prior():
+    """Catches radii of another share, in units other than those of the axes."""
+    fig, ax = plt.subplots()
+    plots.prior_rings(ax, middle=(2, 3), unit=10)
+    z = 10 * torch.randn(100_000, 2, generator=torch.Generator().manual_seed(0))
+    shares = [(z.norm(dim=1) < circle.radius).float().mean().item() for circle in ax.patches]
+    assert np.allclose(shares, [0.5, 0.99], atol=0.006)
+    assert all(circle.center == (2, 3) for circle in ax.patches)
+    plt.close(fig)
+
+
+def test_stacked_bars_end_at_the_sum_of_their_parts():
+    """Catches parts drawn over each other, or rows that do not begin at the top."""
+    fig, ax = plt.subplots()
+    plots.stacked_bars({"a": [3.0, 1.0], "b": [5.0, 2.5]}, ax, parts=["x", "y"], x_label="")
+    first, second = ax.containers
+    assert [bar.get_x() for bar in second] == [3.0, 5.0]
+    assert [bar.get_width() for bar in second] == [1.0, 2.5]
+    assert ax.yaxis_inverted() and first[0].get_y() < first[1].get_y()
+    plt.close(fig)
+
+
+def test_codes_lie_in_the_row_of_their_label_below_the_images():
+    """Catches rows mixed up, or images that cover the codes."""
+    fig, ax = plt.subplots()
+    values, labels = torch.linspace(0, 1, 40), torch.arange(40) % 10
+    plots.labelled_line(values, labels, ax, images=torch.rand(4, 8, 8))
+    for i, row in enumerate(ax.collections):
+        x, y = row.get_offsets().T
+        assert np.allclose(x, values[labels == i]) and (abs(y - i) <= 0.3).all()
+    assert ax.images[0].get_extent()[2] <= -0.5 and ax.yaxis_inverted()
+    plt.close(fig)
+
+
 def test_error_bars_reach_as_far_as_the_error():
     """Catches an error drawn on its own scale, or bars where none were given."""
     fig, ax = plt.subplots()
@@ -91,6 +143,23 @@ def test_error_bars_reach_as_far_as_the_error():
     ends = [segment[:, 1].tolist() for segment in ax.collections[0].get_segments()]
     assert ends == [[2.5, 3.5], [3, 7]] and len(ax.collections) == 1
     plt.close(fig)
+
+
+def test_lines_in_the_plane_have_the_slope_of_their_price():
+    """Catches a slope without its sign, a wrong lowest line, a number of another row."""
+    points = {0.5: (30.0, 70.0), 1: (20.0, 78.0), 4: (10.0, 95.0)}
+    ax = plots.equal_cost_lines(points, 1, plt.figure().subplots())
+    lines = {tuple(np.round(line.get_ydata() + line.get_xdata(), 9)): line for line in ax.lines[1:]}
+    assert sorted(lines) == [(98, 98), (100, 100), (105, 105)]  # D + R is one number on each
+    assert max(ax.lines[1:], key=lambda line: line.get_linewidth()) is lines[98, 98]
+    assert {t.get_text(): t.xy for t in ax.texts} == {
+        "100.0": (30, 70), "98.0": (20, 78), "105.0": (10, 95)}  # fmt: skip
+    ax = plots.price_strokes(points, plt.figure().subplots())
+    for line, (beta, point) in zip(ax.lines[1:], points.items(), strict=True):
+        (x1, x2), (y1, y2) = line.get_data()
+        assert (y2 - y1) / (x2 - x1) == pytest.approx(-beta)
+        assert ((x1 + x2) / 2, (y1 + y2) / 2) == pytest.approx(point)
+    plt.close("all")
 
 
 def test_a_histogram_is_a_density():
@@ -137,6 +206,46 @@ def test_class_names_do_not_cover_each_other():
     gaps = [np.hypot(*np.subtract(a, b)) for i, a in enumerate(spots) for b in spots[:i]]
     assert len(boxes) == 10
     assert min(gaps) > 15
+    plt.close(fig)
+
+
+def test_a_trimmed_map_shows_most_codes_and_no_far_one():
+    """Catches one far code that shrinks all others to a knot."""
+    codes = torch.randn(1000, 2, generator=torch.Generator().manual_seed(0))
+    codes[0] = 100
+    fig, ax = plt.subplots(figsize=(5, 5))
+    plots.code_map(codes, torch.arange(1000) % 3, ax, names="abc", trim=0.005)
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    x, y = codes.T
+    inside = (left < x) & (x < right) & (low < y) & (y < high)
+    assert 0.98 < inside.float().mean() < 1 and right - left < 8
+    assert all(left < text.xy[0] < right for text in ax.texts)
+    plt.close(fig)
+
+
+def test_names_of_lines_stand_at_their_ends_and_apart():
+    """Catches names at other lines, in another colour, or one over the other."""
+    fig, ax = plt.subplots(figsize=(5, 3))
+    lines = {"low": ([0, 1], [0, 1.0]), "high": ([0, 1], [1, 9.0]), "close": ([0, 1], [1, 1.1])}
+    plots.curves(lines, ax, x_label="x", y_label="y")
+    plots.name_lines(ax)
+    fig.canvas.draw()
+    heights = {text.get_text(): text.get_window_extent().y0 for text in ax.texts}
+    assert sorted(heights, key=heights.get) == ["low", "close", "high"]
+    assert heights["close"] - heights["low"] > 10 and ax.get_legend() is None
+    for text, colour, (x, y) in zip(ax.texts, plots.PALETTE, lines.values(), strict=False):
+        assert text.get_color() == colour and tuple(text.xy) == (x[-1], y[-1])
+    plt.close(fig)
+
+
+def test_signed_rows_are_white_at_zero_and_each_on_its_own_scale():
+    """Catches a scale that runs from the least to the largest value, or one for all pictures."""
+    pair = torch.tensor([[[0.0, 1.0]], [[-0.1, 0.05]]])
+    fig, ax = plt.subplots()
+    sheet = plots.signed_rows({"a": pair}, ax).get_images()[0].get_array()
+    zero, most, least = sheet[0, 0], sheet[0, 1], sheet[0, 3]
+    assert min(zero) > 240 and max(most) < 130  # white, and the end of the scale: purple
+    assert least[0] > least[2] and most[2] > most[1]  # orange is negative
     plt.close(fig)
 
 

@@ -77,6 +77,34 @@ def test_the_table_has_its_seven_rows(few_images, monkeypatch, tmp_path):
         assert 0 <= row["active_units"] <= row["n"]
 
 
+def test_longer_training_has_its_rows_and_its_own_file(few_images, monkeypatch, tmp_path):
+    """Catches a size that is lost, an error that is a mean over pixels, PCA of other images."""
+    recipe = importlib.import_module("course_lib.recipes.basics")
+    monkeypatch.setattr(recipe, "STEPS", 3)  # of 160 images one epoch is one batch
+    recipe.run(tmp_path)
+    data = datasets.load("mnist")
+    found = checkpoints.metrics(recipe.metrics_name(data), folder=tmp_path)
+    assert found["stand_in"] == data.stand_in
+    assert [row["n"] for row in found["rows"]] == list(recipe.SIZES)
+    X, T = (part.images.flatten(1) / 255 for part in (data.train, data.test))
+    rotated = torch.linalg.svd(X - X.mean(0), full_matrices=False).Vh
+    for row in found["rows"]:
+        assert row["steps"] == row["epochs"] == len(row["curve"]) == 3
+        rest = (T - X.mean(0)) @ rotated[: row["n"]].T  # what the components keep, in codes
+        left = ((T - X.mean(0)) ** 2).sum(1) - (rest**2).sum(1)
+        assert row["pca"] == pytest.approx(left.mean().item(), rel=1e-3)
+        assert row["test"] == pytest.approx(row["curve"][-1], rel=0.02)  # bfloat16 there
+        assert row["test"] > row["pca"]  # three steps: a mean over pixels would be below 1
+
+
+@pytest.mark.parametrize("name", ["basics", "basics-stand-in"])
+def test_longer_training_is_ahead_of_pca(name):
+    """Catches committed figures that no longer say what notebook 01 says of them."""
+    found = checkpoints.metrics(name)
+    assert found["stand_in"] == name.endswith("stand-in")
+    assert all(row["test"] < row["pca"] and row["steps"] > 2_000 for row in found["rows"])
+
+
 def test_the_decoders_of_the_table_can_be_walked(few_images, monkeypatch, tmp_path):
     """Catches a decoder that is another model's, and KLs that do not add up to the row's."""
     recipe = importlib.import_module("course_lib.recipes.table1")

@@ -206,7 +206,7 @@ def test_evaluation_does_not_depend_on_the_batch_size(images):
         for b in (300, 77)
     ]
     assert sums[0] == pytest.approx(sums[1], rel=1e-6)
-    error = metrics.mean_squared_error(
+    error = metrics.error_per_image(
         lambda x: model.decode(model.encode(x)), images.float() / 255, batch_size=64
     )
     assert error == pytest.approx(sums[0], rel=1e-6)

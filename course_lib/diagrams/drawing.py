@@ -55,7 +55,7 @@ class Sheet:
         self._add("rect", x=x - w / 2, y=y - h / 2, width=w, height=h, rx=round, **look)
 
     def trapezium(
-        self, x: float, y: float, w: float, left: float, right: float, *, colour: str
+        self, x: float, y: float, w: float, *, left: float, right: float, colour: str
     ) -> None:
         """A network that narrows or widens: left and right are the heights of its two sides."""
         corners = [(-w, -left), (w, -right), (w, right), (-w, left)]

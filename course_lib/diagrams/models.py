@@ -20,10 +20,9 @@ def autoencoder() -> Diagram:
         sheet.box(x, y, 60, 150, colour=GREY)
         sheet.text(x, 22, words)
         sheet.text(x, 210, "D numbers")
-    for x, colour, name, sides in (
-        (212, BLUE, "encoder", (150, 66)), (508, GREEN, "decoder", (66, 150))
-    ):  # fmt: skip
-        sheet.trapezium(x, y, 136, *sides, colour=colour)
+    sheet.trapezium(212, y, 136, left=150, right=66, colour=BLUE)
+    sheet.trapezium(508, y, 136, left=66, right=150, colour=GREEN)
+    for x, name in ((212, "encoder"), (508, "decoder")):
         sheet.text(x, y, name, bold=True)
     sheet.box(360, y, 34, 66, colour=ORANGE)
     sheet.text(360, y, "z", maths=True, size=SYMBOL + 5)
@@ -60,19 +59,7 @@ def graphical_model() -> Diagram:
         sheet.text(at, 162, name, maths=True, size=SYMBOL + 3, colour=colour)
     sheet.arrow(337, 170, 231, 227, colour=GREEN)
     sheet.arrow(58, 152, 169, 93, colour=BLUE, dashed=True)
-    key = [
-        (62, "drawn from the prior p(z) = N(0, I)", "never seen"),
-        (138, "p_θ(x|z), the decoder", "generation"),
-        (214, "q_φ(z|x), the encoder", "approximates the posterior"),
-        (290, "N images, each with a z of its own", "θ and φ are shared by all"),
-    ]
-    for y, first, second in key:
-        sheet.text(446, y - 12, first, anchor="start", size=SYMBOL - 1 if "_" in first else 16)
-        sheet.text(446, y + 12, second, anchor="start", colour=GREY)
-    sheet.circle(414, 62, 14, colour=BLACK, fill="white")
-    sheet.arrow(399, 138, 431, 138, colour=GREEN)
-    sheet.arrow(431, 214, 399, 214, colour=BLUE, dashed=True)
-    sheet.box(414, 290, 30, 28, colour=GREY, fill="none")
+    _key(sheet)
     return sheet.finish(
         "A VAE as a graphical model",
         "In a plate that stands for N images, a solid arrow leads from the code z, an open circle "
@@ -82,14 +69,31 @@ def graphical_model() -> Diagram:
     )
 
 
+def _key(sheet: Sheet) -> None:
+    """What the marks of the graphical model stand for."""
+    lines = [
+        (62, "drawn from the prior p(z) = N(0, I)", "never seen"),
+        (138, "p_θ(x|z), the decoder", "generation"),
+        (214, "q_φ(z|x), the encoder", "approximates the posterior"),
+        (290, "N images, each with a z of its own", "θ and φ are shared by all"),
+    ]
+    for y, first, second in lines:
+        sheet.text(446, y - 12, first, anchor="start", size=SYMBOL - 1 if "_" in first else 16)
+        sheet.text(446, y + 12, second, anchor="start", colour=GREY)
+    sheet.circle(414, 62, 14, colour=BLACK, fill="white")
+    sheet.arrow(399, 138, 431, 138, colour=GREEN)
+    sheet.arrow(431, 214, 399, 214, colour=BLUE, dashed=True)
+    sheet.box(414, 290, 30, 28, colour=GREY, fill="none")
+
+
 def reparameterization() -> Diagram:
     """Two graphs: drawing z blocks the gradient; with ε from outside it reaches μ and σ."""
     sheet = Sheet(400)
     sheet.text(180, 20, "z is drawn", bold=True, size=17)
     sheet.text(540, 20, "z is computed, ε is drawn", bold=True, size=17)
     sheet.arrow(360, 8, 360, 350, head=False, colour="#BBBBBB")
-    for middle, right in ((180, False), (540, True)):
-        _stochastic_graph(sheet, middle, reparameterized=right)
+    _drawn_code(sheet, 180)
+    _computed_code(sheet, 540)
     sheet.arrow(150, 380, 200, 380)
     sheet.text(210, 380, "forward", anchor="start")
     sheet.arrow(460, 380, 410, 380, colour=VERMILION, dashed=True)
@@ -103,54 +107,57 @@ def reparameterization() -> Diagram:
     )
 
 
-def _stochastic_graph(sheet: Sheet, middle: float, *, reparameterized: bool) -> None:
-    """μ, σ (and ε) at the bottom, z above them, the loss on top; gradients go down."""
-    f, z, low = 68, 190, 312
-    sheet.box(middle, f, 64, 40, colour=GREY)
-    sheet.text(middle, f, "f(z)", maths=True, size=SYMBOL)
-    sheet.text(middle + 42, f, "the loss", anchor="start")
-    sheet.arrow(middle - 9, z - 26, middle - 9, f + 22)
-    sheet.arrow(middle + 9, f + 22, middle + 9, z - 26, colour=VERMILION, dashed=True)
-    inputs = {"μ": middle - 110, "σ": middle}
-    if reparameterized:
-        sheet.box(middle, z, 150, 48, colour=BLACK, fill="white")
-        sheet.text(middle, z, "z = μ + σ ε", maths=True, size=SYMBOL)
-        ε = middle + 110
-        sheet.circle(ε, low, 24, colour=ORANGE)
-        sheet.text(ε, low, "ε", maths=True, size=SYMBOL)
-        sheet.text(ε + 2, low + 42, "ε ~ N(0, I)")
-        sheet.arrow(ε - 14, low - 24, middle + 55, z + 26)
-        slopes = {"μ": (middle - 44, 264, "1"), "σ": (middle + 26, 262, "ε")}
-    else:
-        inputs = {"μ": middle - 90, "σ": middle + 90}
-        sheet.circle(middle, z, 26, colour=ORANGE)
-        sheet.text(middle, z, "z", maths=True, size=SYMBOL)
-        sheet.text(middle + 40, z, "z ~ N(μ, σ²)", anchor="start")
-        slopes = {}
-    for name, x in inputs.items():
-        sheet.circle(x, low, 24, colour=BLUE)
-        sheet.text(x, low, name, maths=True, size=SYMBOL)
-        reach = (middle - x) * 0.24
-        top = (x + (middle - x) * (0.5 if reparameterized else 0.78), z + 27)
-        sheet.arrow(x - 8 + reach, low - 24, top[0] - 8, top[1])
-        if reparameterized:
-            sheet.arrow(top[0] + 8, top[1], x + 8 + reach, low - 24, colour=VERMILION, dashed=True)
-    for x, y, slope in slopes.values():
-        sheet.text(x, y, slope, maths=True, size=SYMBOL, colour=VERMILION)
-    if not reparameterized:
-        sheet.text(middle, z + 46, "✕", size=28, colour=VERMILION, bold=True)
-        sheet.text(middle, low, "no derivative")
+F, Z, INPUTS = 68, 190, 312  # heights of the loss, of z, and of what z is made of
+
+
+def _drawn_code(sheet: Sheet, x: float) -> None:
+    """z as a random variable: the gradient ends at it."""
+    _loss(sheet, x)
+    sheet.circle(x, Z, 26, colour=ORANGE)
+    sheet.text(x, Z, "z", maths=True, size=SYMBOL)
+    sheet.text(x + 40, Z, "z ~ N(μ, σ²)", anchor="start")
+    for side, name in ((-1, "μ"), (1, "σ")):
+        _variable(sheet, x + 90 * side, name, colour=BLUE)
+        sheet.arrow(x + 76 * side, INPUTS - 24, x + 25 * side, Z + 27)
+    sheet.text(x, Z + 46, "✕", size=28, colour=VERMILION, bold=True)
+    sheet.text(x, INPUTS, "no derivative")
+
+
+def _computed_code(sheet: Sheet, x: float) -> None:
+    """z as a sum: the gradient goes on to μ and σ, and the noise comes from outside."""
+    _loss(sheet, x)
+    sheet.box(x, Z, 150, 48, fill="white")
+    sheet.text(x, Z, "z = μ + σ ε", maths=True, size=SYMBOL)
+    for at, name, colour in ((-110, "μ", BLUE), (0, "σ", BLUE), (110, "ε", ORANGE)):
+        _variable(sheet, x + at, name, colour=colour)
+    sheet.text(x + 112, INPUTS + 42, "ε ~ N(0, I)")
+    for low, high in ((-92, -63), (-8, -8), (96, 55)):
+        sheet.arrow(x + low, INPUTS - 24, x + high, Z + 27)
+    for low, high in ((-76, -47), (8, 8)):
+        sheet.arrow(x + high, Z + 27, x + low, INPUTS - 24, colour=VERMILION, dashed=True)
+    for at, slope in ((-44, "1"), (26, "ε")):
+        sheet.text(x + at, 263, slope, maths=True, size=SYMBOL, colour=VERMILION)
+
+
+def _loss(sheet: Sheet, x: float) -> None:
+    """f(z) at the top, the way to it and the gradient back to z."""
+    sheet.box(x, F, 64, 40, colour=GREY)
+    sheet.text(x, F, "f(z)", maths=True, size=SYMBOL)
+    sheet.text(x + 42, F, "the loss", anchor="start")
+    sheet.arrow(x - 9, Z - 26, x - 9, F + 22)
+    sheet.arrow(x + 9, F + 22, x + 9, Z - 26, colour=VERMILION, dashed=True)
+
+
+def _variable(sheet: Sheet, x: float, name: str, *, colour: str) -> None:
+    sheet.circle(x, INPUTS, 24, colour=colour)
+    sheet.text(x, INPUTS, name, maths=True, size=SYMBOL)
 
 
 def noise_process() -> Diagram:
     """Diffusion: q adds noise from x_0 to x_T, one step at a time; the network goes back."""
     sheet, y, side = Sheet(268), 134, 92
-    for x, name, noise in (
-        (64, "x_0", 0),
-        (262, "x_{t−1}", 0.2),
-        (458, "x_t", 0.4),
-        (656, "x_T", 1),
-    ):
+    stops = ((64, "x_0", 0), (262, "x_{t−1}", 0.2), (458, "x_t", 0.4), (656, "x_T", 1))
+    for x, name, noise in stops:
         _face(sheet, x, y, side, noise)
         sheet.text(x, y + 64, name, maths=True, size=SYMBOL)
     sheet.text(64, y + 92, "image")

@@ -99,11 +99,8 @@ def unet(image: Shape = (3, 32, 32)) -> Diagram:
     for name, (x, y) in at.items():
         _unet_part(sheet, name, x, y, shapes[name][0])
     _unet_words(sheet, at)
-    levels = "; ".join(
-        f"{part}: {_times(shapes[name])}"
-        for part, name in {"in": "image", "down": "down.1", "lowest": "middle", "up": "up.1",
-                           "out": "out"}.items()
-    )  # fmt: skip
+    parts = {"in": "image", "down": "down.1", "lowest": "middle", "up": "up.1", "out": "out"}
+    levels = "; ".join(f"{part}: {_times(shapes[name])}" for part, name in parts.items())
     return sheet.finish(
         "The U-Net of the diffusion model",
         f"Channels × height × width, {levels}. Two residual blocks on the way down, two at the "

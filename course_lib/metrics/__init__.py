@@ -19,7 +19,7 @@ from course_lib.metrics.generation import (
 )
 from course_lib.metrics.measures import (
     active_units,
-    mean_squared_error,
+    error_per_image,
     neighbour_accuracy,
     two_sample_accuracy,
 )
@@ -30,6 +30,7 @@ __all__ = [
     "AggregateTerms",
     "active_units",
     "aggregate_posterior_terms",
+    "error_per_image",
     "factor_information",
     "factor_vae_score",
     "feature_statistics",
@@ -39,7 +40,6 @@ __all__ = [
     "information_gaps",
     "kernel_distance",
     "mean_and_range",
-    "mean_squared_error",
     "mutual_information_gap",
     "neighbour_accuracy",
     "pairwise_rotation",

@@ -51,8 +51,10 @@ def information_gaps(z: Tensor, factors: Tensor, *, n_bins: int = 20) -> Tensor:
 def mutual_information_gap(z: Tensor, factors: Tensor, n_bins: int = 20) -> float:
     """MIG = 1/K Σ_k (I(z_best; v_k) − I(z_second; v_k)) / H(v_k), in [0, 1].
 
-    z: (N, d) posterior means; factors: (N, K) whole numbers from 0.
-    Source: Chen et al. (2018), "Isolating sources of disentanglement in variational autoencoders".
+    z: (N, d) posterior means, estimated in n_bins intervals as Locatello et al. (2019) do; a dead
+    latent's mean counts, too. With samples z ~ q(z|x) its noise counts, as in the definition.
+    factors: (N, K) whole numbers from 0. Source of the score:
+    Chen et al. (2018), "Isolating sources of disentanglement in variational autoencoders".
     """
     return float(information_gaps(z, factors, n_bins=n_bins).mean())
 
@@ -60,14 +62,14 @@ def mutual_information_gap(z: Tensor, factors: Tensor, n_bins: int = 20) -> floa
 def factor_vae_score(
     z: Tensor, factors: Tensor, *, votes: int = 800, batch: int = 64, seed: int = 0
 ) -> float:
-    """How often the latent that varies least tells which factor was held fixed, in [0, 1].
+    """How often the latent of least relative variance tells which factor was held, in [0, 1].
 
     A vote: hold one factor at one value, draw `batch` images with it, take the latent
     argmin_j Var[z_j | fixed] / Var[z_j]. Each latent then stands for the factor that it had most
     votes of; the score is the share of as many fresh votes that agree. Factors take turns instead
     of being drawn, which makes the score steadier. A code that knows nothing gets 1/K, one with m
-    living latents at most m/K. Latents of variance below 0.01 are dead and left out. Unlike MIG it
-    does not mind two latents that share a factor.
+    living latents at most min(m, K)/K. Latents of variance below 0.01 are dead and left out.
+    Unlike MIG it does not mind two latents that share a factor.
     z: (N, d) posterior means; factors: (N, K) whole numbers from 0. About a second.
     Source: Kim & Mnih (2018), "Disentangling by factorising", the majority-vote classifier.
     """

@@ -14,7 +14,7 @@ from course_lib.losses import squared_error
 
 
 @torch.no_grad()
-def mean_squared_error(
+def error_per_image(
     reconstruct: Callable[[Tensor], Tensor], X: Tensor, *, batch_size: int = 2000
 ) -> float:
     """Mean over images of ‖x − reconstruct(x)‖², squared error per image.

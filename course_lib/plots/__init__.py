@@ -1,15 +1,28 @@
 """Arrays to matplotlib Axes: every function takes arrays and `ax`, draws, and returns `ax`."""
 
-from course_lib.plots.charts import bars, code_map, curves, doubling_axis, histogram
+from course_lib.plots.charts import (
+    bars,
+    code_map,
+    curves,
+    doubling_axis,
+    histogram,
+    labelled_line,
+    name_lines,
+    prior_rings,
+    share_table,
+    stacked_bars,
+)
 from course_lib.plots.comparisons import against_normal, changes, dumbbells, group_intervals
 from course_lib.plots.images import (
     image_grid,
     image_rows,
     signed_image,
+    signed_rows,
     tile,
     to_png,
     to_uint8,
 )
+from course_lib.plots.plane import equal_cost_lines, price_strokes
 from course_lib.plots.style import (
     BLACK,
     BLUE,
@@ -50,11 +63,19 @@ __all__ = [
     "curves",
     "doubling_axis",
     "dumbbells",
+    "equal_cost_lines",
     "group_intervals",
     "histogram",
     "image_grid",
     "image_rows",
+    "labelled_line",
+    "name_lines",
+    "price_strokes",
+    "prior_rings",
+    "share_table",
     "signed_image",
+    "signed_rows",
+    "stacked_bars",
     "tile",
     "to_png",
     "to_uint8",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
@@ -83,3 +84,16 @@ def signed_image(values: ArrayLike, ax: Axes) -> Axes:
     ax.imshow(values, cmap="PuOr", vmin=-span, vmax=span)
     ax.set_axis_off()
     return ax
+
+
+def signed_rows(rows: Mapping[str, ArrayLike], ax: Axes) -> Axes:
+    """Named rows of signed pictures, zero in white, each picture on a scale of its own.
+
+    rows: name to (N, H, W); every row has the same N.
+    """
+    scaled = {}
+    for name, values in rows.items():
+        values = np.asarray(values, dtype=float)
+        spans = np.abs(values).max((1, 2), keepdims=True)
+        scaled[name] = mpl.colormaps["PuOr"](0.5 + values / (2 * spans + 1e-12))[..., :3]
+    return image_rows({name: np.moveaxis(x, -1, 1) for name, x in scaled.items()}, ax)

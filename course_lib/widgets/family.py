@@ -141,4 +141,4 @@ def _paint(ax: Axes, curves: Mapping[str, Points]) -> None:
     ax.legend()
     ax.margins(0.12)
     for beta, point in curves[OURS].items():
-        ax.annotate(f"{beta:g}", point, xytext=(5, 5), textcoords="offset points", fontsize=11)
+        ax.annotate(f"β = {beta:g}", point, xytext=(5, 5), textcoords="offset points", fontsize=11)

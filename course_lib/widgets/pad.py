@@ -20,7 +20,7 @@ from course_lib.widgets.panel import Frame, Panel, Values
 from course_lib.widgets.plane import AXES, Extent, Plane, make_plane
 
 Decode = Callable[[Tensor], Tensor]
-SIDE = 420  # page pixels of the map, and about those of the decoded image
+SIDE = 400  # page pixels of the map, and about those of the decoded image
 TILES_PER_SIDE = 15  # images along each side of the manifold
 MAP, DECODED = "code z", "decode(z)"
 KIND, CODES, MANIFOLD = "map", "codes", "manifold"

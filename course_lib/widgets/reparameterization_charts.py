@@ -83,7 +83,7 @@ def _paint_density_axes(ax: Axes) -> None:
         Line2D([], [], color=plots.BLACK, label="N(μ, σ²)"),
         Patch(color=plots.SKY, label="all z"),
     ]
-    _label(ax, handles, x_label="density, the curve's peak being 1", x_ends=(0, 1.25))
+    _label(ax, handles, x_label="density, peak of N(μ, σ²) = 1", x_ends=(0, 1.25))
 
 
 def _label(ax: Axes, handles: list, *, x_label: str, x_ends: tuple[float, float]) -> None:
