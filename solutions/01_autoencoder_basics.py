@@ -404,7 +404,7 @@ for batch in torch.randint(len(points), (1_500, 256)):
 print(f"error with gradients never cleared: {loss.item():.3g}")
 
 # %% [markdown]
-# The sum of all gradients points where the model *was*, so the steps overshoot and the error stays far
+# The sum of all gradients points where the model *was*, so the steps overshoot and the error ends far
 # above the best possible one. Now the digits, with a code of six numbers. How much variance have the
 # directions on both sides of the sixth?
 
@@ -453,9 +453,9 @@ plt.show()
 # scale of its own. Note that no column equals a component: each is a mixture. Yet the last two rows
 # agree, as far as the angles above do: the columns lie in the span of the components.
 #
-# The error is nearly that of PCA, whatever the angles. If the last one is wide, that is why nobody
-# mends it: components 6 and 7 have nearly the same variance, so mixing them costs next to nothing,
-# and training pulls them apart slowly. The autoencoder *is* PCA, up to a change of basis in the code
+# The error is nearly that of PCA, whatever the angles. Where the last one is wide, components 6 and 7
+# have nearly the same variance, so mixing them costs next to nothing, and training pulls them apart
+# slowly. The autoencoder *is* PCA, up to a change of basis in the code
 # that the loss cannot see.
 
 # %% [markdown]
@@ -761,8 +761,9 @@ plt.show()
 # is, and with noise on its input while the target stays clean.
 
 # %% [markdown]
-# **Prediction.** The models reconstruct something they have never seen: two digits laid over each
-# other, and noisy digits. Who is best at which: n = 32, the overcomplete model, the denoising one?
+# **Prediction.** The models get what is no clean digit: two digits laid over each other, which none
+# of them has seen, and noisy digits, which only the denoising one has. Who has the least error on
+# which: n = 32, the overcomplete model, the denoising one?
 #
 # ✎ *Double-click here and write your answer:*
 
@@ -832,8 +833,8 @@ axes[1].set_yticks([])
 plt.show()
 
 # %% [markdown]
-# **Figure 10.** Two kinds of unseen input and what three models make of them. Note that the
-# overcomplete model returns overlaid digits as they are and much of the noise with them (the first
+# **Figure 10.** Two kinds of input that are no clean digits, and what three models make of them.
+# Note that the overcomplete model returns overlaid digits as they are and much of the noise with them (the first
 # printed line is the error of doing nothing). The code of 32 numbers bends overlaid digits towards a
 # single shape, since that is all it can express.
 #
@@ -929,7 +930,8 @@ walk
 
 # %% [markdown]
 # **Figure 13.** Left: the codes of test images and your position, at first half way between two digits,
-# where no code is near. Right: its decoded image. Note what appears between clusters and outside of
+# at that of the 45 such places which is farthest from any code. Right: its decoded image. Note what
+# appears between clusters and outside of
 # all of them. Nothing in the loss ever mentioned the places where no training image lands.
 
 # %% [markdown]
@@ -976,7 +978,8 @@ plt.show()
 # %% [markdown]
 # ## 1.9 · What we have seen
 #
-# - The best linear code is PCA. Its error is known in advance, and training finds the same span.
+# - The best linear code is PCA. Its error is known in advance, and a linear autoencoder comes close to
+#   it; training finds the same span as far as the variances tell the directions apart.
 # - A non-linear encoder bends: while the code is small its error is far lower and its map clearer.
 #   Larger codes need longer training to beat PCA, and few images need a stop in time.
 # - Squared error and cross-entropy both ask for the mean, are blind to shape, and have different

@@ -361,7 +361,7 @@ for channels, size in [(1, 28), (3, 32), (3, 64)]:
 # longer than 1 is cut to length 1.
 #
 # The other half of the repair is **Adam's memory**. Adam steps along a running mean of the gradients,
-# divided by the root of a running mean of their squares. A factor `betas` forgets the past: with β a
+# divided by the root of a running mean of their squares. Two factors, `betas`, forget the past: with β a
 # mean remembers about 1/(1 − β) steps, by default 10 for the gradients (0.9) and 1,000 for their
 # squares (0.999). With 0.7 and 0.99 it is 3 and 100. Else the first long gradients push on, and keep
 # later steps short, when the images have long been dark enough.
@@ -563,7 +563,8 @@ decoders = {
 # %% [markdown]
 # How much checkerboard is in an image? The **Fourier transform** writes it as a sum of waves, from long
 # ones to the finest, which goes up and down every 2 pixels. The **power** of a wave is the square of
-# its height; the powers of all waves add up to the squared differences of the pixels from their mean.
+# its height; up to one factor, the powers of all waves add up to the squared differences of the pixels
+# from their mean.
 # We call **grain** the share of the power in waves with periods of 2 to 2.4 pixels along rows, along
 # columns or both.
 
@@ -657,7 +658,8 @@ plt.show()
 
 # %% [markdown]
 # **Figure 7.** The grain during training, on a logarithmic axis. After 40 steps the images are still
-# blurred, so they should have less grain than real digits, as the resized ones have. Training has to
+# blurred, so they should have less grain than real digits, as the resized ones and those of
+# ICNR have. Training has to
 # unlearn the grain that the others start with, and after 200 steps it has.
 
 # %%
@@ -1246,7 +1248,8 @@ plt.show()
 # is cut). Bottom: the weights W of the 16 numbers that vary most. Note that sparsity piles the code
 # up at 0: few of 256 numbers speak for an image, each for a stroke or two. The contractive code and the
 # denoising one have a smaller Jacobian than the plain one: small changes of the image move them less,
-# so both do better on noisy images than the plain one. Each pays with its error on clean images.
+# so both do better on noisy images than the plain one. The sparse code has a small Jacobian as well:
+# its printed line says that this alone need not help. Each pays with its error on clean images.
 
 # %% [markdown]
 # ## 2.9 · Colouring
@@ -1534,8 +1537,9 @@ plt.show()
 # %% [markdown]
 # **Figure 17.** ROC curves of two alarms: the share found against the share of false alarms, as the
 # threshold falls. The thin line is a coin. Look first at the ones on the left: where they are plain
-# strokes their curve runs *below* the coin's, and no threshold from below finds them. Then see how
-# far the distance of the code (right) lifts them: read the AUROC before you call it an alarm. All blank
+# strokes their curve runs *below* the coin's, and an alarm for *large* errors finds fewer of them
+# than chance. Then see how far the distance of the code (right) lifts them, and whether it still finds
+# the twos. All blank
 # images are one image, so its curve is a step.
 
 # %% [markdown]
@@ -1719,8 +1723,8 @@ walk
 # %% [markdown]
 # ## 2.14 · What we have seen
 #
-# - A convolution uses few weights everywhere. At equal cost and equal code it reconstructs better than
-#   an MLP.
+# - A convolution uses few weights everywhere. At equal cost and equal code it reconstructs these images
+#   better than an MLP.
 # - Count the numbers of a code before you praise it: 64 × 7 × 7 is larger than the image.
 # - How a decoder enlarges decides whether it starts with a checkerboard, and what a step costs; training
 #   can remove it.
@@ -1731,7 +1735,8 @@ walk
 # - An autoencoder compresses what it was trained on, and nothing else.
 # - The reconstruction error is a poor alarm for simple images. The distance of the code, a first
 #   density, is not blind to them, though one Gaussian is a rough one.
-# - With few images shifted copies help; settings are chosen on validation images.
+# - With few images a network overfits; shifted copies narrow the gap, and settings are chosen on
+#   validation images.
 # - A density fitted to the codes also makes the decoder generate.
 #
 # **To think about.** (1) You permute the pixels of all images in the same way and train both

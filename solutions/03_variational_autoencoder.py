@@ -586,7 +586,7 @@ pathwise_gradient = check("pathwise_gradient", pathwise_gradient)
 # %% [markdown]
 # We compare them where the truth is known: f(z) = −½‖z − a‖², the shape of a Gaussian log-likelihood,
 # has ∇_μ E_q[f(z)] = a − μ. We take q = N(0, I) and a = (1, …, 1), so z = ε, the truth is 1 in each
-# coordinate, and f has a mean of about −n. Each estimate of ∂/∂μ₁ uses one sample, as a training step
+# coordinate, and f has the mean −n. Each estimate of ∂/∂μ₁ uses one sample, as a training step
 # does: ε₁ times f(z) by the score, 1 − ε₁ by the path. We repeat both 1,000 times to measure how they
 # scatter.
 
@@ -997,8 +997,8 @@ plt.show()
 # %% [markdown]
 # **Figure 13.** Left: the manifold at equal steps over [−3, 3]. Right: the codes μ of 3,000 test images
 # at the same places, one colour and marker per digit; the rings hold half and 99% of the prior. Note
-# that the codes fill the rings, and that each digit has its region: labels, which training never
-# saw, sit where the left picture shows their digit.
+# that the codes fill the rings, and that most digits have a region of their own: labels, which
+# training never saw, sit where the left picture shows their digit.
 #
 # Walk through your own model: hold an arrow key on a slider, and the tab key leads to the other one.
 # As the map choose the manifold or the codes.
@@ -1232,8 +1232,9 @@ for S, bound in zip(sizes, bounds):
           f"missing {log_p_200 - bound.mean():.4f}")
 
 # %% [markdown]
-# The first line agrees with the closed form, and the bound rises to the truth. Now your VAEs, on 200
-# test images (so −ELBO differs a little from that of all).
+# The first line agrees with the closed form, and the bound rises to the truth; the last column answers
+# the prediction. Now your VAEs, on 200
+# test images (so −ELBO differs by some nats from that of all).
 
 # %%
 @torch.no_grad()
@@ -1327,8 +1328,9 @@ plots.stacked_bars({f"n = {n}": half for n, half in halves.items()}, ax,
 plt.show()
 
 # %% [markdown]
-# **Figure 20.** The gap of 100 test images in two parts; log p(x) is the importance-weighted bound of
-# the optimised q with 500 samples, so the first part is at least this large. Note how much of the
+# **Figure 20.** The gap of 100 test images in two parts; for log p(x) stands the importance-weighted
+# bound of the optimised q with 500 samples, so the true gap is at least as large. A longer search for q
+# could still move some of the first part to the second. Note how much of the
 # gap goes when each image gets a search of its own: that part is the price of one encoder for all.
 #
 # And the honest word about grey pixels, with numbers: the same decoder outputs x̂, read under three
@@ -1349,7 +1351,7 @@ for name, value in [("cross-entropy, as trained", as_trained),
     print(f"{name:26s} E_q[log p(x|z)] = {value.mean():8.1f} nats per image")
 
 # %% [markdown]
-# The images are the same, and the numbers lie hundreds of nats apart. A density may exceed 1, so its
+# The images are the same, and the numbers lie many hundreds of nats apart. A density may exceed 1, so its
 # logarithm may be positive. Nats compare models under *one* likelihood, never two likelihoods with
 # each other.
 
@@ -1414,7 +1416,8 @@ with torch.no_grad():
 # model never draws. Both are medians, and blur flatters both: faint images are near to everything.
 # **Told apart**: the two-sample test of [notebook 02](02_convolutional_autoencoder.ipynb). A forest
 # learns to tell generated images from
-# the same model's reconstructions of test images, so that blur gives nothing away. ½ is best.
+# the same model's reconstructions of test images, so that blur gives nothing away. ½ is best; the
+# first row tries the VAE's other reconstructions.
 
 # %%
 X_near = to_float(X_train[:20_000].flatten(1))
@@ -1460,7 +1463,8 @@ plt.show()
 # **Figure 21.** Test images, and images generated in five ways, each with how often a forest tells
 # them apart. Note the second row: standard Gaussian noise in an autoencoder's decoder fails, because
 # its codes were never asked to look like that noise. It is no fair comparison, yet reports make it.
-# With a density fitted to its codes an autoencoder generates too. The last printed line names the
+# With a density fitted to its codes an autoencoder generates too; the last two
+# rows say what one adds to the VAE. The last printed line names the
 # numbers that do not see this failure: one number alone is no judge.
 #
 # For interpolation we walk in 20 equal steps from the code of one test image to that of another. A
@@ -1723,10 +1727,10 @@ print(f"L  10,177 identities in CelebA, not 10,077: {10_177 - 10_077} people are
 #
 # ## 3.12 · What we have seen
 #
-# - The evidence is an integral that samples of the prior miss: by tens of nats with only 16 codes.
+# - The evidence is an integral that samples of the prior miss: by tens of nats with only 16 latents.
 # - ELBO = log p(x) − KL(q ‖ p(z|x)): a bound by Jensen, an identity by Bayes, exact at the posterior.
-# - The KL has a closed form without scatter. Pathwise gradients scatter far less than score gradients,
-#   and fail without a warning on staircases.
+# - The KL has a closed form without scatter. On our smooth f pathwise gradients scatter far less than
+#   score gradients; on staircases they fail without a warning.
 # - A VAE is five steps, all your own; n = 1, 2, 64 show what latents buy, in nats per image.
 # - The rate is information plus mismatch. Samples from the prior often decode to digits because
 #   training pays for the mismatch. A forest still tells them apart, and the price is a larger
@@ -1743,8 +1747,8 @@ print(f"L  10,177 identities in CelebA, not 10,077: {10_177 - 10_077} people are
 # (1) The sign of the KL, and log σ for log σ²; a sampled KL may be negative for one image, a closed
 # form only by rounding, next to 0. (2) Each step would decode 500 images in place of one, and the encoder's gradient
 # shrinks faster than its noise as S grows
-# ([Rainforth et al., 2018](https://arxiv.org/abs/1802.04537)). (3) 0 nats: q equals the prior
-# there; its slider changes nothing.
+# ([Rainforth et al., 2018](https://arxiv.org/abs/1802.04537)). (3) 0 nats once training has
+# ended, since only q = p costs nothing; its slider changes nothing.
 #
 # </details>
 #
