@@ -162,10 +162,10 @@ def beta_objective(vae: nn.Module, x: Tensor, beta: float = 1.0) -> tuple[Tensor
 
 # %%
 def train(vae: nn.Module, objective: Callable, n_steps: int = steps) -> list[Record]:
-    """About n_steps steps of 128 images, in whole epochs; the model changes in place."""
-    epochs = max(1, round(n_steps * 128 / len(X_train)))
-    records = fit(vae, objective, X_train, epochs=epochs, batch_size=128, lr=3e-3, seed=seed)
-    records = list(tqdm(records, total=epochs * -(-len(X_train) // 128), leave=False))
+    """n_steps steps of 128 images; the model changes in place."""
+    epochs = -(-n_steps * 128 // len(X_train))  # so many are begun
+    records = fit(vae, objective, X_train, epochs=epochs, steps=n_steps, batch_size=128, lr=3e-3, seed=seed)
+    records = list(tqdm(records, total=n_steps, leave=False))
     vae.cpu().eval().requires_grad_(False)
     return records
 
@@ -676,7 +676,7 @@ plt.show()
 #
 # So a model trained with β at a fixed σ² is a model with its own best σ² = MSE, trained with the
 # **effective price** βσ²/MSE. That is 1/0.05 = 20 for the model of the prediction, a high one: at half of
-# it, β = 10, few of the 64 latents of section 4.3 were left.
+# it, β = 10 with the cross-entropy of section 4.3, few of the 64 latents were left.
 
 # %%
 print("                    MSE per   effective           −ELBO with  −ELBO with")
@@ -768,10 +768,10 @@ for name, runs in deep.items():
 print(f"{'formula':24s} living of 8: {(fair > 0.1).sum()}   −ELBO: {fair_cost:.1f}")
 
 # %% [markdown]
-# All eight are worth their nats, and at the default length of training about half of them are dead, as
-# they still are after three times as many steps. It is no high water, and no mere slowness: these
-# trainings are stuck. Without a formula the test is the same: does some other training find a better
-# value *of the same objective*?
+# All eight are worth their nats, and at the default length of training about half of them are dead,
+# as they still are after three times as many steps. It is no high water, and no slowness that a
+# little patience would cure: for as long as we look, these trainings are stuck. Without a formula the
+# test is the same: does some other training find a better value *of the same objective*?
 #
 # Two repairs are in use. The first, **warm-up**, gives the decoder
 # time: β starts at 0 and rises. Cyclic schedules

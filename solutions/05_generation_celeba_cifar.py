@@ -106,9 +106,10 @@ plt.show()
 #
 # Autoencoder and VAE share their layers. Four convolutions lead to a grid of 8 × 8 places, a linear
 # layer to the code of n numbers; a linear layer and four convolutions lead back, with pixel shuffle
-# ([notebook 02](02_convolutional_autoencoder.ipynb)) where the image grows. Only n differs between
-# the models, 20, 128 or 1024. The VAE has a second, smaller layer for log σ²: it sees averages of the grid
-# over four quarters, enough to say how sure a code is.
+# ([notebook 02](02_convolutional_autoencoder.ipynb)) where the image grows. Between the models n differs,
+# 20, 128 or 1024, and one learning rate: the widest autoencoder does not bear that of the others. The VAE
+# has a second, smaller layer for log σ²: it sees averages of the grid over four quarters, enough to say how
+# sure a code is.
 #
 # Each of the six was trained beforehand, on the data and for the seconds that its card names. Where
 # other faces are at hand, such a model would be a stranger to them. Then `load_or_train` makes one of
@@ -212,12 +213,12 @@ for j, n in enumerate(sizes):
 plt.show()
 
 # %% [markdown]
-# **Figure 3.** Above: the first latent of 4,000 faces, and the density of N(0, 1) as a line. Below: the
-# codes on the two axes along which they vary most, coloured by the brightness of the image. Note the scale of
-# the autoencoder's latents, s: nothing tells it which to use. The VAE's first latent lies on the line, as
-# its recipe gives each latent mean 0 and variance 1, and the kurtosis says how near to a Gaussian it is.
-# One latent on the line is not the prior matched: the mismatch above counts how latents depend on
-# each other. In the maps note where brightness changes smoothly: there these two axes hold light and colour.
+# **Figure 3.** Above: the first latent of 4,000 faces, and the density of N(0, 1) as a line. Below: the codes
+# on the two axes along which they vary most, coloured by the brightness of the image. Note the scale of the
+# autoencoder's latents, s: nothing tells it which to use. The VAE's first latent has the place and the width of
+# the line, as its recipe gives each latent mean 0 and variance 1; the kurtosis says how far its shape is from a
+# Gaussian's. One latent on the line is not the prior matched: the mismatch above also counts how latents depend
+# on each other. In the maps note where brightness changes smoothly: there these two axes hold light and colour.
 #
 # Now codes that belong to no image. An autoencoder was never asked to make its codes look like
 # N(0, I), so feeding it such noise is a strawman. The fair opponent fits a density to the codes
@@ -253,11 +254,12 @@ plt.show()
 
 # %% [markdown]
 # **Figure 4.** Decoded random codes. Note the first three rows, the strawman, and the rows below: with
-# a density fitted to its codes the same decoder draws faces. Of the VAEs there are two rows per n. The
-# model as trained leaves each latent's mean and variance a little off 0 and 1; its recipe then renames the
-# codes, z' = (z − m)/s in encoder and decoder, which changes no reconstruction and makes the KL smaller. What is
-# left for a Gaussian to learn is how latents depend on each other: the more latents, the more mismatch was
-# printed above, and the more the rows of N(0, I) have to lose. Section 5.2 puts numbers on them.
+# a density fitted to its codes the same decoder draws faces. Of the VAEs there are two rows per n. Training
+# leaves each latent's mean and variance a little off 0 and 1 (a row "as trained" shows it, where the card keeps
+# them); the recipe then renames the codes, z' = (z − m)/s in encoder and decoder, which changes no
+# reconstruction and makes the KL smaller. What is left for a Gaussian to learn is how latents depend on each
+# other: the larger the mismatch printed above, the more the row of N(0, I) has to lose. Section 5.2 puts
+# numbers on them.
 #
 # How did training go? The cards keep the curves.
 
@@ -580,8 +582,9 @@ plt.show()
 #
 # Now three VAEs with n = 128, the same layers and the same training, which differ in nothing but the
 # likelihood: cross-entropy, Gaussian with σ = 1, Gaussian with the optimal σ. One training of each would not
-# tell a difference between likelihoods from one between seeds. So each was trained three times, and the
-# course keeps the figures of all nine (`python -m course_lib train likelihoods` makes them).
+# tell a difference between likelihoods from one between seeds. So each is trained three times, for no more
+# epochs than the model of section 5.1, by `python -m course_lib train likelihoods`. Where the course keeps
+# the figures of these nine for the faces at hand, the table shows them, else those of one training each.
 
 # %% [markdown]
 # **Prediction.** Which of the three has the largest KL, which the best reconstructions, and which the best
@@ -630,9 +633,10 @@ for name in likelihoods:
     print(f"{name:14s} fitted instead of N(0, I): {min(steps_down):+.1f} to {max(steps_down):+.1f}, {says}")
 
 # %% [markdown]
-# Where the fit brings much, what was missing is a density, not a decoder. Where it brings little, the prior
-# was matched. It can even harm: a Gaussian has the right mean and covariance and nothing else, and where codes
-# are not Gaussian, a VAE may be nearer to N(0, I) in ways that matter to its decoder.
+# Where the fit brings much, what was missing is a density, not a decoder. Where it brings little, mean and
+# covariance of the codes were not what was missing. It can even harm: a Gaussian has the right mean and
+# covariance and nothing else, and where codes are not Gaussian, a VAE may be nearer to N(0, I) in ways that
+# matter to its decoder.
 
 # %%
 views = {"test face": x_test[:10]}
@@ -894,7 +898,8 @@ plt.show()
 # **Figure 13.** Two walks between codes drawn from the prior, on a straight line and on the great
 # circle. Note the middles: lerp's codes are short, and its images plainer, closer to the mean face; slerp keeps
 # the variety of the ends. A single plain face may look *better*, but a set of plain faces does not look like a
-# set of people: that is recall. Of the measures printed above, precision alone could prefer plain faces.
+# set of people: that is recall. Of the measures printed above, precision has nothing against plain faces; the
+# Fréchet distance, which sees the spread of a set, has.
 #
 # The same trade has a knob of its own. **Temperature** τ scales the prior's noise: z = τ ε. At τ = 0
 # every sample is the same face.
@@ -1253,7 +1258,7 @@ for card in (cvae_card, judge_card):
     print(f"{card['name']}: {card['parameters']:,} parameters, {card['seconds']:.0f} s, {card['source']}")
 print(f"classifier: right on {judge_card['test']['accuracy']:.1%} of test images; "
       f"VAE: −ELBO {-cvae_card['test']['log_lik'] + cvae_card['test']['kl']:.0f} nats, "
-      f"KL {cvae_card['test']['kl']:.0f} of these")
+      f"with a KL of {cvae_card['test']['kl']:.0f}")
 d_photo = cvae.latent_dim
 noise_c = torch.randn(len(asked), d_photo, generator=rng)
 obeyed = {}
@@ -1275,8 +1280,8 @@ print("the decoder " + ("listens: its samples follow the weight" if obeyed[1.0] 
 
 # %% [markdown]
 # A decoder that does not listen can afford it: the encoder is not told the class, so z holds what the image
-# shows, the class as far as the regression reads it, and listening would save at most 2.3 of the nats
-# printed above. That is worth learning where a class decides many pixels: the hair of a cartoon does, "cat"
+# shows, the class as far as the regression reads it, and listening could save no more than about 2.3 nats of
+# the −ELBO printed above. That is worth learning where a class decides many pixels: the hair of a cartoon does, "cat"
 # does not. So we ask for a class by y, and draw a z ~ N(0, I) that says another.
 #
 # This is the planned failure of the section. p(z|y) differs from class to class; the repair is that of
@@ -1453,11 +1458,12 @@ print(f"training images, kernel distance at N = {counts[0]}: {null.mean():.4f} �
 
 # %% [markdown]
 # **Figure 20.** Both distances to test images against the number of images: mean and standard deviation of
-# draws that share no image; the left axis is logarithmic. Note the training images on the left: their
-# distance is the larger the fewer the images, and never at 0. That of the samples changes by a smaller
-# factor: the bias depends on what is measured, so models measured with different N cannot be compared. The
-# kernel distance scatters about one value at every N. For two sets of one kind that value is 0; single
-# draws lie on both sides of it, more often a little below, less often further above.
+# draws that share no image; the left axis is logarithmic. Note the training images on the left: their distance
+# is the larger the fewer the images, and never at 0. That of the samples changes by a smaller factor: the bias
+# depends on what is measured, so models measured with different N cannot be compared. The kernel distance
+# scatters about one value at every N. For two sets of one kind that value is 0, with single draws on both sides
+# of it, more often a little below, less often further above. (Training images may miss it by a little, as the
+# classifier has seen them.)
 #
 # The table that a report should hold: every row with the same N, the floor, the ceilings, both
 # distances, the classifier's rate, and precision and recall
@@ -1510,10 +1516,11 @@ if in_noise > 0.5:
 
 # %% [markdown]
 # Each number has its blind spot, and the lines above say who is ahead by which: the model that has seen ten
-# images, again and again, or the samples of the full VAE from fitted codes. Ten images cannot cover what a
-# data set holds: look at the recall. The 8 × 8 means keep colours and layout of test images, so this
-# ceiling is lower than it looks. None of these numbers asks whether an image is a copy. (The floor
-# flatters, too: the classifier was trained on the training images.)
+# images, again and again, or the samples of the full VAE from fitted codes. Ten images cannot cover what a data
+# set holds: look at the recall. The 8 × 8 means keep the colours and the layout of the test images themselves,
+# so a model may lie beyond this ceiling without being worse than a blur in all respects. None of these numbers
+# asks whether an image is a copy. (The floor is not a perfect one: the classifier was trained on the training
+# images, so it knows their classes better than those of test images.)
 #
 # So another question belongs to every report: how far is a sample from the nearest training image,
 # compared with how far a *test* image is?
@@ -1576,7 +1583,7 @@ images.set_xlabel("t = " + ", ".join(str(t) for t in stops.tolist()))
 plt.show()
 
 # %% [markdown]
-# **Figure 22.** Left: ᾱ, the share of the variance that is still image. Right: three test images on
+# **Figure 22.** Left: ᾱ, the share of the image's variance that is left at step t. Right: three test images on
 # their way to noise. Note how long the layout survives: large shapes go last, so they come back first.
 #
 # A U-Net learns to undo it: a network that halves the image twice and comes back, with *skips* that carry
@@ -1903,8 +1910,9 @@ plt.show()
 # %% [markdown]
 # **Figure 26.** The group's error relative to that of the others, when it is half of the training set and
 # when it is one in fifty, in three trainings; the dotted line marks equal errors. Note the change, with an
-# interval over trainings: the group's test faces are the same, only their share in training has changed. What is
-# rare is drawn as something common. On real people that means: with somebody else's features.
+# interval over trainings: the group's test faces are the same, only their share in training has changed. Where
+# the interval lies above 0, being rare has a cost: what is rare is drawn as something common. On real people
+# that means: with somebody else's features.
 #
 # **Provenance.** Whoever publishes generated images should mark them. We try three marks: a text in the
 # PNG file, bits hidden in the lowest bit of each blue value, and a visible checkered corner.
