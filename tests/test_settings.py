@@ -61,7 +61,7 @@ def test_a_quote_inside_a_name_stays(monkeypatch, tmp_path):
 
 
 def test_short_run_note_speaks_in_short_runs_only(monkeypatch, capsys):
-    # would catch a note that stands in full runs, or is missing where the figures are rough
+    """Catches a note that stands in full runs, or is missing where the figures are rough."""
     monkeypatch.delenv("COURSE_FAST", raising=False)
     short_run_note("the maps")
     assert capsys.readouterr().out == ""
