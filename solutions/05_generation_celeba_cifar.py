@@ -1463,8 +1463,7 @@ print(f"training images, kernel distance at N = {counts[0]}: {null.mean():.4f} Â
 # is the larger the fewer the images, and never at 0. That of the samples changes by a smaller factor: the bias
 # depends on what is measured, so models measured with different N cannot be compared. The kernel distance
 # scatters about one value at every N. For two sets of one kind that value is 0, with single draws on both sides
-# of it, more often a little below, less often further above. (Training images may miss it by a little, as the
-# classifier has seen them.)
+# of it, more often a little below, less often further above.
 #
 # The table that a report should hold: every row with the same N, the floor, the ceilings, both
 # distances, the classifier's rate, and precision and recall
