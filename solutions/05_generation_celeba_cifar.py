@@ -214,11 +214,11 @@ plt.show()
 
 # %% [markdown]
 # **Figure 3.** Above: the first latent of 4,000 faces, and the density of N(0, 1) as a line. Below: the codes
-# on the two axes along which they vary most, coloured by the brightness of the image. Note the scale of the
-# autoencoder's latents, s: nothing tells it which to use. The VAE's first latent has the place and the width of
-# the line, as its recipe gives each latent mean 0 and variance 1; the kurtosis says how far its shape is from a
-# Gaussian's. One latent on the line is not the prior matched: the mismatch above also counts how latents depend
-# on each other. In the maps note where brightness changes smoothly: there these two axes hold light and colour.
+# on the two axes along which they vary most, coloured by brightness. Note the scale of the autoencoder's
+# latents, s: nothing tells it which to use. The VAE's first latent has the line's place and width, as its
+# recipe gives each latent mean 0 and variance 1; the kurtosis says how far its shape is from a Gaussian's. One
+# latent on the line is not the prior matched: the mismatch above also counts how latents depend on each other.
+# In the maps note where brightness changes smoothly: there these axes hold light and colour.
 #
 # Now codes that belong to no image. An autoencoder was never asked to make its codes look like
 # N(0, I), so feeding it such noise is a strawman. The fair opponent fits a density to the codes
