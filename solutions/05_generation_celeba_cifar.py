@@ -257,9 +257,10 @@ plt.show()
 # a density fitted to its codes the same decoder draws faces. Of the VAEs there are two rows per n. Training
 # leaves each latent's mean and variance a little off 0 and 1 (a row "as trained" shows it, where the card keeps
 # them); the recipe then renames the codes, z' = (z âˆ’ m)/s in encoder and decoder, which changes no
-# reconstruction and makes the KL smaller. What is left for a Gaussian to learn is how latents depend on each
-# other: the larger the mismatch printed above, the more the row of N(0, I) has to lose. Section 5.2 puts
-# numbers on them.
+# reconstruction and makes the KL smaller.
+#
+# What is left for a Gaussian to learn is how latents depend on each other: the larger the mismatch printed
+# above, the more the row of N(0, I) has to lose. Section 5.2 puts numbers on them.
 #
 # How did training go? The cards keep the curves.
 
@@ -1462,8 +1463,7 @@ print(f"training images, kernel distance at N = {counts[0]}: {null.mean():.4f} Â
 # is the larger the fewer the images, and never at 0. That of the samples changes by a smaller factor: the bias
 # depends on what is measured, so models measured with different N cannot be compared. The kernel distance
 # scatters about one value at every N. For two sets of one kind that value is 0, with single draws on both sides
-# of it, more often a little below, less often further above. (Training images may miss it by a little, as the
-# classifier has seen them.)
+# of it, more often a little below, less often further above.
 #
 # The table that a report should hold: every row with the same N, the floor, the ceilings, both
 # distances, the classifier's rate, and precision and recall
