@@ -259,8 +259,10 @@ plt.show()
 # a density fitted to its codes the same decoder draws faces. Of the VAEs there are two rows per n. Training
 # leaves each latent's mean and variance a little off 0 and 1 (a row "as trained" shows it, where the card keeps
 # them); the recipe then renames the codes, z' = (z − m)/s in encoder and decoder, which changes no
-# reconstruction and makes the KL smaller. What is left for a Gaussian to learn is how latents depend on each
-# other: the larger the mismatch, the more N(0, I) has to lose. Section 5.2 puts numbers on the rows.
+# reconstruction and makes the KL smaller.
+#
+# What is left for a Gaussian to learn is how latents depend on each other: the larger the mismatch printed
+# above, the more the row of N(0, I) has to lose. Section 5.2 puts numbers on them.
 #
 # How did training go? The cards keep the curves.
 
