@@ -125,8 +125,8 @@ def test_digits_are_the_same_every_time(digits_set):
     assert torch.equal(again.test.images, digits_set.test.images)
 
 
-def test_cifar10_stand_in_has_ten_equal_classes(few_faces, capsys, monkeypatch):
-    """Catches labels that do not belong to the picture's factors, or classes left empty."""
+def test_the_classes_of_the_stand_in_are_those_of_the_faces(few_faces, capsys, monkeypatch):
+    """Catches labels that do not belong to the picture's factors."""
     drawn = []
     render = procedural.render
     monkeypatch.setattr(
@@ -134,13 +134,26 @@ def test_cifar10_stand_in_has_ten_equal_classes(few_faces, capsys, monkeypatch):
     )
     data = datasets.load("cifar10")
     assert data.train.images.shape == (20, 3, 32, 32) and data.stand_in
-    assert data.train.labels.bincount().tolist() == [2] * 10
+    assert torch.equal(data.train.factors, drawn[0])
     columns = [faces.FACTOR_NAMES.index(name) for name in ("hair_style", "glasses")]
     for row, label in zip(drawn[0][:, columns].int().tolist(), data.train.labels, strict=True):
         style, glasses = (faces.FACTORS[c].levels[i] for c, i in zip(columns, row, strict=True))
         seen = style + (" with glasses" if glasses != "none" else "")
         assert data.label_names[label] == seen
     assert "data get cifar10" in notices(capsys)[0]
+
+
+def test_the_classes_of_the_stand_in_are_drawn_by_lot(monkeypatch):
+    """Catches classes in turn, which make every subset a stratified one, and classes left empty."""
+    monkeypatch.setattr(procedural, "COUNTS", {32: (4_000, 1_000)})
+    blank = torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
+    monkeypatch.setattr(
+        procedural, "render", lambda f, *, size: blank.expand(len(f), -1, -1, -1).clone()
+    )
+    labels = datasets.load("cifar10").train.labels
+    counts = torch.stack([part.bincount(minlength=10) for part in labels.split(100)]).double()
+    assert (counts.mean(0) - 10).abs().max() < 2  # 100 draws in ten classes: variance 9 each
+    assert counts.var(0).mean().item() == pytest.approx(9, rel=0.3)
 
 
 @pytest.mark.parametrize("size", [None, 64, 128])
