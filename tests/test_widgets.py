@@ -19,6 +19,7 @@ from course_lib.errors import CourseError
 from course_lib.models import MLPAutoencoder
 from course_lib.widgets import panel as panel_module
 from course_lib.widgets import pictures
+from course_lib.widgets.pad import SIDE
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -177,7 +178,7 @@ def empty_map():
         ax.set(xlim=(-3, 3), ylim=(-3, 3), xlabel="z₁", ylabel="z₂")
         ax.locator_params(nbins=6)
 
-    return pictures.chart(paint, width=420, height=420)
+    return pictures.chart(paint, width=SIDE, height=SIDE)
 
 
 def test_manifold_shows_at_each_place_what_decodes_from_it():
@@ -441,7 +442,10 @@ def test_a_front_end_gets_the_widget_and_a_picture_and_a_text(model, put_out):
     assert data[VIEW]["model_id"] == panel.widget.model_id
     assert data["text/plain"] == more["metadata"]["image/png"]["alt"] == "z₁ = 1.00, z₂ = 1.00."
     still = opened(base64.b64decode(data["image/png"]))
-    decoded_part = still[26:, 420 + 24 :][:420, :420, 0][::15, ::15].astype(int)
+    side = SIDE // 28 * 28  # whole screen pixels for each of the image
+    decoded_part = still[26:, SIDE + 24 :][:side, :side, 0][:: side // 28, :: side // 28].astype(
+        int
+    )
     assert abs(decoded_part - decoded(model, 1.0, 1.0)).max() < 8  # 256 colours for all of it
     panel.controls["z₁"].value = 2.0
     assert put_out(panel)[0][0]["image/png"] != data["image/png"]

@@ -161,14 +161,14 @@ class _AsInNotebook02(nn.Module):
 
     def __init__(self, image: Shape, latent_dim: int = 32) -> None:
         super().__init__()
-        channels, h, w = image[0], image[1] // 4, image[2] // 4
+        channels, grid = image[0], (32, image[1] // 4, image[2] // 4)
         self.encode = nn.Sequential(
             nn.Conv2d(channels, 32, 8, stride=4, padding=2),
             nn.Conv2d(32, 32, 3, padding=1),
-            nn.Flatten(), nn.Linear(32 * h * w, latent_dim),
+            nn.Flatten(), nn.Linear(math.prod(grid), latent_dim),
         )  # fmt: skip
         self.decode = nn.Sequential(
-            nn.Linear(latent_dim, 32 * h * w), nn.Unflatten(1, (32, h, w)),
+            nn.Linear(latent_dim, math.prod(grid)), nn.Unflatten(1, grid),
             nn.Conv2d(32, 32, 3, padding=1),
             nn.Conv2d(32, 16 * channels, 3, padding=1), nn.PixelShuffle(4),
         )  # fmt: skip
