@@ -98,7 +98,7 @@ my_guess = None  # how many numbers per image?
 # ## 1.2 · The best linear code: principal components
 #
 # To compress means to map an image x to a short **code** z and back to a **reconstruction** x̂. The
-# numbers in a code are its **latents**. We write n for how many there are, and k where they are
+# numbers in a code are its latents, each a **latent**. We write n for how many there are, and k where they are
 # principal components (in the shapes of tensors later notebooks write d).
 #
 # Principal component analysis does both with matrices. Let x̄ be the mean image and let the columns

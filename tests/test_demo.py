@@ -20,11 +20,13 @@ import torch
 from PIL import Image
 
 from course_lib import checkpoints, datasets, demo, plots
+from course_lib.codes import code_of
 from course_lib.commands import cli, environment
 from course_lib.demo import gif, server
 from course_lib.demo.content import MODELS, SITE
 from course_lib.errors import CourseError
 from course_lib.recipes import walks
+from course_lib.training import to_float
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "data"
@@ -242,7 +244,7 @@ def test_directions_lead_from_without_to_with():
     data = datasets.load(card["data"])
     if data.stand_in != card["stand_in"]:
         pytest.skip("real faces are at hand: the committed directions are those of the stand-in")
-    codes = walks.encoded(model, data.test.images[:1000])
+    codes = code_of(model, to_float(data.test.images[:1000]))
     assert list(found["attributes"]) == list(walks.ATTRIBUTES)
     for name, step in found["attributes"].items():
         y, v = data.test.factors[:1000, data.factor_names.index(name)], torch.tensor(step)
