@@ -709,7 +709,7 @@ slider
 # ### Few images, and when to stop
 #
 # Is longer always better? We train the same network, n = 32, on 500 images only, and look after every
-# five passes at 1,000 **validation** images: these teach no weights, they only tell when to stop. The
+# five passes at 1,000 **validation images**: these teach no weights, they only tell when to stop. The
 # test images stay out of it, for the verdict.
 
 # %% [markdown]
