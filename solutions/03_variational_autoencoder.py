@@ -1496,15 +1496,16 @@ table = {
         n: losses.squared_error(X_test, x).mean().item() for n, x in rebuilt.items()},
     "reconstruction, cross-entropy per image": {
         n: cross_entropy(x, X_test) for n, x in rebuilt.items()},
-    "generation from N(0, I), told apart": {n: told.get(f"{n}, N(0, I)", math.nan) for n in rebuilt},
+    "generation from N(0, I), told apart": {
+        n: told[f"{n}, N(0, I)"] for n in ("AE squared", "VAE")},
     "generation from a mixture, told apart": {n: told[f"{n}, mixture"] for n in rebuilt},
     "interpolation, largest step / mean step": uneven,
     "interpolation, off the data, middle/end": between,
 }
 print(" " * 40 + "".join(f"{name:>11s}" for name in rebuilt) + "  best")
 for name, row in table.items():
-    best = min((name for name in row if not math.isnan(row[name])), key=row.get)
-    print(f"{name:40s}" + "".join(f"{value:11.2f}" for value in row.values()) + f"  {best}")
+    values = (f"{row[n]:.2f}" if n in row else "–" for n in rebuilt)
+    print(f"{name:40s}" + "".join(f"{value:>11s}" for value in values) + f"  {min(row, key=row.get)}")
 
 # %%
 fig, ax = plt.subplots(figsize=(8.6, 3.9))

@@ -1435,6 +1435,15 @@ for name in ("training", "samples"):
 print(f"draws of N images: {', '.join(f'{pool // count} of {count}' for count in counts)}, on each side")
 
 # %%
+few, many = (scatter["training", gaussian_distance, count].mean() for count in (counts[0], counts[-1]))
+print(f"training images, Fréchet distance: {few:.2f} at N = {counts[0]}, {many:.2f} at N = {counts[-1]}: "
+      f"{few / many:.1f} times as much")
+null = scatter["training", kernel_distance, counts[0]]
+print(f"training images, kernel distance at N = {counts[0]}: {null.mean():.4f} ± "
+      f"{null.std() / len(null) ** 0.5:.4f} (mean of {len(null)} draws and its standard error), "
+      f"{(null < 0).double().mean():.0%} of the draws below 0")
+
+# %%
 fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.4), layout="constrained")
 labelled = zip(axes, (gaussian_distance, kernel_distance), ("Fréchet distance", "kernel distance"))
 for ax, measure, label in labelled:
@@ -1449,15 +1458,6 @@ for ax, measure, label in labelled:
 axes[0].set_yscale("log")
 axes[1].axhline(0, color=plots.BLACK, linewidth=1)
 plt.show()
-
-# %%
-few, many = (scatter["training", gaussian_distance, count].mean() for count in (counts[0], counts[-1]))
-print(f"training images, Fréchet distance: {few:.2f} at N = {counts[0]}, {many:.2f} at N = {counts[-1]}: "
-      f"{few / many:.1f} times as much")
-null = scatter["training", kernel_distance, counts[0]]
-print(f"training images, kernel distance at N = {counts[0]}: {null.mean():.4f} ± "
-      f"{null.std() / len(null) ** 0.5:.4f} (mean of {len(null)} draws and its standard error), "
-      f"{(null < 0).double().mean():.0%} of the draws below 0")
 
 # %% [markdown]
 # **Figure 20.** Both distances to test images against the number of images: mean and standard deviation of

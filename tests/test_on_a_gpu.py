@@ -64,8 +64,9 @@ def test_a_recipe_runs_on_a_gpu(name, gpu, few_images, monkeypatch, tmp_path):
     if hasattr(recipe, "EPOCHS"):
         epochs = dict.fromkeys(recipe.EPOCHS, 1) if isinstance(recipe.EPOCHS, dict) else 1
         monkeypatch.setattr(recipe, "EPOCHS", epochs)
-    if name == "sprites":
-        monkeypatch.setattr(recipe, "SEEDS", (0,))
+    for few, value in {"STEPS": 2, "SEEDS": (0,)}.items():
+        if hasattr(recipe, few):
+            monkeypatch.setattr(recipe, few, value)
     recipe.run(tmp_path)
     assert list(tmp_path.rglob("*.json"))
 

@@ -5,8 +5,9 @@ RECIPES = {
     "table1": "seven MLP VAEs on MNIST, the table of notebook 04",
     "sprites": "β-VAEs on the sprites, several seeds",
     "faces": "autoencoders and VAEs of 64×64 faces",
-    "classifier": "the classifier of 32×32 images behind Fréchet distance and KID",
+    "classifier": "the classifier of 32×32 images whose features judge sets of images",
     "cvae": "the conditional VAE of 32×32 images",
+    "likelihoods": "three likelihoods of the faces' VAE, three trainings of each",
     "walks": "directions of attributes in the codes of faces, for the lecture demo",
     "ddpm": "the diffusion model of 32×32 images",
 }
