@@ -70,7 +70,7 @@ N, D = X.shape
 print(f"{digits.source}: {N:,} training and {len(X_test):,} test images of {D} pixels")
 
 # %%
-whose = torch.randint(len(X_test), (14, D))  # for each pixel, the image that it is taken from
+whose = torch.randint(len(X_test), X_test[:14].shape)  # for each pixel, the image that it is taken from
 some_digits = {
     "test images": X_test[:14],
     "more of them": X_test[14:28],

@@ -179,7 +179,8 @@ x_fit = to_float(faces.train.images[:4_000])
 for n in sizes:
     q_z = vaes[n].encode(x_test[:1_000])
     terms = aggregate_posterior_terms(q_z.mean, 2 * q_z.stddev.log(), rng)
-    least = gaussian_mismatch(drawn_codes(vaes[n], x_fit, generator=rng))
+    codes_n = drawn_codes(vaes[n], x_fit, generator=rng)
+    least = gaussian_mismatch(codes_n) if len(codes_n) > n else 0.0  # a covariance needs more codes
     print(f"n = {n:4d}: rate {terms.rate:6.1f} = information + mismatch; information at least "
           f"{terms.information:.1f} (log N = {math.log(len(q_z.mean)):.1f}) and at most "
           f"{terms.rate - least:.1f}, as the mismatch is at least {least:.1f} nats")
