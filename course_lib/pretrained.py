@@ -31,9 +31,9 @@ def find(ending: str, data: Dataset) -> str | None:
 
     "-vae-128" may be `faces-vae-128` or `celeba-vae-128`: the cards say what each was trained on.
     """
-    for name in checkpoints.names():
+    for name in (name for name in checkpoints.names() if name.endswith(ending)):
         card = checkpoints.card(name)
-        if name.endswith(ending) and (card["data"], card["stand_in"]) == (data.name, data.stand_in):
+        if (card["data"], card["stand_in"]) == (data.name, data.stand_in):
             return name
     return None
 
