@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from course_lib.datasets import Dataset
@@ -29,6 +29,11 @@ def card(recipe: str, data: Dataset, *, seed: int, seconds: float, **more: objec
         "seconds": round(seconds, 1),
         "torch": torch.__version__.split("+")[0],
     } | more
+
+
+def rounded(values: Tensor) -> list:
+    """Numbers with four decimals: a card or a page has to carry them."""
+    return values.double().round(decimals=4).tolist()
 
 
 @functools.cache

@@ -108,14 +108,10 @@ def train_model(row: Row, data: Dataset, *, epochs: int, seed: int, title: str) 
     standardized = None
     if isinstance(model, ConvVAE):
         moments = standardize_latents(model, data.valid.images)
-        standardized = dict(zip(("mean", "scale"), (_rounded(m) for m in moments), strict=True))
+        standardized = dict(zip(("mean", "scale"), map(cards.rounded, moments), strict=True))
     if best_sigma:
         calibrate_sigma(model, data.valid.images)
     return Trained(model, curve, seconds, standardized)
-
-
-def _rounded(values: Tensor) -> list[float]:
-    return [round(value, 4) for value in values.tolist()]
 
 
 def train_row(row: Row, data: Dataset, *, out: Path) -> dict:

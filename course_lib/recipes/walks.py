@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from torch import Tensor
-
 from course_lib import checkpoints, datasets
 from course_lib.codes import code_of
 from course_lib.errors import CourseError
@@ -33,14 +31,9 @@ def run(out: Path) -> None:
     steps = {}
     for name in ATTRIBUTES:
         y = flags[:, data.factor_names.index(name)]
-        steps[name] = rounded(codes[y == 1].mean(0) - codes[y == 0].mean(0))
+        steps[name] = cards.rounded(codes[y == 1].mean(0) - codes[y == 0].mean(0))
     about = cards.card("walks", data, seed=SEED, seconds=time.perf_counter() - start, model=MODEL)
-    faces = rounded(code_of(model, to_float(data.test.images[TEST_FACES])))
+    faces = cards.rounded(code_of(model, to_float(data.test.images[TEST_FACES])))
     checkpoints.write_json(
         out / "metrics" / "walks.json", about | {"attributes": steps, "faces": faces}
     )
-
-
-def rounded(codes: Tensor) -> list:
-    """Numbers with four decimals: a page has to carry them."""
-    return codes.double().round(decimals=4).tolist()
