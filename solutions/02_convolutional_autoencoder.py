@@ -1163,10 +1163,10 @@ class Wide(nn.Module):
         self.encoder, self.decoder = nn.Linear(784, n), nn.Linear(n, 784)
 
     def encode(self, x: Tensor) -> Tensor:
-        return torch.sigmoid(self.encoder(x.flatten(1)))
+        return self.encoder(x.flatten(1)).sigmoid()
 
     def decode(self, z: Tensor) -> Tensor:
-        return torch.sigmoid(self.decoder(z)).view(-1, 1, 28, 28)
+        return self.decoder(z).sigmoid().view(-1, 1, 28, 28)
 
 
 def jacobian_norm2(model: Wide, z: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ def card(recipe: str, data: Dataset, *, seed: int, seconds: float, **more: objec
 
 def rounded(values: Tensor) -> list:
     """Numbers with four decimals: a card or a page has to carry them."""
-    return values.double().round(decimals=4).tolist()
+    return values.cpu().double().round(decimals=4).tolist()  # Apple's GPUs have no float64
 
 
 @functools.cache
