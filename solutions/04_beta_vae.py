@@ -22,7 +22,7 @@
 #
 # | takes | difficulty | you need |
 # |---|---|---|
-# | 100 minutes, 6 exercises | ●●○ | [notebook 03](03_variational_autoencoder.ipynb): ELBO, closed-form KL, reparameterization |
+# | 110 minutes, 6 exercises | ●●○ | [notebook 03](03_variational_autoencoder.ipynb): ELBO, closed-form KL, reparameterization |
 #
 # Run the cells in order. Where you see `raise NotImplementedError`, write your own code; the card
 # below it says whether it is right and, if not, why. Unsolved exercises do not stop the notebook.

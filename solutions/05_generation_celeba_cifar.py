@@ -617,7 +617,8 @@ print(f"{'':14s}" + "".join(f"{head:>17s}" for head in heads.values()))
 for name in likelihoods:
     cells = [mean_and_range(values_of(key)[name], digits=4 if key == "rmse" else 1) for key in heads]
     print(f"{name:14s}" + "".join(f"{cell:>17s}" for cell in cells))
-print("Mean and half the range of three trainings." if kept else "One training each, here: no ranking.")
+print(f"Mean and half the range of three trainings of {kept['training']['epochs']} epochs each." if kept
+      else "One training each, here: no ranking.")
 for key, head in heads.items():
     print(f"{head:12s} {ranking(values_of(key))}")
 
@@ -660,8 +661,8 @@ plt.show()
 # sample p(x).
 #
 # [Rybkin et al. (2021)](https://arxiv.org/abs/2006.13202) report 186.5 for σ = 1 and 60.3 for the
-# optimal σ on CelebA, by another distance (FID), with a larger, hierarchical VAE and 32 × 32 pixels. A choice of
-# likelihood is judged on the data at hand, and one that wins at x̂ need not win at samples.
+# optimal σ on CelebA, by another distance (FID) and with another network. A choice of likelihood is judged
+# on the data at hand, and one that wins at x̂ need not win at samples.
 
 # %% [markdown]
 # ## 5.3 · Directions in the code
@@ -1579,7 +1580,7 @@ for i in (0, 3, 5):
 
 # %%
 fig, (ax, images) = plt.subplots(1, 2, figsize=(8.6, 2.6), width_ratios=(1, 2.2), layout="constrained")
-plots.curves({"ᾱ": (range(len(kept)), kept)}, ax, x_label="step t", y_label="ᾱ, share of the variance")
+plots.curves({"ᾱ": (range(len(kept)), kept)}, ax, x_label="step t", y_label="ᾱ, share of variance")
 ax.get_legend().remove()
 plots.image_rows(noisy, images)
 images.set_xlabel("t = " + ", ".join(str(t) for t in stops.tolist()))
