@@ -1077,7 +1077,7 @@ sprite_walk
 # <details><summary>Hint 1</summary>
 #
 # Cut each latent into bins, `n_bins` equal intervals from its least to its largest value. The largest
-# value itself belongs to the last bin.
+# value itself belongs to the last bin; a latent that never changes has but one.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -1309,7 +1309,8 @@ plt.show()
 #
 # (1) Up, by a factor of the number of pixels, if both used to be summed: the effective β is large, and
 # latents die that need not. (2) Rate and distortion, each, on the test set, and −ELBO = R + D for both. (3) Not by
-# itself: free bits make them so by construction. Look at the objective with and without.
+# itself: a low price keeps latents alive, after a short training means still wander, and free bits
+# hold every KL up by construction. Look at the objective.
 #
 # </details>
 #
