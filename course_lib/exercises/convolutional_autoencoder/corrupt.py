@@ -107,9 +107,9 @@ def _hole(x: Tensor, y: Tensor, level: float) -> Parts:
     evenly = torch.stack([(low + high) / 2, ((high - low + 1) ** 2 - 1) / 12])  # mean, variance
     drawn = torch.stack([places, (places - evenly[0]) ** 2], 1)
     return {
+        "the hole is black": bool((y[changed] == 0).all()),
         "all channels are hidden": torch.equal(changed.all(1), hidden),
         "a full rectangle": torch.equal(hidden.sum((1, 2)), height * width),
-        "the hole is black": bool((y[changed] == 0).all()),
         "one size of squares": bool((sizes == sizes[0]).all()),
         "sides of the square": f"{height[0]} × {width[0]}",
         "a place of its own": bool((places != places[0]).any()),

@@ -77,6 +77,8 @@ def _formula(text: str) -> Formula:
 def observe(candidate: Candidate, case: Case) -> dict[str, str] | None:
     """The names that are returned, or the kinds of other items."""
     found = candidate({name: _formula(text) for name, text in case.args["formulas"].items()})
+    if type(found) is str:
+        return {"kinds": "one text, no list", "names": ""}
     if type(found) is not list:
         raise Unfit(found)
     kinds = {kind_of(item) for item in found} - {"str"}
