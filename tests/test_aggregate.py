@@ -46,14 +46,16 @@ def test_both_parts_are_those_of_the_linear_gaussian_model(shift, stretch):
 
 
 def test_it_is_the_sum_over_all_pairs():
-    """Catches densities by matrix products that are not those of `Normal`, and a lost chunk."""
+    """Catches densities by matrix products that are not those of `Normal`, a lost chunk, and a
+    second draw that is not made."""
     mu, log_var = torch.randn(2, 700, 3, generator=draw(2))
-    found = aggregate_posterior_terms(mu, log_var, draw(3))
-    sigma = (0.5 * log_var.double()).exp()
-    z = mu + sigma * torch.randn(700, 3, generator=draw(3), dtype=torch.float64)
-    log_q = Normal(mu.double(), sigma).log_prob(z[:, None]).sum(-1)  # (N, N)
-    information = (log_q.diagonal() - log_q.logsumexp(1) + math.log(700)).mean()
-    assert math.isclose(found.information, information.item(), rel_tol=1e-9)
+    found = aggregate_posterior_terms(mu, log_var, draw(3), n_samples=2)
+    sigma, g, information = (0.5 * log_var.double()).exp(), draw(3), 0.0
+    for _ in range(2):
+        z = mu + sigma * torch.randn(700, 3, generator=g, dtype=torch.float64)
+        log_q = Normal(mu.double(), sigma).log_prob(z[:, None]).sum(-1)  # (N, N)
+        information += (log_q.diagonal() - log_q.logsumexp(1) + math.log(700)).mean().item() / 2
+    assert math.isclose(found.information, information, rel_tol=1e-9)
 
 
 def test_ends_of_its_range():

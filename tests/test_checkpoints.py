@@ -7,10 +7,12 @@ import re
 import pytest
 import torch
 
-from course_lib import checkpoints, writing
+from course_lib import checkpoints, datasets, writing
 from course_lib.errors import CourseError
 from course_lib.models import MLPVAE
 from course_lib.recipes import RECIPES
+from course_lib.recipes.classifier import prefix
+from course_lib.training import to_float
 
 CARD = {"model": {"class": "MLPVAE", "arguments": {"latent_dim": 3, "data_dim": 36, "hidden": 8}}}
 LIMIT = 30_000_000  # bytes, all checkpoints together
@@ -120,6 +122,17 @@ def test_committed_checkpoints_load_and_tell_where_they_come_from(name):
     assert not re.search(r"(?<![\w.])/(root|home|work|tmp|Users)\b", text), text
     path = checkpoints.DATA / "checkpoints" / f"{name}.safetensors"
     assert hashlib.sha256(path.read_bytes()).hexdigest() == card["sha256"]
+
+
+@torch.no_grad()
+def test_the_committed_judge_is_as_good_as_its_card_says():
+    """Catches a change of the network, as of the scale of its input, that its weights do not fit:
+    it would load, and every distance of notebook 05 would be another one."""
+    data = datasets.load("cifar10")
+    model, card = checkpoints.load(f"{prefix(data)}-classifier")
+    some = data.test.take(torch.arange(300))
+    found = (model(to_float(some.images)).argmax(1) == some.labels).float().mean().item()
+    assert found == pytest.approx(card["test"]["accuracy"], abs=0.08)
 
 
 def test_checkpoints_stay_small():

@@ -193,6 +193,48 @@ def test_the_u_net_has_its_real_shapes():
     assert drawn.count('r="4"') == len(blocks) + 1  # the dot of the embedding, and its key
 
 
+def points_of(part):
+    return [tuple(map(float, pair.split(","))) for pair in part.get("points").split()]
+
+
+def test_an_arrow_ends_with_its_tip_where_it_points():
+    """Catches a head at the wrong end or turned round, and a bend to the other side."""
+    sheet = Sheet(200)
+    sheet.arrow(100, 150, 300, 150)
+    sheet.arrow(100, 150, 300, 150, bend=40)
+    root = tree(sheet.finish("t", "d"))
+    straight, bent = (part.get("d") for part in root.iter(f"{SVG}path"))
+    assert straight == "M100 150 Q200 150 290 150"
+    tip, *base = points_of(next(root.iter(f"{SVG}polygon")))
+    assert tip == (300, 150) and sorted(base) == [(290, 145), (290, 155)]
+    assert float(bent.split()[3]) == 150 - 2 * 40  # left of the way, as one walks, is up here
+
+
+def test_a_picture_and_a_network_stand_upright():
+    """Catches rows taken for columns, a negative, and a network whose ends are exchanged."""
+    sheet = Sheet(200)
+    sheet.image(100, 100, 60, [[0, 1, 0.5], [1, 1, 1], [1, 1, 1]])
+    sheet.trapezium(300, 100, 50, left=80, right=20, colour="#000000")
+    root = tree(sheet.finish("t", "d"))
+    pixels = {(float(p.get("x")), float(p.get("y"))): p.get("fill")
+              for p in list(root.iter(f"{SVG}rect"))[1:10]}  # fmt: skip
+    dark = {place: fill for place, fill in pixels.items() if fill != "#ffffff"}
+    assert dark == {(70, 70): "#000000", (110, 70): "#808080"}
+    (network,) = root.iter(f"{SVG}polygon")
+    assert set(points_of(network)) == {(275, 60), (275, 140), (325, 90), (325, 110)}
+
+
+def test_the_noise_of_diffusion_grows_to_the_right():
+    """Catches a clean image called noise: the first is black and white, the last has no face."""
+    root = tree(diagrams.noise_process())
+    fills = [part.get("fill") for part in root.iter(f"{SVG}rect") if part.get("fill") != "none"]
+    pictures = [fills[1 + 49 * i : 50 + 49 * i] for i in range(4)]  # after the sheet itself
+    greys = [[int(fill[1:3], 16) / 255 for fill in picture] for picture in pictures]
+    assert set(pictures[0]) == {"#000000", "#ffffff"}
+    off = [sum(abs(a - b) for a, b in zip(grey, greys[0], strict=True)) for grey in greys]
+    assert off == sorted(off) and off[3] > 2 * off[2] > 0
+
+
 def test_a_subscript_is_smaller_and_lower():
     """Catches "x_{t−1}" shown with its underscore, and text after it that stays below the line."""
     sheet = Sheet(100)

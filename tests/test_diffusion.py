@@ -50,7 +50,7 @@ def test_the_schedule_goes_from_all_image_to_all_noise():
     assert left.shape == (STEPS,)
     assert (left.diff() <= 0).all()
     assert 0.9999 < left[0] <= 1
-    assert 0 < left[-1] <= 1e-4
+    assert abs(left[-1] - 1e-4) < 1e-9  # the least that is asked for
     assert abs(left[STEPS // 2 - 1] - 0.494) < 0.01  # cos² of nearly 45°
 
 
@@ -101,6 +101,33 @@ def test_sampling_spends_no_evaluation_on_a_clean_image():
         gaps = [a - b for a, b in itertools.pairwise(times)]
         assert max(gaps) - min(gaps) <= 1, count
     assert noise_schedule()[sampling_steps(5)[-1]] < 0.95
+
+
+class Loud(nn.Module):
+    """Predicts a clean image far brighter than white; keeps what it is shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.shown = []
+
+    def forward(self, x_t, t, y):
+        self.shown.append(x_t)
+        return torch.full_like(x_t, -10.0)
+
+
+def test_a_guess_outside_the_range_is_cut_off_and_its_noise_goes_with_it():
+    """Catches pixels outside [0, 1], and an ε̂ that does not belong to the clean image it is with.
+
+    x_t = √ᾱ_t x̂ + √(1 − ᾱ_t) ε̂ must hold for the x̂ that is kept in [−1, 1].
+    """
+    model, y = Loud(), torch.tensor([0, 0])
+    g = torch.Generator().manual_seed(5)
+    images = sample_ddim(model, y, steps=4, generator=g, shape=(1, 4, 4))
+    assert torch.equal(images, torch.ones(2, 1, 4, 4))
+    left = noise_schedule()[sampling_steps(4)]
+    noises = [(x - a.sqrt()) / (1 - a).sqrt() for x, a in zip(model.shown, left, strict=True)]
+    for noise in noises[1:]:
+        torch.testing.assert_close(noise, noises[0], atol=1e-4, rtol=1e-4)
 
 
 def test_errors_of_velocity_noise_and_image_are_one_error():

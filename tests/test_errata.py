@@ -46,3 +46,15 @@ def test_two_points_suffice_up_to_the_third_degree(g):
     for degree, moment in enumerate(moments, start=1):
         power = errata.two_point_mean(lambda z, k=degree: z[:, 0] ** k, mu, log_var)
         assert torch.allclose(power, moment[:, 0]) == (degree <= 3)
+
+
+def test_inputs_are_pixels_and_follow_the_generator(g):
+    """Catches pixels outside [0, 1], where cross-entropy has no meaning, and unrepeatable rows."""
+    for draw in (errata.some_x, errata.some_batch):
+        x = draw(g)[0]
+        assert 0 <= x.min() < x.max() <= 1
+    for draw in (errata.some_q, errata.some_x, errata.some_q_and_x, errata.some_q_and_noise,
+                 errata.some_batch):  # fmt: skip
+        once, again = draw(g.manual_seed(1)), draw(g.manual_seed(1))
+        assert all(torch.equal(a, b) for a, b in zip(once, again, strict=True))
+        assert all(part.dtype == torch.float64 and len(part) == 4 for part in once)

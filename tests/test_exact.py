@@ -198,6 +198,13 @@ def test_no_other_guess_has_a_smaller_error_than_the_posterior_mean(mixture):
         assert product.mean().abs() < 4.5 * product.std() / len(x) ** 0.5
 
 
+def test_samples_of_exact_models_follow_the_generator(model, mixture):
+    """Catches a part of the draw, such as the noise, that comes from elsewhere."""
+    for each in (model, mixture):
+        once, again = (each.sample(9, generator=torch.Generator().manual_seed(7)) for _ in "ab")
+        assert all(torch.equal(a, b) for a, b in zip(once, again, strict=True))
+
+
 def test_the_density_of_a_mixture_is_that_of_torch(mixture):
     """Catches a constant that is missing: the score would not show it."""
     x = torch.randn(20, 2, generator=torch.Generator().manual_seed(6), dtype=torch.float64)

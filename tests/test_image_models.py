@@ -71,6 +71,16 @@ def test_every_factor_has_a_head_of_its_own_on_the_same_features():
     assert len(Classifier(7).heads(x)) == 1
 
 
+def test_every_head_trains_the_features_it_reads():
+    """Catches heads on features that are cut off from training: they could tell no factor."""
+    torch.manual_seed(0)
+    model = Classifier(7, levels=(2, 5))
+    for head in range(3):
+        model.zero_grad()
+        model.heads(batch()[0])[head].square().sum().backward()
+        assert model.body[0].weight.grad.abs().sum() > 0
+
+
 def test_steps_have_different_embeddings():
     """Catches an embedding in which neighbouring steps, or all large ones, look the same."""
     e = time_embedding(torch.arange(1000), 128)

@@ -155,10 +155,27 @@ def test_lines_in_the_plane_have_the_slope_of_their_price():
     assert {t.get_text(): t.xy for t in ax.texts} == {
         "100.0": (30, 70), "98.0": (20, 78), "105.0": (10, 95)}  # fmt: skip
     ax = plots.price_strokes(points, plt.figure().subplots())
+    lengths = []
     for line, (beta, point) in zip(ax.lines[1:], points.items(), strict=True):
         (x1, x2), (y1, y2) = line.get_data()
         assert (y2 - y1) / (x2 - x1) == pytest.approx(-beta)
         assert ((x1 + x2) / 2, (y1 + y2) / 2) == pytest.approx(point)
+        ends = ax.transAxes.inverted().transform(ax.transData.transform(line.get_xydata()))
+        lengths.append(np.hypot(*(ends[1] - ends[0])))
+    assert lengths == pytest.approx([2 * 0.14] * 3)  # on the page all are as long
+    plt.close("all")
+
+
+def test_another_price_turns_the_lines_and_may_choose_another_model():
+    """Catches a price on the wrong term, or one that is left out: 1 would not show it."""
+    points = {4: (10.0, 95.0), 0.5: (30.0, 70.0), 1: (20.0, 78.0)}
+    ax = plots.equal_cost_lines(points, 2, plt.figure().subplots())
+    lines = {tuple(np.round(y + 2 * x, 9)): line
+             for line in ax.lines[1:] for x, y in [line.get_data()]}  # fmt: skip
+    assert sorted(lines) == [(115, 115), (118, 118), (130, 130)]  # D + 2 R is one number on each
+    assert max(ax.lines[1:], key=lambda line: line.get_linewidth()) is lines[115, 115]
+    assert "β = 4" in ax.get_title()
+    assert ax.lines[0].get_xdata().tolist() == [30, 20, 10]  # in the order of β
     plt.close("all")
 
 
@@ -308,6 +325,21 @@ def test_dumbbells_are_sorted_and_each_reaches_from_its_first_value_to_its_secon
     assert [label.get_text() for label in ax.get_yticklabels()] == ["near", "far"]
     ends = [line[:, 0].tolist() for line in ax.collections[0].get_segments()]
     assert ends == [[2.0, 3.0], [1.0, 90.0]]
+    dots = {line.get_label(): line.get_xdata().tolist() for line in ax.lines}
+    assert dots == {"split": [2.0, 1.0], "factor": [3.0, 90.0]}
+    plt.close("all")
+
+
+def test_changes_go_from_the_first_value_on_the_left_to_the_second_on_the_right():
+    """Catches a change that is drawn the other way round, or with another one's name."""
+    _, ax = plt.subplots()
+    plots.changes({"a": (1.0, 2.0), "b": (3.0, 0.5)}, ax, names=("before", "after"), y_label="y")
+    places = {label.get_text(): x for x, label in zip(ax.get_xticks(), ax.get_xticklabels(),
+              strict=True)}  # fmt: skip
+    lines = {line.get_label(): dict(zip(*line.get_data(), strict=True)) for line in ax.lines}
+    for name, before, after in (("a", 1.0, 2.0), ("b", 3.0, 0.5)):
+        assert lines[name] == {places["before"]: before, places["after"]: after}
+    assert places["before"] < places["after"]
     plt.close("all")
 
 
@@ -315,9 +347,17 @@ def test_intervals_of_two_groups_need_not_lie_evenly_about_the_mean():
     """Catches a bar drawn from one half of the interval, and groups that are swapped."""
     _, ax = plt.subplots()
     reports = {"a": {0: (1.0, 0.9, 1.5), 1: (4.0, 2.0, 5.0)}}
+    reports |= {"b": {0: (7.0, 6.0, 9.0), 1: (8.0, 8.0, 8.5)}}
     plots.group_intervals(reports, ax, names=("without", "with"), x_label="x")
-    drawn = [c.lines[2][0].get_segments()[0][:, 0].tolist() for c in ax.containers]
-    assert drawn == [[0.9, 1.5], [2.0, 5.0]]
+    names = {label.get_text(): y for y, label in zip(ax.get_yticks(), ax.get_yticklabels(),
+             strict=True)}  # fmt: skip
+    for container, title, group in zip(ax.containers, ("without", "with"), (0, 1), strict=True):
+        assert container.get_label() == title
+        for segment, (name, report) in zip(
+            container.lines[2][0].get_segments(), reports.items(), strict=True
+        ):
+            assert tuple(segment[:, 0]) == pytest.approx(report[group][1:])
+            assert segment[:, 1] == pytest.approx([names[name]] * 2, abs=0.3)
     plt.close("all")
 
 
@@ -330,8 +370,13 @@ def test_the_normal_density_stands_over_the_histogram():
     x, y = ax.lines[0].get_data()
     middle = np.abs(x).argmin()
     assert y[middle] == pytest.approx(1 / np.sqrt(2 * np.pi), rel=1e-6)
+    assert np.trapezoid(y, x) == pytest.approx(1, abs=1e-3)
     heights = [
         bar.get_height() for bar in ax.patches if abs(bar.get_x() + bar.get_width() / 2) < 0.2
     ]
     assert np.mean(heights) == pytest.approx(0.4, abs=0.03)
+    _, ax = plt.subplots()
+    plots.against_normal(torch.linspace(8, 12, 101), ax, x_label="z")
+    assert sum(bar.get_width() * bar.get_height() for bar in ax.patches) == pytest.approx(1)
+    assert ax.get_xlim()[1] > 12  # codes far from the prior are not cut off
     plt.close("all")

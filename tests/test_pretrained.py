@@ -5,9 +5,9 @@ import torch
 
 from course_lib import checkpoints, codes, datasets, losses, pretrained
 from course_lib.datasets import Dataset, Split
-from course_lib.models import ConvAutoencoder, ConvVAE
+from course_lib.models import ConditionalVAE, ConvAutoencoder, ConvVAE
 from course_lib.models.calibration import standardize_latents
-from course_lib.training import steps_of
+from course_lib.training import fit, steps_of
 
 
 @pytest.fixture
@@ -34,21 +34,42 @@ def strangers(n=10, size=64):
 @pytest.mark.parametrize(("count", "steps", "batch"), [(50, 7, 16), (50, 3, 16), (5, 4, 16)])
 def test_steps_are_as_many_as_asked_for(count, steps, batch):
     """Catches whole epochs in place of steps, 471 for 400, and a batch that is not full."""
-    sizes = []
+    sizes, kinds = [], set()
 
     def objective(model, x):
         sizes.append(len(x))
+        kinds.update(x.sum((1, 2, 3)).tolist())
         return losses.autoencoder_objective(model, x)
 
     split = Split(images(count))
     records = list(steps_of(small(), objective, split, steps=steps, batch_size=batch))
     assert [record.step for record in records] == list(range(1, steps + 1))
     if count < batch:
-        assert set(sizes) == {batch}
+        assert set(sizes) == {batch} and len(kinds) == count
 
 
-def test_the_learning_rate_ends_with_the_steps(monkeypatch):
-    """Catches a schedule over whole epochs that is cut off while the rate is still high."""
+def test_steps_are_those_of_a_training_with_the_same_settings():
+    """Catches a rate, a seed or a size of the batch that does not reach the training."""
+    found, x = [], images(64)
+    for settings in ({"lr": 1e-2, "seed": 5}, {"lr": 1e-2, "seed": 6}, {"lr": 1e-3, "seed": 5}):
+        model, same = small(), small()
+        list(steps_of(model, losses.autoencoder_objective, Split(x), steps=2, batch_size=32,
+                      **settings))  # fmt: skip
+        list(fit(same, losses.autoencoder_objective, x, epochs=1, batch_size=32, **settings))
+        found.append(codes.code_of(model, x.float() / 255))
+        assert torch.equal(found[-1], codes.code_of(same, x.float() / 255))
+    assert not torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
+
+
+LENGTHS = [
+    lambda *training: steps_of(*training[:2], Split(training[2]), steps=9, batch_size=16),
+    lambda *training: fit(*training, epochs=2, steps=100, batch_size=16),  # two epochs: 8 steps
+]
+
+
+@pytest.mark.parametrize("train", LENGTHS)
+def test_the_learning_rate_ends_with_the_steps(train, monkeypatch):
+    """Catches a schedule over more steps than there are, cut off while the rate is still high."""
     seen = []
 
     class Watched(torch.optim.lr_scheduler.OneCycleLR):
@@ -57,7 +78,7 @@ def test_the_learning_rate_ends_with_the_steps(monkeypatch):
             seen.append(self.get_last_lr()[0])
 
     monkeypatch.setattr("course_lib.training.OneCycleLR", Watched)
-    list(steps_of(small(), losses.autoencoder_objective, Split(images(64)), steps=9, batch_size=16))
+    list(train(small(), losses.autoencoder_objective, images(64)))
     assert max(seen) > 1e-3
     assert seen[-2] < 2e-4  # the last `step` of the schedule's own count
 
@@ -87,18 +108,30 @@ def test_a_committed_model_is_found_by_its_data_alone():
 
 
 def test_what_is_trained_now_says_which_images_it_saw():
-    """Catches indices that are not those of the training, and random numbers of the caller's."""
-    data = strangers(300)
+    """Catches indices that are not those of the training, random numbers of the caller's, a card
+    of other data, a σ or a mode that training has left behind."""
+    data = strangers(300).renamed(name="others")
     torch.manual_seed(5)
     before = torch.get_rng_state()
     trained = pretrained.load_or_train("-vae-20", data, steps=2, seed=3)
     assert torch.equal(torch.get_rng_state(), before)
     assert len(trained.seen) == len(set(trained.seen.tolist())) == 256
     assert trained.card["source"] == "a test, here"
-    assert trained.card["seed"] == 3
-    other = pretrained.load_or_train("-vae-20", data, steps=2, seed=4)
-    assert not torch.equal(other.seen, trained.seen)
+    assert trained.card["seed"] == 3 and len(trained.card["curve"]["train"]) == 2
+    assert (trained.card["data"], trained.card["stand_in"]) == ("others", False)
+    assert not trained.model.training
+    assert not any(parameter.requires_grad for parameter in trained.model.parameters())
+    other = pretrained.load_or_train("-vae-20", data, steps=1, seed=4)
+    assert not torch.equal(other.seen, trained.seen[:128])
+    torch.manual_seed(6)
+    pixels = torch.full_like(data.train.images, 255)  # where an image is not seen, it may be any
+    pixels[trained.seen] = data.train.images[trained.seen]
+    again = pretrained.load_or_train("-vae-20", data.renamed(train=Split(pixels)), steps=2, seed=3)
+    assert torch.equal(again.model.mu.weight, trained.model.mu.weight)
     x = data.train.images[trained.seen].float() / 255
+    x_hat = trained.model.decode(codes.drawn_codes(trained.model, x)).mean
+    sigma = losses.optimal_log_sigma(x, x_hat).item()
+    assert trained.model.log_sigma.item() == pytest.approx(sigma, abs=0.02) != 0
     drawn = trained.model.encode(x)
     mean, scale = (
         drawn.mean.mean(0),
@@ -158,13 +191,39 @@ def test_codes_and_images_come_in_the_order_of_the_rows(kind):
     assert torch.allclose(x_hat[-1:], codes.image_of(model, z[-1:]), atol=1e-5)
 
 
+def test_each_code_is_decoded_with_its_own_label():
+    """Catches labels that are lost, or that start again with each part."""
+    torch.manual_seed(0)
+    model = ConditionalVAE(3, 4, size=16, width=4, hidden=4).eval()
+    z, y = torch.randn(codes.PART + 3, 3), torch.arange(codes.PART + 3) % 4
+    found = codes.image_of(model, z, y)
+    for i in (0, 1, codes.PART, codes.PART + 2):
+        own = model.decode(z[i : i + 1], y[i : i + 1]).mean
+        assert torch.allclose(found[i : i + 1], own, atol=1e-5)
+        other = model.decode(z[i : i + 1], (y[i : i + 1] + 1) % 4).mean
+        assert not torch.allclose(found[i : i + 1], other, atol=1e-5)
+
+
+def test_codes_are_drawn_by_the_generator():
+    """Catches draws that no seed repeats, and ones that a seed repeats within a run."""
+    vae, x = small(ConvVAE), images(4).float() / 255
+    for draw in (
+        lambda g: codes.drawn_codes(vae, x, generator=g),
+        lambda g: codes.gaussian_codes(x.flatten(1), 4, generator=g),
+    ):
+        first, second = torch.Generator().manual_seed(1), torch.Generator().manual_seed(1)
+        once = draw(first)
+        assert torch.equal(once, draw(second)) and not torch.equal(once, draw(second))
+
+
 def test_drawn_codes_have_the_spread_of_the_posterior(g):
     """Catches means in place of draws, and a variance for a standard deviation."""
     vae, x = small(ConvVAE), images(1).float() / 255
+    vae.log_var[-1].bias.data.copy_(torch.tensor([-2.0, 0.0, 1.0]))  # no σ² that is its own root
     q_z = vae.encode(x)
     z = codes.drawn_codes(vae, x.expand(4_000, -1, -1, -1), generator=g)
     assert torch.allclose(z.mean(0), q_z.mean[0], atol=0.1)
-    assert torch.allclose(z.std(0), q_z.stddev[0], rtol=0.1)
+    assert torch.allclose(z.std(0), q_z.stddev[0], rtol=0.05)
 
 
 def test_gaussian_codes_have_the_mean_and_the_covariance_of_the_rows(g):
@@ -173,5 +232,6 @@ def test_gaussian_codes_have_the_mean_and_the_covariance_of_the_rows(g):
     drawn = codes.gaussian_codes(z, 200_000, generator=g)
     assert torch.allclose(drawn.mean(0), z.mean(0), atol=0.02)
     assert torch.allclose(torch.cov(drawn.T), torch.cov(z.T), atol=0.02)
-    few = codes.gaussian_codes(torch.randn(5, 9, generator=g), 100, generator=g)
-    assert few.shape == (100, 9)
+    few = codes.gaussian_codes(torch.tensor([[-1.0] * 9, [1.0] * 9]), 100_000, generator=g)
+    assert few.shape == (100_000, 9)  # fewer rows than latents
+    assert few.var(0).mean() == pytest.approx(2, rel=0.03)  # 1 where it is divided by N

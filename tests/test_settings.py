@@ -7,7 +7,7 @@ import pytest
 
 from course_lib.commands.process import export_variables
 from course_lib.datasets import catalog
-from course_lib.settings import named_folder, short_run_note
+from course_lib.settings import BANNER, named_folder, short_run_note, shortened
 
 READERS = {"COURSE_DATA": catalog.data_folder, "COURSE_CACHE": catalog.cache_folder}
 WAYS = ["{}", '"{}"', "'{}'", " {} ", '"{}" ', "{}\r", '" {} "', "'\"{}\"'", "{}/", '"{}/"']
@@ -68,3 +68,11 @@ def test_short_run_note_speaks_in_short_runs_only(monkeypatch, capsys):
     monkeypatch.setenv("COURSE_FAST", "1")
     short_run_note("the maps")
     assert "the maps" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("value", "is_short"), [("", False), ("0", False), ("1", True)])
+def test_a_short_run_says_so(value, is_short, monkeypatch, capsys):
+    """Catches COURSE_FAST=0 taken for a wish, and rough figures without a word about them."""
+    monkeypatch.setenv("COURSE_FAST", value)
+    assert shortened((100, "full"), (1, "short")) == ((1, "short") if is_short else (100, "full"))
+    assert capsys.readouterr().out == (f"{BANNER}\n" if is_short else "")

@@ -6,9 +6,10 @@ import json
 import pytest
 import torch
 
-from course_lib import checkpoints, datasets
+from course_lib import checkpoints, datasets, metrics
 from course_lib.commands import cli
-from course_lib.losses import ErrorTerms
+from course_lib.losses import ErrorTerms, elbo_terms
+from course_lib.models import ConvVAE
 from course_lib.recipes import RECIPES, cards
 
 FEW = {"train": 160, "test": 64, "valid": 64}
@@ -94,6 +95,7 @@ def test_longer_training_has_its_rows_and_its_own_file(few_images, monkeypatch, 
         left = ((T - X.mean(0)) ** 2).sum(1) - (rest**2).sum(1)
         assert row["pca"] == pytest.approx(left.mean().item(), rel=1e-3)
         assert row["test"] == pytest.approx(row["curve"][-1], rel=0.02)  # bfloat16 there
+        assert row["train"] != row["test"]  # other images
         assert row["test"] > row["pca"]  # three steps: a mean over pixels would be below 1
 
 
@@ -155,6 +157,45 @@ def test_the_likelihoods_are_compared_over_trainings(few_images, monkeypatch, tm
     for runs in arms.values():
         assert [row["seed"] for row in runs] == [0, 1, 2]
         assert len({(row["rmse"], row["kl"]) for row in runs}) == 3
+
+
+class Coarse:
+    """A judge whose features are a few bright pixels."""
+
+    def features(self, x):
+        return 30 * x[:, :, 3::8, 3::8].flatten(1)
+
+
+def test_the_figures_of_a_likelihood_are_what_their_names_say(monkeypatch):
+    """Catches a square for its root, a distance under another's name, a seed that changes none."""
+    recipe = importlib.import_module("course_lib.recipes.likelihoods")
+    monkeypatch.setattr(recipe, "N", 40)
+    monkeypatch.setattr(recipe, "N_FIT", 60)
+    g = torch.Generator().manual_seed(0)
+    train, test = (torch.randint(low, 256, (80, 3, 16, 16), generator=g) for low in (0, 100))
+    splits = [datasets.Split(part.to(torch.uint8)) for part in (train, test)]
+    data = datasets.Dataset("celeba", "a test", *splits, stand_in=False)
+    torch.manual_seed(0)
+    vae = ConvVAE(3, size=16, width=4, hidden=4, log_sigma=0.0).eval()
+    judge, x = Coarse(), data.test.images[:40].float() / 255
+    to_test = metrics.feature_statistics(metrics.features_of(judge, x))
+    found, other = (recipe.measured(vae, data, judge, to_test, seed=seed) for seed in (0, 1))
+    with torch.no_grad():
+        x_hat = vae.decode(vae.encode(x).mean).mean
+        assert found["kl"] == pytest.approx(elbo_terms(vae, x).kl.mean().item(), abs=0.006)
+        assert found["rmse"] == pytest.approx(((x - x_hat) ** 2).mean().item() ** 0.5, abs=6e-5)
+        of_x_hat = metrics.feature_statistics(metrics.features_of(judge, x_hat))
+    assert found["frechet_x_hat"] == pytest.approx(
+        metrics.frechet_distance(*of_x_hat, *to_test), abs=0.006
+    )
+    assert all((found[key] == other[key]) == (key in ("kl", "rmse", "frechet_x_hat"))
+               for key in found)  # fmt: skip
+
+
+def test_numbers_on_a_card_have_four_decimals():
+    """Catches the long tails of single precision, 0.10000000149, and numbers cut too short."""
+    values = torch.tensor([[0.1, 1 / 3], [-2.00004, 123.45678]])
+    assert cards.rounded(values) == [[0.1, 0.3333], [-2.0, 123.4568]]
 
 
 def test_every_recipe_is_a_module():

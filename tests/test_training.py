@@ -145,6 +145,21 @@ def test_the_same_seed_gives_the_same_weights_whatever_the_caller_draws(images):
     assert not torch.equal(runs["a"], runs["c"])
 
 
+def test_noise_is_new_at_each_step_and_for_each_seed(images):
+    """Catches a VAE that is trained with one ε for all steps, or evaluated with one for all."""
+    drawn = []
+
+    def objective(model, x):
+        drawn.append(torch.rand(1).item())
+        return losses.autoencoder_objective(model, x)
+
+    for seed in (1, 2):
+        list(fit(small(), objective, images, epochs=2, batch_size=100, seed=seed))
+    assert len(drawn) == len(set(drawn)) == 12
+    evaluate(small(), objective, images, batch_size=100)
+    assert len(set(drawn[12:])) == 3
+
+
 def test_adams_memory_is_the_one_asked_for(images, monkeypatch):
     """Catches a `beta2` that is not handed on, or that the schedule overwrites."""
     made, adam = [], torch.optim.Adam
