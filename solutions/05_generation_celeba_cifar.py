@@ -37,12 +37,12 @@
 # %% tags=["parameters"]
 seed = 0
 n_eval = 1_000
-n_diffusion = 300
-face_steps = 400
+n_diffusion = 200
+face_steps = 250
 fallback_steps = 120
-class_steps = 350
-diffusion_steps = 250
-group_steps = 200
+class_steps = 150
+diffusion_steps = 100
+group_steps = 120
 
 # %%
 import io
@@ -1653,7 +1653,7 @@ print(f"score and −ε̂/√(1 − ᾱ) differ by at most {(score + eps_hat / (
 # ([Lin et al., 2023](https://arxiv.org/abs/2305.08891)).
 
 # %% [markdown]
-# **Prediction.** 5, 10 or 50 steps in place of 1,000: how much worse than 50 is 5? And how many times as
+# **Prediction.** 5, 10 or 30 steps in place of 1,000: how much worse than 30 is 5? And how many times as
 # long as the VAE does it take for one image?
 #
 # ✎ *Double-click here and write your answer:*
@@ -1671,7 +1671,7 @@ y_few = torch.arange(n_diffusion) % 10
 noise_few = torch.randn(n_diffusion, d_photo, generator=rng)
 runs = {"VAE": timed(lambda: image_of(cvae, noise_few, y_few)),
         "VAE, fitted codes": timed(lambda: image_of(cvae, of_class(noise_few, y_few), y_few))}
-for steps in (5, 10, 50):  # from the same noise
+for steps in (5, 10, 30):  # from the same noise
     runs[f"DDIM, {steps} steps"] = timed(lambda: diffusion.sample_ddim(
         unet, y_few, steps=steps, generator=torch.Generator().manual_seed(seed)))
 untrained = diffusion.sample_ddim(young, y_few[:10], steps=10, generator=rng)
@@ -1702,7 +1702,7 @@ def standard_error(left_out: Tensor) -> float:
 
 left_out = {name: without_tenths(x) for name, (x, _) in runs.items()}
 whole = {name: gaussian_distance(features_of(photo_judge, x), reference) for name, (x, _) in runs.items()}
-for a, b in (("DDIM, 5 steps", "DDIM, 50 steps"), ("DDIM, 10 steps", "DDIM, 50 steps"), ("DDIM, 10 steps", "VAE")):
+for a, b in (("DDIM, 5 steps", "DDIM, 30 steps"), ("DDIM, 10 steps", "DDIM, 30 steps"), ("DDIM, 10 steps", "VAE")):
     difference, half = whole[a] - whole[b], 2.26 * standard_error(left_out[a] - left_out[b])  # t, 9 degrees
     verdict = "not told apart" if abs(difference) < half else f"{a if difference < 0 else b} is nearer to test images"
     print(f"{a} − {b}: {difference:+.1f} ± {half:.1f}: {verdict}")
