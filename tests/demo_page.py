@@ -15,14 +15,25 @@ ROOT = Path(__file__).resolve().parents[1]
 ARTEFACTS = ROOT / "test-artefacts"
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser"])), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-VIEWS = ["pad", "latents", "price", "faces"]
-SCREENS = {"projector": (1280, 720), "large": (1920, 1080), "phone": (390, 844)}
+VIEWS = ["pad", "bound", "latents", "holes", "denoise", "diffusion", "price", "faces"]
+SCREENS = {
+    "projector": (1280, 720),
+    "square": (1024, 768),
+    "large": (1920, 1080),
+    "phone": (390, 844),
+}
 NEEDS_CHROMIUM = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the path: apt install chromium"),
 ]
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="Playwright is missing: pip install playwright"
+)
+
+
+axe = pytest.importorskip(
+    "axe_playwright_python.sync_playwright",
+    reason="axe is missing: pip install axe-playwright-python",
 )
 
 
@@ -46,7 +57,7 @@ def open_page(chromium, file):
     """open_page(view, …): the page at this view, as a file; what it logs or asks for fails."""
     contexts = []
 
-    def at(view="pad", *, screen="projector", script=None, **options):
+    def at(view="pad", *, screen="projector", script=None, address="seen", **options):
         width, height = SCREENS[screen]
         size = {"width": width, "height": height}
         context = chromium.new_context(viewport=size, **options)
@@ -56,7 +67,8 @@ def open_page(chromium, file):
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda m: m.type == "error" and faults.append(m.text))
         page.on("request", lambda request: _only_local(request.url, faults))
-        page.goto(f"{file.as_uri()}#{view}")
+        page.goto(f"{file.as_uri()}#{view}" + (address and f"&{address}"))
+        page.wait_for_function("!course.state.view.busy?.()")  # diffusion takes its steps
         wait_for_paint(page)
         return page
 

@@ -15,11 +15,13 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 from PIL import Image
 
 from course_lib import checkpoints, datasets, demo, plots
+from course_lib.authoring.address import course_address
 from course_lib.codes import code_of
 from course_lib.commands import cli, environment
 from course_lib.demo import gif, server
@@ -52,9 +54,16 @@ def copy(tmp_path):
 
 def test_the_page_needs_nothing_from_outside(text):
     """Catches an address, an import or a picture that a page without a network cannot load."""
-    assert not re.search(r"https?:|\bsrc=|url\(|@import|\bimport\b *[({'\"]|fetch\(", text)
+    assert not re.search(r"\bsrc=|url\(|@import|\bimport\b *[({'\"]|fetch\(", text)
     assert re.findall(r"href=\"([^\"]*)\"", text) == ["data:,"]
-    assert "{{" not in text and "/home/" not in text and str(ROOT) not in text
+    links = {*re.findall(r"https?:[^\"`]+", text)}  # to be followed by a click alone
+    address = course_address(ROOT)
+    files = f"{address.url}/blob/{address.tag}"
+    assert links == {address.url, files, "https://arxiv.org/abs/2409.09011"}
+    assert not re.search(
+        r"\{\{\w+\}\}", re.sub(r'id="content">.*?</script>', "", text, flags=re.DOTALL)
+    )
+    assert "/home/" not in text and str(ROOT) not in text
 
 
 def test_the_page_carries_every_model_with_its_card(text):
@@ -64,6 +73,22 @@ def test_the_page_carries_every_model_with_its_card(text):
     for name, model in content["models"].items():
         assert model["card"]["name"] == name and model["card"]["sha256"]
     assert content["table"]["seconds"] == checkpoints.metrics("table1")["seconds"]
+
+
+def test_the_code_on_the_page_stands_in_the_notebooks():
+    """Catches lines of a solution, and lines that the notebook has no longer."""
+    words = (SITE / "words.js").read_text(encoding="utf-8")
+    views = re.findall(
+        r"code: \[(.*?)\],\n.*?notebook: \"(.*?)\", section: \"(.*?)\"", words, re.DOTALL
+    )
+    assert len(views) == words.count("ask:") == 8
+    for code, stem, section in views:
+        notebook = nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", 4)
+        taught = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+        for line in re.findall(r"\"((?:[^\"\\]|\\.)*)\"", code):
+            assert json.loads(f'"{line}"').strip() in taught, line
+        headings = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+        assert re.search(rf"^## {section} · ", "\n".join(headings), re.MULTILINE), section
 
 
 def test_classes_have_the_colours_of_the_figures():
@@ -86,7 +111,7 @@ def test_export_writes_one_file_on_a_bare_python(tmp_path):
     assert time.perf_counter() - start < 5
     assert done.stdout.strip() == "set()", done.stderr
     assert target.read_text(encoding="utf-8").endswith("</html>\n")
-    assert target.stat().st_size < 12e6
+    assert target.stat().st_size <= 9e6
     assert [path.name for path in tmp_path.iterdir()] == ["demo.html"]
 
 

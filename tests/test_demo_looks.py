@@ -13,6 +13,7 @@ from demo_page import (
     ROOT,
     SCREENS,
     VIEWS,
+    axe,
     chromium,
     file,
     open_page,
@@ -44,7 +45,7 @@ def test_each_view_fits_its_screen(open_page, view, screen):
     assert wide <= SCREENS[screen][0]
     assert screen == "phone" or high <= SCREENS[screen][1]
     size = page.evaluate("() => parseFloat(getComputedStyle(document.body).fontSize)")
-    assert size >= {"phone": 16, "projector": 18, "large": 23}[screen]
+    assert size >= {"phone": 16, "projector": 18, "square": 16, "large": 23}[screen]
 
 
 def test_dark_and_light(open_page):
@@ -56,6 +57,19 @@ def test_dark_and_light(open_page):
     press(page, "t")
     again = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
     assert grounds[0] == again != grounds[1]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_axe_finds_nothing(open_page, view, scheme):
+    """Catches contrast too low, a control without a name, a heading or a role out of place."""
+    page = open_page(view, color_scheme=scheme)
+    press(page, "e", "c")
+    page.wait_for_timeout(400)
+    found = axe.Axe().run(page).response["violations"]
+    assert not found, [
+        (fault["id"], [node["html"][:120] for node in fault["nodes"]]) for fault in found
+    ]
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -78,7 +92,7 @@ def test_everything_has_a_name(open_page, view):
 def test_space_animates_after_a_click_on_a_tab(open_page):
     """Catches a tab or button that keeps the keys for itself once it was clicked."""
     page = open_page("pad")
-    page.locator("nav button").nth(1).click()
+    page.locator("nav button").nth(2).click()
     press(page, "Space")
     assert page.locator("#play").get_attribute("aria-pressed") == "true"
     page.locator("#random").click()
@@ -108,7 +122,7 @@ def test_the_focus_follows_the_pick(open_page):
 
 def test_a_picked_number_is_animated_alone(open_page):
     """Catches a map on which nobody can show what one of the two numbers does."""
-    page = open_page("pad")
+    page = open_page("holes")
     press(page, "ArrowRight", "2", "Space")
     page.wait_for_timeout(700)
     press(page, "Space")
@@ -118,7 +132,7 @@ def test_a_picked_number_is_animated_alone(open_page):
     assert page.locator(".control.chosen").count() == 0
 
 
-@pytest.mark.parametrize("view", ["pad", "latents", "faces"])
+@pytest.mark.parametrize("view", ["holes", "latents", "faces"])
 def test_an_animation_begins_where_one_is(open_page, view):
     """Catches a jump at the press of space, and values between two stops at its end."""
     page = open_page(view)
@@ -155,8 +169,8 @@ def test_a_face_is_picked_by_its_picture(open_page):
 
 def test_a_finger_moves_the_mark(open_page):
     """Catches a map that a phone scrolls instead of walking on it."""
-    page = open_page("pad", screen="phone", has_touch=True, is_mobile=True)
-    box = page.locator("#map").bounding_box()
+    page = open_page("holes", screen="phone", has_touch=True, is_mobile=True)
+    box = page.locator("#aeMap").bounding_box()
     page.touchscreen.tap(box["x"] + box["width"] / 4, box["y"] + box["height"] / 4)
     wait_for_paint(page)
     assert all(float(o.replace("−", "-")) == pytest.approx(v, abs=0.11)
@@ -201,6 +215,15 @@ def test_the_benchmark_measures_each_view(open_page, view):
     found = open_page("pad").evaluate("view => course.benchmark(view, 10)", view)
     assert len(found["drawn"]) == len(found["painted"]) == 10
     assert all(0 < d <= p for d, p in zip(found["drawn"], found["painted"], strict=True))
+
+
+def test_the_benchmark_draws(open_page):
+    """Catches a benchmark of a pen that leaves the paper empty."""
+    page = open_page("pad")
+    found = page.evaluate("course.benchmarkPen(10)")
+    assert len(found["painted"]) == 10 and all(time > 0 for time in found["painted"])
+    assert page.evaluate("course.sheet.strokes[0].length") == 11
+    assert "&" in page.url and page.locator("#values").inner_text().startswith("Distortion")
 
 
 def test_the_command_shows_its_page_within_five_seconds(chromium):

@@ -52,6 +52,8 @@ def cut_data(monkeypatch, few):
             key: split.take(torch.linspace(0, len(split) - 1, few[key]).long())  # all factors vary
             for key, split in data.splits().items()
         }
+        if name == "mnist":  # so that what belongs to committed models of real digits runs as well
+            data = data.renamed(stand_in=False)
         return data.renamed(**parts)
 
     monkeypatch.setattr(datasets, "load", cut)

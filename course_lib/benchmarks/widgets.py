@@ -35,6 +35,7 @@ MAX_DEMO_KEY_MS = 16.0  # the same in the demo's page
 N_PRESSES = 60
 DEMO_VIEWS = {"MLP, pad": "pad", "MLP, sliders": "latents", "conv 64×64, faces": "faces"}
 TIME_DEMO = "([view, times]) => course.benchmark(view, times).then(found => found.painted)"
+TIME_PEN = "times => course.benchmarkPen(times).then(found => found.painted)"
 IN_LAB, IN_DEMO = "key to pixels in JupyterLab", "key to pixels in the demo"
 # From the key to the first frame after the picture has changed and is decoded.
 RECORD_KEY_TIMES = """image => {
@@ -95,7 +96,7 @@ def in_jupyterlab() -> list[float]:
 
 
 def in_demo() -> dict[str, list[float]]:
-    """Milliseconds from an arrow key to new pixels in the exported page of `demo`, by view."""
+    """Milliseconds from an arrow key, or a pen, to new pixels in the exported page of `demo`."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         file = Path(folder) / "demo.html"
         command = [sys.executable, "-m", "course_lib", "demo", "--export", str(file)]
@@ -106,10 +107,11 @@ def in_demo() -> dict[str, list[float]]:
             page = browser.new_page(viewport={"width": 1280, "height": 720})
             page.goto(file.as_uri())
             page.wait_for_function("() => window.course")
-            return {
+            times = {
                 name: page.evaluate(TIME_DEMO, [view, 10 + N_PRESSES])[10:]
                 for name, view in DEMO_VIEWS.items()
             }
+            return times | {"a pen on the paper": page.evaluate(TIME_PEN, 10 + N_PRESSES)[10:]}
 
 
 def key_times(page: Page, image: Locator) -> list[float]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from course_lib.errors import CourseError
+from course_lib.place import ROOT
 from course_lib.writing import check_target, write_whole
 
 SITE = Path(__file__).parent / "site"
@@ -17,30 +19,45 @@ STYLES = ("style", "sliders", "phone")
 SCRIPTS = (
     "weights",
     "layers",
-    "decoders",
+    "networks",
     "markers",
     "canvas",
     "paths",
+    "sheet",
     "codes",
+    "pad",
+    "bound",
+    "holes",
+    "denoise",
+    "diffusion",
     "families",
+    "words",
     "layout",
     "bench",
     "main",
 )
 FAMILY = ("0.1", "0.5", "1", "2", "10")  # β
-MODELS = (
-    "mnist-decoder-2",
-    *(f"mnist-decoder-64-beta-{beta}" for beta in FAMILY),
-    "faces-vae-128",
-)
+# Which of a model's tensors the page needs, by how their names begin.
+MODELS = {
+    "mnist-encoder-2": "encoder.",
+    "mnist-decoder-2": "decoder.",
+    "mnist-encoder-64": "encoder.",
+    **{f"mnist-decoder-64-beta-{beta}": "decoder." for beta in FAMILY},
+    "mnist-autoencoder-2": "decoder.",
+    "mnist-denoiser": "",
+    "mnist-ddpm": "",
+    "faces-vae-128": "decoder.",
+}
 
 
 def page(data: Path) -> str:
     """The page's text, from data/checkpoints and data/metrics. CourseError where one is damaged."""
     content = {
-        "models": {name: _model(data / "checkpoints", name) for name in MODELS},
+        "models": {name: _model(data / "checkpoints", name, part) for name, part in MODELS.items()},
         "table": {"seconds": _json(data / "metrics" / "table1.json")["seconds"]},
         "walks": _json(data / "metrics" / "walks.json"),
+        "digits": _json(data / "metrics" / "digits.json"),
+        "course": _address(),
     }
     parts = {
         "style": _joined(f"{name}.css" for name in STYLES),
@@ -65,8 +82,11 @@ def _joined(names: Iterable[str]) -> str:
     return "\n".join((SITE / name).read_text(encoding="utf-8") for name in names)
 
 
-def _model(folder: Path, name: str) -> dict:
-    """Card and weights, these as base64, of a checkpoint; its curves are left out."""
+def _model(folder: Path, name: str, part: str) -> dict:
+    """Card and weights, these as base85, of a checkpoint; its curves are left out.
+
+    part: how the names of the tensors begin that are wanted.
+    """
     card = _json(folder / f"{name}.json")
     path = folder / f"{name}.safetensors"
     again = f"restore it, or train it again: python -m course_lib train {card.get('recipe', '…')}"
@@ -78,8 +98,34 @@ def _model(folder: Path, name: str) -> dict:
         raise CourseError(f"{path} is not the file that its card describes: {again}")
     return {
         "card": {key: value for key, value in card.items() if key != "curve"},
-        "weights": base64.b64encode(weights).decode(),
+        "weights": base64.b85encode(_tensors(weights, part)).decode(),
     }
+
+
+def _address() -> dict[str, str]:
+    """Where the course and its files are hosted, from [tool.course] in pyproject.toml."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    name, tag = (re.search(rf'^{key} = "(.*)"', text, re.M) for key in ("repository", "tag"))
+    home = f"https://github.com/{name[1] if name else ''}"
+    return {"home": home, "files": f"{home}/blob/{tag[1] if tag else 'main'}"}
+
+
+def _tensors(file: bytes, part: str) -> bytes:
+    """A .safetensors file with those tensors alone whose names begin with `part`.
+
+    The format: 8 bytes with the length of a JSON header, the header with type, shape and place of
+    each tensor, then the numbers.
+    """
+    start = 8 + int.from_bytes(file[:8], "little")
+    header, numbers, at = {}, [], 0
+    for name, about in json.loads(file[8:start]).items():
+        if name.startswith(part) and name != "__metadata__":
+            begin, end = about["data_offsets"]
+            numbers.append(file[start + begin : start + end])
+            header[name] = about | {"data_offsets": [at, at := at + end - begin]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)  # numbers begin at a multiple of 8, as the format wishes
+    return len(text).to_bytes(8, "little") + text + b"".join(numbers)
 
 
 def _json(path: Path) -> dict:

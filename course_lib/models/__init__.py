@@ -3,7 +3,7 @@
 from course_lib.models.classifier import Classifier
 from course_lib.models.conditional import ConditionalVAE
 from course_lib.models.conv import ConvAutoencoder, ConvVAE
-from course_lib.models.mlp import MLPVAE, MLPAutoencoder, MLPDecoder, mlp
+from course_lib.models.mlp import MLPVAE, MLPAutoencoder, MLPDecoder, MLPEncoder, mlp
 from course_lib.models.unet import UNet
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "ConvVAE",
     "MLPAutoencoder",
     "MLPDecoder",
+    "MLPEncoder",
     "UNet",
     "mlp",
 ]

@@ -72,6 +72,15 @@ class MLPDecoder(nn.Module):
         self.latent_dim = latent_dim
         self.decoder = mlp(latent_dim, hidden, hidden, data_dim)
 
-    def decode(self, z: Tensor) -> Bernoulli:
-        """z: (B, d); returns p_x over (B, D)."""
-        return Bernoulli(logits=self.decoder(z).float(), validate_args=False)
+    decode = MLPVAE.decode
+
+
+class MLPEncoder(nn.Module):
+    """The encoder of `MLPVAE` alone: q(z|x) = N(μ(x), σ²(x))."""
+
+    def __init__(self, latent_dim: int, *, data_dim: int = 784, hidden: int = 256) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.encoder = mlp(data_dim, hidden, hidden, 2 * latent_dim)
+
+    encode = MLPVAE.encode

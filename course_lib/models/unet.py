@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-WIDTHS, GROUPS, EMBEDDING = (64, 96), 8, 128
+GROUPS, EMBEDDING = 8, 128
 
 
 def time_embedding(t: Tensor, width: int) -> Tensor:
@@ -60,13 +61,16 @@ class Attention(nn.Module):
 class UNet(nn.Module):
     """v̂(x_t, t, y): down to a quarter of the side and back, with skips; 1.4 M parameters.
 
-    The first step turns blocks of 2 × 2 pixels into channels, so no convolution works at the full
-    size: a fourth of the time on a CPU. Source: Ho et al. (2020), appendix B, much smaller.
+    widths: channels at half and at a quarter of the side, multiples of 8. The first step turns
+    blocks of 2 × 2 pixels into channels, so no convolution works at the full size: a fourth of the
+    time on a CPU. Source: Ho et al. (2020), appendix B, much smaller.
     """
 
-    def __init__(self, n_classes: int, *, channels: int = 3) -> None:
+    def __init__(
+        self, n_classes: int, *, channels: int = 3, widths: Sequence[int] = (64, 96)
+    ) -> None:
         super().__init__()
-        wide, deep = WIDTHS
+        wide, deep = widths
         self.label = nn.Embedding(n_classes, EMBEDDING)
         self.time = nn.Sequential(
             nn.Linear(EMBEDDING, EMBEDDING), nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING)

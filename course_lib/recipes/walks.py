@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from pathlib import Path
 
@@ -21,7 +22,10 @@ TEST_FACES = [5, 15, 12, 23, 30, 9, 1, 21]  # test images: eight that differ in 
 
 
 def run(out: Path) -> None:
-    """Writes metrics/walks.json: mean code with − mean code without each attribute, and faces."""
+    """Writes metrics/walks.json: mean code with − mean code without each attribute, and faces.
+
+    Of each face its code and the image itself, the latter as base85 of (3, 64, 64) bytes.
+    """
     model, card = checkpoints.load(MODEL)
     data, start = datasets.load(card["data"]), time.perf_counter()
     if data.stand_in != card["stand_in"]:
@@ -33,7 +37,9 @@ def run(out: Path) -> None:
         y = flags[:, data.factor_names.index(name)]
         steps[name] = cards.rounded(codes[y == 1].mean(0) - codes[y == 0].mean(0))
     about = cards.card("walks", data, seed=SEED, seconds=time.perf_counter() - start, model=MODEL)
-    faces = cards.rounded(code_of(model, to_float(data.test.images[TEST_FACES])))
-    checkpoints.write_json(
-        out / "metrics" / "walks.json", about | {"attributes": steps, "faces": faces}
-    )
+    images = data.test.images[TEST_FACES]
+    faces = {
+        "faces": cards.rounded(code_of(model, to_float(images))),
+        "originals": [base64.b85encode(x.numpy().tobytes()).decode() for x in images],
+    }
+    checkpoints.write_json(out / "metrics" / "walks.json", about | {"attributes": steps} | faces)

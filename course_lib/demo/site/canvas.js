@@ -67,6 +67,15 @@ function ring(context, x, y, radius) {
   }
 }
 
+/** A filled circle that shows on any ground. */
+function dot(context, x, y, radius) {
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  Object.assign(context, { fillStyle: colour("accent"), strokeStyle: colour("paper"), lineWidth: 1.5 });
+  context.fill();
+  context.stroke();
+}
+
 /** A line through points [[x, y], …] in page pixels. */
 function line(context, points, ink, width = 2, dash = []) {
   context.beginPath();
@@ -102,20 +111,16 @@ function spread(places, gap) {
   return moved;
 }
 
-/**
- * Images side by side on a sharp canvas, as wide as it is, with a frame around the chosen one. They
- * stay as they are while somebody walks: nothing is drawn twice.
- */
-function drawGallery(canvas, images, shape, chosen) {
-  const key = [chosen, canvas.clientWidth, colour("accent")].join();
-  if (canvas.dataset.drawn === key) return;
-  canvas.dataset.drawn = key;
-  const { context, width } = sharp(canvas), side = width / images.length, gap = 0.06 * side;
+/** Images side by side on a sharp canvas, `places` of them across it; null or a frame around one. */
+function drawGallery(canvas, images, shape, chosen = null, places = images.length) {
+  const { context, width } = sharp(canvas), side = width / places, gap = 0.06 * side;
   images.forEach((image, i) => {
     const tile = document.createElement("canvas");
     drawImages(tile, [image], shape);
+    context.imageSmoothingEnabled = false;
     context.drawImage(tile, i * side + gap, gap, side - 2 * gap, side - 2 * gap);
   });
+  if (chosen === null) return;
   Object.assign(context, { strokeStyle: colour("accent"), lineWidth: gap });
   context.strokeRect(chosen * side + gap / 2, gap / 2, side - gap, side - gap);
 }

@@ -1,4 +1,4 @@
-// The two views of MNIST's codes: a map of two numbers, and one slider for each of many.
+// Codes of digits: the map of two numbers that several views draw, and the view of many sliders.
 
 const LIMIT = 3; // sliders end there: N(0, 1) is beyond in 0.27 % of draws
 const STEP = 0.1;
@@ -11,45 +11,6 @@ const written = (value, digits = 1) => value.toFixed(digits).replace(/^-(0\.?0*)
 /** A draw from N(0, 1), by Box and Muller. */
 function normal() {
   return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
-}
-
-/** A view: z₁ and z₂ on the map of the test digits' codes, and the digit that is decoded there. */
-function padView(decoder) {
-  const codes = decoder.card.codes;
-  const controls = [1, 2].map((i) => latentControl(i, decoder.card.kl_per_latent[i - 1]));
-  const view = {
-    id: "pad", tab: "Two numbers", title: "Every digit as two numbers",
-    lead: "Each mark is the code of a test digit; its colour and form are those of its class. "
-      + "Walk through them.",
-    canvases: { map: "map of the codes", image: "what is decoded there" },
-    controls, plane: true,
-    toggles: { manifold: "decode everywhere" }, card: decoder.card,
-    points: {
-      map: (x, y) => ({ [controls[0].name]: LIMIT * (2 * x - 1), [controls[1].name]: LIMIT * (1 - 2 * y) }),
-    },
-  };
-  let ground = null, drawnFor = "";
-  view.draw = (values, canvases, { manifold }) => {
-    const z = controls.map(({ name }) => values[name]);
-    drawImages(canvases.image, [decoder.decode(z)], decoder.shape);
-    const { context, width, height } = sharp(canvases.map);
-    const key = [width, height, manifold, colour("ink")].join();
-    if (key !== drawnFor) {
-      if (manifold) paintManifold(context, decoder, width, height);
-      else paintCodes(context, codes, width, height);
-      [ground, drawnFor] = [kept(canvases.map), key];
-    } else {
-      context.drawImage(ground, 0, 0, width, height);
-    }
-    const [x, y] = place(z, width, height);
-    if (!manifold) {
-      line(context, [[x, 0], [x, height]], colour("ink"), 1.5);
-      line(context, [[0, y], [width, y]], colour("ink"), 1.5);
-    }
-    ring(context, x, y, 0.6 * textSize());
-    return `${controls.map(({ name }, i) => `${name} = ${written(z[i])}`).join(", ")}. ${nearest(codes, z)}`;
-  };
-  return view;
 }
 
 const place = ([x, y], width, height) => [
@@ -97,9 +58,13 @@ function paintManifold(context, decoder, width, height) {
 
 /** Of which class the nearest code is, and how far it is: far means a hole. */
 function nearest(codes, [z1, z2]) {
+  const best = nearestCode(codes, z1, z2);
+  return `The nearest code, ${written(Math.hypot(best[0] - z1, best[1] - z2), 2)} away, is that of a ${best[2]}.`;
+}
+
+function nearestCode(codes, z1, z2) {
   const distance = (code) => Math.hypot(code[0] - z1, code[1] - z2);
-  const best = codes.reduce((a, b) => (distance(b) < distance(a) ? b : a));
-  return `The nearest code, ${written(distance(best), 2)} away, is that of a ${best[2]}.`;
+  return codes.reduce((a, b) => (distance(b) < distance(a) ? b : a));
 }
 
 /** A slider for the latent z_i; kl: its nats per image. */
@@ -111,14 +76,14 @@ function latentControl(i, kl) {
 }
 
 /** A view: the latents of largest KL, one slider each. shown: how many. */
-function latentsView(decoder, shown = 10) {
-  const kl = decoder.card.kl_per_latent;
+function latentsView(net, shown = 10) {
+  const decoder = net("mnist-decoder-64-beta-1"), kl = decoder.card.kl_per_latent;
   const order = kl.map((_, i) => i).sort((a, b) => kl[b] - kl[a]).slice(0, shown);
   const controls = order.map((i) => latentControl(i + 1, kl[i]));
-  const total = kl.reduce((a, b) => a + b), alive = kl.filter((value) => value > 0.1).length;
+  const total = sum(kl), alive = kl.filter((value) => value > 0.1).length;
   return {
-    id: "latents", tab: "64 latents", title: `64 latents, of which ${alive} say something`,
-    lead: `Sliders from the largest KL down. All 64 carry ${written(total)} nats per image.`,
+    id: "latents", tab: "64 latents", title: `The ${shown} strongest of 64 latents`,
+    lead: `All 64 carry ${written(total)} nats per image; ${alive} of them carry more than 0.1 each.`,
     canvases: { image: "decode(z)" }, controls, card: decoder.card,
     draw(values, canvases) {
       const z = new Float32Array(decoder.latents);

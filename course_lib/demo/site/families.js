@@ -4,7 +4,8 @@ const COLUMNS = 6, SAMPLES = 24; // of the sheet of samples
 const MAX_STRENGTH = 3; // strengths of attributes end there
 
 /** A view: the same codes through the decoders trained for each β, and where each model stands. */
-function priceView(decoders, table) {
+function priceView(net, betas, table) {
+  const decoders = betas.map((beta) => net(`mnist-decoder-64-beta-${beta}`));
   const rows = decoders.map(({ card }) => card.test);
   const names = rows.map(({ beta }) => String(beta));
   let codes, drawn; // drawn: the images of each model, decoded once
@@ -86,9 +87,10 @@ function paintAxes(context, box, at, text) {
 }
 
 /** A view: the code of a face and one direction per attribute. z = code + Σ strength · direction. */
-function facesView(decoder, walks) {
-  const names = Object.keys(walks.attributes);
-  const before = walks.faces.map((code) => decoder.decode(Float32Array.from(code))); // as they are
+function facesView(net, walks) {
+  const decoder = net("faces-vae-128"), names = Object.keys(walks.attributes);
+  const before = walks.faces.map((code) => decoder.decode(Float32Array.from(code)));
+  const originals = walks.originals.map((pixels) => Float32Array.from(bytesOf(pixels), (byte) => byte / 255));
   const people = walks.faces.map((_, i) => String(i + 1));
   const strengths = names.map((name) => ({
     name: name.replaceAll("_", " ").toLowerCase(), note: "", low: -MAX_STRENGTH, high: MAX_STRENGTH, step: STEP, home: 0,
@@ -98,18 +100,22 @@ function facesView(decoder, walks) {
   return {
     id: "faces", tab: "Faces", title: "Directions in the code of a face",
     lead: "Strength 1 moves a face by the distance between the mean codes with and without the attribute.",
-    canvases: { before: "decode(z)", image: "decode(z + directions)", gallery: "faces to begin with" },
+    canvases: {
+      original: "x, a test face", before: "x̂ = decode(z)", image: "decode(z + directions)",
+      gallery: "test faces to begin with",
+    },
     controls: [...strengths, who], card: decoder.card, recipes: [walks.recipe],
     points: { gallery: (x) => ({ face: Math.floor(x * people.length) }) },
     draw(values, canvases) {
       const z = Float32Array.from(walks.faces[values.face]);
+      drawImages(canvases.original, [originals[values.face]], decoder.shape);
       drawImages(canvases.before, [before[values.face]], decoder.shape);
       names.forEach((name, k) => {
         const strength = values[strengths[k].name];
         walks.attributes[name].forEach((step, i) => (z[i] += strength * step));
       });
       drawImages(canvases.image, [decoder.decode(z)], decoder.shape);
-      drawGallery(canvases.gallery, before, decoder.shape, values.face);
+      drawGallery(canvases.gallery, originals, decoder.shape, values.face);
       const moved = strengths.filter(({ name }) => Math.abs(values[name]) > STEP / 2);
       const told = moved.map(({ name }) => `${name} ${written(values[name])}`).join(", ");
       return `Face ${people[values.face]}: ${told || "as it is encoded"}.`;

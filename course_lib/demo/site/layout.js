@@ -31,12 +31,34 @@ function layOut(view, state, act) {
   for (const [name, point] of Object.entries(view.points ?? {})) {
     follow($(`#${name}`), (x, y) => act.move(point(x, y)));
   }
+  if (view.drawing) {
+    follow($("#drawing"), act.draw);
+    follow($("#digits"), (x, _, begins) => begins && act.pick(Math.min(DIGITS - 1, Math.floor(DIGITS * x))));
+  }
   $("#controls").replaceChildren(
     ...view.controls.map((control, i) => slider(control, i, view, act)),
     ...Object.entries(view.toggles ?? {}).map(([name, text]) => switcher(name, text, act)),
   );
+  $("#play").textContent = view.space?.text ?? "animate";
+  $("#clear").hidden = !view.drawing;
   $("#card").textContent = provenance(view);
+  layWords(WORDS[view.id]);
   mark(state.chosen);
+}
+
+/** The question, the equation and the code of a view, with a link to the notebook that has them. */
+function layWords({ ask, equation, code, notebook, section }) {
+  $("#ask span").textContent = ask;
+  $("#equation").innerHTML = equation;
+  $("#code pre").textContent = code.join("\n");
+  const { files } = content.course, text = `notebook ${notebook.slice(0, 2)}, section ${section}`;
+  Object.assign($("#code a"), { textContent: text, href: `${files}/notebooks/${notebook}.ipynb` });
+}
+
+/** A picture under a veil until the question was answered, in the head or aloud. */
+function veil(on) {
+  $("#ask").hidden = !on;
+  $("main").classList.toggle("veiled", on);
 }
 
 function figure(name, caption) {
@@ -70,17 +92,20 @@ function switcher(name, text, act) {
   return button;
 }
 
-/** Pointer and touch on a canvas, as fractions of its width and height. */
+/** Pointer and touch on a canvas, as fractions of its width and height, and whether they begin. */
 function follow(canvas, move) {
-  const at = (event) => {
+  const at = (event, begins) => {
     const box = canvas.getBoundingClientRect();
-    move((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+    move((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height, begins);
   };
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
-    at(event);
+    at(event, true);
   });
-  canvas.addEventListener("pointermove", (event) => event.buttons && at(event));
+  canvas.addEventListener("pointermove", (event) => {
+    if (!event.buttons) return;
+    for (const part of event.getCoalescedEvents?.() ?? [event]) at(part, false); // a fast hand draws round
+  });
 }
 
 /** Which control the arrow keys walk; null on a map, where they walk two of them. */
@@ -90,16 +115,23 @@ function mark(chosen) {
 
 function playing(on) {
   $("#play").setAttribute("aria-pressed", on);
-  $("#values").setAttribute("aria-live", on ? "off" : "polite"); // nobody can listen to sixty a second
+}
+
+/** What a screen reader says and finds at the pictures, once nothing moves any more. */
+function speak(view) {
+  $("#spoken").textContent = $("#values").textContent;
+  for (const [name, caption] of Object.entries(view.canvases)) {
+    $(`#${name}`).setAttribute("aria-label", `${caption}. ${$("#values").textContent}`);
+  }
 }
 
 /** The pictures and numbers of a view for these values. */
 function show(view, values, toggles) {
   const canvases = Object.fromEntries(Object.keys(view.canvases).map((name) => [name, $(`#${name}`)]));
   const text = view.draw(values, canvases, toggles);
-  view.controls.forEach(({ name, stops, low, high, home }, i) => {
+  view.controls.forEach(({ name, stops, told: tell, low, high, home, step }, i) => {
     const input = $(`#control-${i}`), value = values[name];
-    const told = stops ? stops[value] : written(value);
+    const told = stops ? stops[value] : tell ? tell(value) : written(value, step < 1 ? Math.ceil(-Math.log10(step)) : 0);
     if (Number(input.value) !== value) input.value = value;
     input.setAttribute("aria-valuetext", told);
     const shares = [value, home].map((at) => (at - low) / (high - low)).sort((a, b) => a - b);
@@ -118,4 +150,15 @@ function provenance({ card, seconds, recipes = [] }) {
   const names = [card.recipe, ...recipes].join(" and "), word = recipes.length ? "recipes" : "recipe";
   const trained = `${Math.round(seconds ?? card.seconds)} s of training on ${card.date}`;
   return `${card.model.class} · ${word} ${names} · ${card.source} · ${trained} · PyTorch ${card.torch}`;
+}
+
+/** The course, its licence, and the article whose idea this page follows. */
+function layLinks() {
+  const { home, files } = content.course;
+  const links = {
+    "the course": home, "MIT licence": `${files}/LICENSE`,
+    "after VAE Explainer, Bertucci & Endert 2024": "https://arxiv.org/abs/2409.09011",
+  };
+  const made = Object.entries(links).map(([textContent, href]) => element("a", { textContent, href }));
+  $("#links").replaceChildren(...made.flatMap((link, i) => (i ? [" · ", link] : [link])));
 }

@@ -1,0 +1,42 @@
+// The view of the denoising autoencoder: damage the drawing, and have it repaired.
+
+const FRAME = 2; // black pixels around an image: the network works on 32 × 32
+
+/** A view: noise and a hole, and what the network makes of them. */
+function denoiseView(net, sheet) {
+  const network = net("mnist-denoiser");
+  const controls = [
+    { name: "noise σ", note: "", low: 0, high: 0.9, step: 0.05, home: 0.5 },
+    { name: "hole", note: "", low: 0, high: 14, step: 1, home: 8 },
+    { name: "column", note: "", low: 0, high: 28, step: 1, home: 14 },
+    { name: "row", note: "", low: 0, high: 28, step: 1, home: 10 },
+  ];
+  let noise = Array.from({ length: SIDE * SIDE }, normal);
+  function damaged(x, { "noise σ": level, hole, column, row }) {
+    return x.map((ink, p) => {
+      const inside = Math.abs((p % SIDE) + 0.5 - column) < hole / 2 && Math.abs(Math.floor(p / SIDE) + 0.5 - row) < hole / 2;
+      return inside ? 0 : Math.min(1, Math.max(0, ink + level * noise[p]));
+    });
+  }
+  function repaired(x) {
+    const side = SIDE + 2 * FRAME, y = network.decode(network.encode(pad(x, 1, SIDE, SIDE, FRAME)));
+    return Float32Array.from({ length: SIDE * SIDE }, (_, p) => y[(Math.floor(p / SIDE) + FRAME) * side + (p % SIDE) + FRAME]);
+  }
+  return {
+    id: "denoise", tab: "Denoise", title: "Damage your digit: what comes back?",
+    lead: "The network was trained to turn damaged digits into whole ones. It answers with the mean of all that could have been there.",
+    canvases: { drawing: "your x", damaged: "damaged: drag the hole", image: "repaired", digits: "test digits" },
+    controls, drawing: true, card: network.card, damaged, repaired,
+    points: { damaged: (x, y) => ({ column: SIDE * x, row: SIDE * y }) },
+    reroll() { noise = Array.from({ length: SIDE * SIDE }, normal); },
+    draw(values, canvases) {
+      const x = sheet.image, broken = damaged(x, values), whole = repaired(broken);
+      drawSheet(canvases.drawing, sheet);
+      drawImages(canvases.damaged, [broken], [1, SIDE, SIDE]);
+      drawImages(canvases.image, [whole], [1, SIDE, SIDE]);
+      drawGallery(canvases.digits, sheet.digits, [1, SIDE, SIDE], sheet.picked);
+      const error = (y) => written(sum(Array.from(x, (ink, p) => (ink - y[p]) ** 2)));
+      return `Squared error of the damaged image ${error(broken)}, of the repaired one ${error(whole)}.`;
+    },
+  };
+}

@@ -1,0 +1,55 @@
+// The view of an autoencoder beside a VAE: the same point, decoded by both.
+
+/** A view: two maps with one point. The autoencoder's axes are rescaled, so that its codes fill the map. */
+function holesView(net) {
+  const autoencoder = net("mnist-autoencoder-2"), vae = net("mnist-decoder-2");
+  const spreads = [0, 1].map((i) => moments(autoencoder.card.codes.map((code) => code[i])));
+  const codes = {
+    ae: autoencoder.card.codes.map(([a, b, y]) => [(a - spreads[0].mean) / spreads[0].sd, (b - spreads[1].mean) / spreads[1].sd, y]),
+    vae: net("mnist-encoder-2").card.codes,
+  };
+  const controls = [1, 2].map((i) => ({
+    name: `z${subscript(i)}`, note: "", low: -LIMIT, high: LIMIT, step: STEP, home: 0, random: normal,
+  }));
+  const at = (x, y) => ({ [controls[0].name]: LIMIT * (2 * x - 1), [controls[1].name]: LIMIT * (1 - 2 * y) });
+  const grounds = {};
+  return {
+    id: "holes", tab: "AE or VAE", title: "The same point: an autoencoder and a VAE",
+    lead: "The autoencoder was never asked to fill the plane. Its axes are rescaled to variance 1.",
+    canvases: {
+      aeMap: "autoencoder: codes of test digits", image: "← decoded",
+      vaeMap: "VAE: codes of test digits", vae: "decoded →",
+    },
+    controls, plane: true, card: autoencoder.card, toggles: { manifold: "decode everywhere" },
+    points: { aeMap: at, vaeMap: at },
+    draw(values, canvases, { manifold }) {
+      const z = controls.map(({ name }) => values[name]);
+      const decoders = {
+        ae: { shape: vae.shape, decode: (z) => autoencoder.decode(z.map((u, i) => spreads[i].mean + spreads[i].sd * u)) },
+        vae,
+      };
+      for (const [name, canvas, image] of [["ae", canvases.aeMap, canvases.image], ["vae", canvases.vaeMap, canvases.vae]]) {
+        const { context, width, height } = sharp(canvas), key = [width, height, manifold, colour("ink")].join();
+        if (grounds[name]?.key === key) context.drawImage(grounds[name].picture, 0, 0, width, height);
+        else {
+          if (manifold) paintManifold(context, decoders[name], width, height);
+          else paintCodes(context, codes[name], width, height);
+          grounds[name] = { key, picture: kept(canvas) };
+        }
+        ring(context, ...place(z, width, height), 0.6 * textSize());
+        drawImages(image, [decoders[name].decode(z)], vae.shape);
+      }
+      const far = (name) => {
+        const [a, b] = nearestCode(codes[name], ...z);
+        return written(Math.hypot(a - z[0], b - z[1]), 2);
+      };
+      return `${controls.map(({ name }, i) => `${name} = ${written(z[i])}`).join(", ")}. The nearest code is `
+        + `${far("ae")} away for the autoencoder, ${far("vae")} for the VAE.`;
+    },
+  };
+}
+
+function moments(numbers) {
+  const mean = sum(numbers) / numbers.length;
+  return { mean, sd: Math.sqrt(sum(numbers.map((x) => (x - mean) ** 2)) / numbers.length) };
+}
