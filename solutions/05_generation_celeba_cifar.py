@@ -37,11 +37,11 @@
 # %% tags=["parameters"]
 seed = 0
 n_eval = 1_000
-n_diffusion = 200
-face_steps = 250
+n_diffusion = 150
+face_steps = 200
 fallback_steps = 120
-class_steps = 150
-diffusion_steps = 100
+class_steps = 200
+diffusion_steps = 60
 group_steps = 120
 
 # %%
