@@ -8,16 +8,18 @@ function boundView(net, sheet) {
   const encoder = net("mnist-encoder-64"), decoder = net("mnist-decoder-64-beta-1"), n = decoder.latents;
   const epsilon = Array.from({ length: TRIES }, () => Float32Array.from({ length: n }, normal));
   const control = {
-    name: "latents on", note: "", stops: KEPT.map(String), low: 0, high: KEPT.length - 1, step: 1, home: KEPT.length - 1,
+    name: "latents on", note: "", stops: KEPT.map(String),
+    low: 0, high: KEPT.length - 1, step: 1, home: KEPT.length - 1,
   };
   let q, kl, order, curve, shown;
   /** z = μ + σ ε in the latents that are on, ε (a draw from the prior) in the others. */
-  const codeOf = (on, e) => Float32Array.from({ length: n }, (_, i) => (on.has(i) ? q.mu[i] + q.sigma[i] * e[i] : e[i]));
-  const still = (on) => Float32Array.from({ length: n }, (_, i) => (on.has(i) ? q.mu[i] : 0));
+  const codeOf = (on, e) => e.map((noise, i) => (on.has(i) ? q.mu[i] + q.sigma[i] * noise : noise));
+  const still = (on) => q.mu.map((mean, i) => (on.has(i) ? mean : 0));
   const onOf = (k) => new Set(order.slice(0, KEPT[k]));
   return {
-    id: "bound", tab: "The bound", title: "Which of 64 latents does your digit use?",
-    lead: "Bars: KL of each latent for this drawing. A latent that is off is drawn from the prior: it costs nothing and says nothing.",
+    title: "Which of 64 latents does your digit use?",
+    lead: "Bars: KL of each latent for this drawing. A latent that is off is drawn from the prior: it costs "
+      + "nothing and says nothing.",
     canvases: {
       drawing: "your x", image: "x̂ with these latents", curve: "nats; one point for each number of latents",
       digits: "test digits", strip: "x̂ with 0, 1, 2, 4, … latents", bars: "KL per latent, nats",
@@ -42,8 +44,8 @@ function boundView(net, sheet) {
       drawGallery(canvases.strip, shown, decoder.shape, k);
       drawGallery(canvases.digits, sheet.digits, [1, SIDE, SIDE], sheet.picked);
       const used = kl.filter((nats) => nats > 0.1).length;
-      return `${KEPT[k]} on: distortion ${written(distortion)} + rate ${written(rate)} = −ELBO ${written(distortion + rate)} nats. `
-        + `${used} of ${n} latents use more than 0.1 nats for this drawing.`;
+      return `${KEPT[k]} on: distortion ${written(distortion)} + rate ${written(rate)} = `
+        + `−ELBO ${written(distortion + rate)} nats. ${used} of ${n} latents use more than 0.1 nats for this drawing.`;
     },
     points: { strip: (x) => ({ [control.name]: Math.min(KEPT.length - 1, Math.floor(x * KEPT.length)) }) },
   };
@@ -51,7 +53,8 @@ function boundView(net, sheet) {
 
 /** Bars from the largest down; those that are off are faint. */
 function paintBars(canvas, nats, on) {
-  const { context, width, height } = sharp(canvas), text = textSize(), most = Math.max(1, ...nats), wide = width / nats.length;
+  const { context, width, height } = sharp(canvas), text = textSize();
+  const most = Math.max(1, ...nats), wide = width / nats.length;
   nats.forEach((value, i) => {
     context.fillStyle = colour(i < on ? "rate" : "faint");
     const high = Math.max(1, (value / most) * (height - 1.4 * text));
@@ -74,7 +77,7 @@ function paintCurve(canvas, curve, here) {
     label(context, written(share * most, 0), box.left - 0.3 * text, at(0, share * most)[1], { align: "right" });
   }
   label(context, "rate", (box.left + box.right) / 2, box.bottom + 1.8 * text);
-  label(context, "distortion", box.left + 0.4 * text, box.top + 0.4 * text, { align: "left", halo: 3 });
+  label(context, "distortion", box.right, box.top + 0.4 * text, { align: "right" });
   line(context, curve.map((point) => at(point.rate, point.distortion)), colour("accent"), 3);
   for (const point of curve) dot(context, ...at(point.rate, point.distortion), 0.25 * text);
   ring(context, ...at(curve[here].rate, curve[here].distortion), 0.5 * text);

@@ -82,7 +82,7 @@ function latentsView(net, shown = 10) {
   const controls = order.map((i) => latentControl(i + 1, kl[i]));
   const total = sum(kl), alive = kl.filter((value) => value > 0.1).length;
   return {
-    id: "latents", tab: "64 latents", title: `The ${shown} strongest of 64 latents`,
+    title: `The ${shown} strongest of 64 latents`,
     lead: `All 64 carry ${written(total)} nats per image; ${alive} of them carry more than 0.1 each.`,
     canvases: { image: "decode(z)" }, controls, card: decoder.card,
     draw(values, canvases) {

@@ -14,17 +14,19 @@ function denoiseView(net, sheet) {
   let noise = Array.from({ length: SIDE * SIDE }, normal);
   function damaged(x, { "noise σ": level, hole, column, row }) {
     return x.map((ink, p) => {
-      const inside = Math.abs((p % SIDE) + 0.5 - column) < hole / 2 && Math.abs(Math.floor(p / SIDE) + 0.5 - row) < hole / 2;
+      const x = (p % SIDE) + 0.5, y = Math.floor(p / SIDE) + 0.5;
+      const inside = Math.max(Math.abs(x - column), Math.abs(y - row)) < hole / 2;
       return inside ? 0 : Math.min(1, Math.max(0, ink + level * noise[p]));
     });
   }
   function repaired(x) {
     const side = SIDE + 2 * FRAME, y = network.decode(network.encode(pad(x, 1, SIDE, SIDE, FRAME)));
-    return Float32Array.from({ length: SIDE * SIDE }, (_, p) => y[(Math.floor(p / SIDE) + FRAME) * side + (p % SIDE) + FRAME]);
+    return x.map((_, p) => y[(Math.floor(p / SIDE) + FRAME) * side + (p % SIDE) + FRAME]);
   }
   return {
-    id: "denoise", tab: "Denoise", title: "Damage your digit: what comes back?",
-    lead: "The network was trained to turn damaged digits into whole ones. It answers with the mean of all that could have been there.",
+    title: "Damage your digit: what comes back?",
+    lead: "The network learned to turn damaged digits into whole ones. It answers with the mean of all that "
+      + "could have been there.",
     canvases: { drawing: "your x", damaged: "damaged: drag the hole", image: "repaired", digits: "test digits" },
     controls, drawing: true, card: network.card, damaged, repaired,
     points: { damaged: (x, y) => ({ column: SIDE * x, row: SIDE * y }) },

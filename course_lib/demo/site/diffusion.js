@@ -15,7 +15,8 @@ const samplingSteps = (count) => Array.from({ length: count }, (_, i) => Math.ro
 function ddimStep(network, x, t, s, y) {
   const now = keptAt(t), then = s < 0 ? 1 : keptAt(s), v = network.velocity(x, SIDE, t, y);
   const clean = x.map((value, p) => Math.min(1, Math.max(-1, Math.sqrt(now) * value - Math.sqrt(1 - now) * v[p])));
-  const next = clean.map((c, p) => Math.sqrt(then) * c + (Math.sqrt(1 - then) * (x[p] - Math.sqrt(now) * c)) / Math.sqrt(1 - now));
+  const noiseIn = (p) => (x[p] - Math.sqrt(now) * clean[p]) / Math.sqrt(1 - now);
+  const next = clean.map((c, p) => Math.sqrt(then) * c + Math.sqrt(1 - then) * noiseIn(p));
   return { clean, next };
 }
 
@@ -46,12 +47,12 @@ function diffusionView(net, refresh) {
   const reroll = () => ([noise, z, asked] = [draw(SIDE * SIDE), draw(vae.latents), null]);
   reroll();
   const grey = (x) => x.map((value) => Math.min(1, Math.max(0, (value + 1) / 2)));
-  const view = {
-    id: "diffusion", tab: "Diffusion", title: "From noise to a digit, step by step",
+  return {
+    title: "From noise to a digit, step by step",
     lead: "Forty steps, each an evaluation of the network on this machine. A VAE needs one.",
     canvases: {
-      image: "x_t, the image on its way", clean: "x̂, the network's guess of the end", sample: "a sample of the VAE, in one step",
-      strip: "the way",
+      image: "x_t, the image on its way", clean: "x̂, the network's guess of the end",
+      sample: "a sample of the VAE, in one step", strip: "the way",
     },
     controls, card: network.card, reroll,
     points: { strip: (x) => ({ step: x * DIFFUSION_STEPS }) },
@@ -63,12 +64,13 @@ function diffusionView(net, refresh) {
       drawImages(canvases.image, [grey(x)], shape);
       drawImages(canvases.clean, [grey(clean ?? x)], shape);
       drawImages(canvases.sample, [vae.decode(z)], vae.shape);
-      const stops = Array.from({ length: 9 }, (_, i) => Math.min(Math.round((i * DIFFUSION_STEPS) / 8), path.length - 1));
-      drawGallery(canvases.strip, stops.map((i) => grey(path[i].x)), shape, Math.round((8 * at) / DIFFUSION_STEPS));
       const done = path.length - 1, speed = `${written(done / Math.max(seconds, 1e-3), 0)} steps a second`;
-      return done < DIFFUSION_STEPS ? `${done} of ${DIFFUSION_STEPS} steps are computed, ${speed}.`
-        : `Step ${at} of ${DIFFUSION_STEPS}: ${written(100 * (at === DIFFUSION_STEPS ? 1 : keptAt(steps[at])), 0)} % of the variance is image. Computed here, ${speed}.`;
+      const stops = Array.from({ length: 9 }, (_, i) => Math.min((i * DIFFUSION_STEPS) / 8, done));
+      drawGallery(canvases.strip, stops.map((i) => grey(path[i].x)), shape, Math.round((8 * at) / DIFFUSION_STEPS));
+      if (done < DIFFUSION_STEPS) return `${done} of ${DIFFUSION_STEPS} steps are computed, ${speed}.`;
+      const left = at === DIFFUSION_STEPS ? 1 : keptAt(steps[at]);
+      return `Step ${at} of ${DIFFUSION_STEPS}: ${written(100 * left, 0)} % of the variance is image. `
+        + `Computed here, ${speed}.`;
     },
   };
-  return view;
 }

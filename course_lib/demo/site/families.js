@@ -20,7 +20,7 @@ function priceView(net, betas, table) {
     home: names.indexOf("1"),
   };
   return {
-    id: "price", tab: "The price β", title: "What should a nat of code cost?",
+    title: "What should a nat of code cost?",
     lead: "Five models, trained on distortion + β · rate. The same codes from the prior, decoded by each.",
     canvases: { image: "samples, z ~ N(0, I)", plane: "nats per image; dashed: equal distortion + β · rate" },
     aside: ["plane"], controls: [control], card: decoders[0].card, seconds: table.seconds,
@@ -93,12 +93,13 @@ function facesView(net, walks) {
   const originals = walks.originals.map((pixels) => Float32Array.from(bytesOf(pixels), (byte) => byte / 255));
   const people = walks.faces.map((_, i) => String(i + 1));
   const strengths = names.map((name) => ({
-    name: name.replaceAll("_", " ").toLowerCase(), note: "", low: -MAX_STRENGTH, high: MAX_STRENGTH, step: STEP, home: 0,
+    name: name.replaceAll("_", " ").toLowerCase(), note: "",
+    low: -MAX_STRENGTH, high: MAX_STRENGTH, step: STEP, home: 0,
     random: () => 0.6 * normal(), // eight attributes at once lead far from any face
   }));
   const who = { name: "face", note: "", stops: people, low: 0, high: people.length - 1, step: 1, home: 0 };
   return {
-    id: "faces", tab: "Faces", title: "Directions in the code of a face",
+    title: "Directions in the code of a face",
     lead: "Strength 1 moves a face by the distance between the mean codes with and without the attribute.",
     canvases: {
       original: "x, a test face", before: "x̂ = decode(z)", image: "decode(z + directions)",

@@ -5,7 +5,9 @@ function holesView(net) {
   const autoencoder = net("mnist-autoencoder-2"), vae = net("mnist-decoder-2");
   const spreads = [0, 1].map((i) => moments(autoencoder.card.codes.map((code) => code[i])));
   const codes = {
-    ae: autoencoder.card.codes.map(([a, b, y]) => [(a - spreads[0].mean) / spreads[0].sd, (b - spreads[1].mean) / spreads[1].sd, y]),
+    ae: autoencoder.card.codes.map((code) => [
+      ...spreads.map(({ mean, sd }, i) => (code[i] - mean) / sd), code[2],
+    ]),
     vae: net("mnist-encoder-2").card.codes,
   };
   const controls = [1, 2].map((i) => ({
@@ -14,7 +16,7 @@ function holesView(net) {
   const at = (x, y) => ({ [controls[0].name]: LIMIT * (2 * x - 1), [controls[1].name]: LIMIT * (1 - 2 * y) });
   const grounds = {};
   return {
-    id: "holes", tab: "AE or VAE", title: "The same point: an autoencoder and a VAE",
+    title: "The same point: an autoencoder and a VAE",
     lead: "The autoencoder was never asked to fill the plane. Its axes are rescaled to variance 1.",
     canvases: {
       aeMap: "autoencoder: codes of test digits", image: "← decoded",
@@ -25,10 +27,11 @@ function holesView(net) {
     draw(values, canvases, { manifold }) {
       const z = controls.map(({ name }) => values[name]);
       const decoders = {
-        ae: { shape: vae.shape, decode: (z) => autoencoder.decode(z.map((u, i) => spreads[i].mean + spreads[i].sd * u)) },
+        ae: { ...vae, decode: (z) => autoencoder.decode(z.map((u, i) => spreads[i].mean + spreads[i].sd * u)) },
         vae,
       };
-      for (const [name, canvas, image] of [["ae", canvases.aeMap, canvases.image], ["vae", canvases.vaeMap, canvases.vae]]) {
+      const parts = { ae: [canvases.aeMap, canvases.image], vae: [canvases.vaeMap, canvases.vae] };
+      for (const [name, [canvas, image]] of Object.entries(parts)) {
         const { context, width, height } = sharp(canvas), key = [width, height, manifold, colour("ink")].join();
         if (grounds[name]?.key === key) context.drawImage(grounds[name].picture, 0, 0, width, height);
         else {

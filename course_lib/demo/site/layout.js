@@ -131,7 +131,8 @@ function show(view, values, toggles) {
   const text = view.draw(values, canvases, toggles);
   view.controls.forEach(({ name, stops, told: tell, low, high, home, step }, i) => {
     const input = $(`#control-${i}`), value = values[name];
-    const told = stops ? stops[value] : tell ? tell(value) : written(value, step < 1 ? Math.ceil(-Math.log10(step)) : 0);
+    const digits = step < 1 ? Math.ceil(-Math.log10(step)) : 0;
+    const told = stops ? stops[value] : tell ? tell(value) : written(value, digits);
     if (Number(input.value) !== value) input.value = value;
     input.setAttribute("aria-valuetext", told);
     const shares = [value, home].map((at) => (at - low) / (high - low)).sort((a, b) => a - b);

@@ -8,7 +8,7 @@ const sheet = newSheet(content.digits.images.map((bytes) => Float32Array.from(by
 const FIRST_DIGIT = 3, SETTLED = 300; // milliseconds without a change
 const lazily = (id, tab, make) => ({ id, tab, make });
 const VIEWS = [
-  lazily("pad", "Draw", () => padView(net, sheet, { surprise: surpriseOf(net, content.digits) })),
+  lazily("pad", "Draw", () => padView(net, sheet, surpriseOf(net, content.digits))),
   lazily("bound", "The bound", () => boundView(net, sheet)),
   lazily("latents", "64 latents", () => latentsView(net)),
   lazily("holes", "AE or VAE", () => holesView(net)),
@@ -280,7 +280,10 @@ addEventListener("hashchange", () => decoded(location.hash) !== decoded(state.ad
 addEventListener("resize", refresh);
 addEventListener("beforeprint", () => show(state.view, values(), state.toggles[state.view.id]));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refresh);
-const clicks = { theme: flipTheme, random, reset, clear, reveal, play: go, "equation-key": () => explain("equation"), "code-key": () => explain("code") };
+const clicks = {
+  theme: flipTheme, random, reset, clear, reveal, play: go,
+  "equation-key": () => explain("equation"), "code-key": () => explain("code"),
+};
 for (const [id, act] of Object.entries(clicks)) $(`#${id}`).addEventListener("click", act);
 layTabs(VIEWS, open);
 layLinks();

@@ -27,7 +27,7 @@ const klOf = ({ mu, sigma }) => Array.from(mu, (m, i) => (m * m + sigma[i] ** 2 
 const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
 
 /** A view: draw, and see where the encoder puts it and what it costs. */
-function padView(net, sheet, { surprise }) {
+function padView(net, sheet, surprise) {
   const encoder = net("mnist-encoder-2"), decoder = net("mnist-decoder-2"), { codes } = encoder.card;
   const mu = [1, 2].map((i) => ({
     name: `μ${subscript(i)}`, note: "", low: -LIMIT, high: LIMIT, step: STEP, home: 0, random: normal, free: true,
@@ -46,7 +46,7 @@ function padView(net, sheet, { surprise }) {
     return { distortion: sum(nats) / DRAWS, rate: sum(klOf({ mu, sigma })) };
   }
   return {
-    id: "pad", tab: "Draw", title: "Draw a digit, and watch the VAE work",
+    title: "Draw a digit, and watch the VAE work",
     lead: "The encoder answers with an ellipse, q(z|x). Each z in it is decoded. Drag it away: what does that cost?",
     canvases: {
       drawing: "your x", map: "q(z|x) on the map of the test digits", image: "x̂, decoded from z",
@@ -86,21 +86,25 @@ function padView(net, sheet, { surprise }) {
       drawGallery(canvases.strip, samples.map((sample) => sample.x_hat), decoder.shape, null, 8);
       drawGallery(canvases.digits, sheet.digits, [1, SIDE, SIDE], sheet.picked);
       const total = (part) => part.distortion + part.rate, more = total(now) - total(told);
-      const moved = Math.abs(more) < 0.05 ? "" : `, ${written(Math.abs(more))} ${more > 0 ? "more" : "less"} than at the encoder's ellipse`;
-      return `Distortion ${written(now.distortion)} + rate ${written(now.rate)} = −ELBO ${written(total(now))} nats${moved}. `
-        + `${nearest(codes, z)} ${told.surprise.text}`;
+      const moved = Math.abs(more) < 0.05 ? ""
+        : `, ${written(Math.abs(more))} ${more > 0 ? "more" : "less"} than at the encoder's ellipse`;
+      return `Distortion ${written(now.distortion)} + rate ${written(now.rate)} = `
+        + `−ELBO ${written(total(now))} nats${moved}. ${nearest(codes, z)} ${told.surprise}`;
     },
   };
 }
 
 /** Where q(z|x) is: lines at one and two standard deviations. */
 function paintEllipse(context, { mu, sigma }, width, height) {
-  const [x, y] = place(mu, width, height), unit = width / (2 * LIMIT);
-  for (const [times, ink, thick] of [[2, colour("paper"), 5], [2, colour("accent"), 2], [1, colour("paper"), 6], [1, colour("accent"), 3]]) {
-    context.beginPath();
-    context.ellipse(x, y, Math.max(2, times * sigma[0] * unit), Math.max(2, times * sigma[1] * unit), 0, 0, 2 * Math.PI);
-    Object.assign(context, { strokeStyle: ink, lineWidth: thick });
-    context.stroke();
+  const [x, y] = place(mu, width, height);
+  for (const times of [2, 1]) {
+    const [a, b] = sigma.map((s) => Math.max(2, (times * s * width) / (2 * LIMIT)));
+    for (const [ink, thick] of [["paper", 6], ["accent", 3]]) {
+      context.beginPath();
+      context.ellipse(x, y, a, b, 0, 0, 2 * Math.PI);
+      Object.assign(context, { strokeStyle: colour(ink), lineWidth: thick });
+      context.stroke();
+    }
   }
 }
 
@@ -117,7 +121,8 @@ function paintNats(canvas, encoder, now) {
     context.fillRect(left + unit * part.distortion, top, unit * part.rate, thick);
     Object.assign(context, { fillStyle: colour("paper"), textAlign: "left" });
     if (unit * part.distortion > 6 * text) context.fillText("distortion", left + 0.4 * text, top + thick / 2);
-    if (unit * part.rate > 2.6 * text) context.fillText("rate", left + unit * part.distortion + 0.3 * text, top + thick / 2);
+    const begin = left + unit * part.distortion + 0.3 * text;
+    if (unit * part.rate > 2.6 * text) context.fillText("rate", begin, top + thick / 2);
   });
 }
 
@@ -127,11 +132,11 @@ function paintNats(canvas, encoder, now) {
  */
 function surpriseOf(net, { negative_elbo: quantiles }) {
   return (x) => {
-    const encoder = net("mnist-encoder-64"), decoder = net("mnist-decoder-64-beta-1"), q = encoder.encode(x);
+    const decoder = net("mnist-decoder-64-beta-1"), q = net("mnist-encoder-64").encode(x);
     const nats = distortion(x, decoder.logits(q.mu)) + sum(klOf(q));
     const share = quantiles.filter((quantile) => quantile < nats).length / quantiles.length;
-    const text = share < 0.99 ? "" : `Far from all digits: with 64 latents it costs ${written(nats, 0)} nats, more than `
-      + `${nats > quantiles.at(-1) ? "any" : `${Math.floor(100 * share)} % of the`} test digit${nats > quantiles.at(-1) ? "" : "s"}.`;
-    return { nats, share, text };
+    if (share < 0.99) return "";
+    const whom = nats > quantiles.at(-1) ? "any test digit" : `${Math.floor(100 * share)} % of the test digits`;
+    return `Far from all digits: with 64 latents it costs ${written(nats, 0)} nats, more than ${whom}.`;
   };
 }

@@ -22,7 +22,10 @@ function newSheet(digits) {
     },
     pick: (i) => changed({ strokes: [], picked: i, image: digits[i] }),
     clear: () => changed({ strokes: [], picked: null, image: new Float32Array(SIDE * SIDE) }),
-    undo: () => changed({ picked: null, strokes: sheet.strokes.slice(0, -1), image: digitOf(sheet.strokes.slice(0, -1)) }),
+    undo() {
+      const strokes = sheet.strokes.slice(0, -1);
+      changed({ strokes, picked: null, image: digitOf(strokes) });
+    },
     /** For an address: "3" for a picked digit, else the strokes in thousandths of the paper. */
     text: () => sheet.picked ?? sheet.strokes.map((s) => s.flat().map((u) => Math.round(1000 * u)).join(".")).join("-"),
     read(text) {

@@ -45,7 +45,8 @@ const WORDS = {
   },
   denoise: {
     ask: "Where your digit is hidden altogether, what will the network put there?",
-    equation: `E ‖${ofX("x")} − D(E(${ofX("x̃")}))‖² is smallest where D(E(${ofX("x̃")})) = ${ofX("E[x | x̃]")}; so is cross-entropy, which taught this network`,
+    equation: `E ‖${ofX("x")} − ${ofX("x̂")}(${ofX("x̃")})‖² is smallest where ${ofX("x̂")}(${ofX("x̃")}) = `
+      + `E[${ofX("x")} | ${ofX("x̃")}]; so is cross-entropy, which taught this network`,
     code: ["error = denoising_loss(model, x, damage(x))  # (B,)"],
     notebook: "02_convolutional_autoencoder", section: "2.6",
   },
