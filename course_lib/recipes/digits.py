@@ -119,11 +119,11 @@ def damaged(x: Tensor) -> Tensor:
     B, _, S, _ = x.shape
     noise, hole, chosen = (torch.rand(B, 1, 1, 1, device=x.device) for _ in range(3))
     noisy = (x + DAMAGE * noise * (chosen < 0.6) * torch.randn_like(x)).clamp(0, 1)
-    side = DAMAGE / 2 * hole * S * (chosen > 0.4)  # half of the image's side is enough
-    top, left = (torch.rand(B, 1, 1, 1, device=x.device) * (S - side) for _ in range(2))
-    row, column = torch.arange(S, device=x.device)[:, None], torch.arange(S, device=x.device)
-    inside = (row >= top) & (row < top + side) & (column >= left) & (column < left + side)
-    return noisy.masked_fill(inside, 0)
+    half = DAMAGE / 4 * hole * S * (chosen > 0.4)  # a side of up to half of the image is enough
+    place = torch.arange(S, device=x.device) + 0.5
+    from_top, from_left = (half + torch.rand_like(half) * (S - 2 * half) for _ in range(2))
+    rows, columns = (place[:, None] - from_top).abs(), (place - from_left).abs()
+    return noisy.masked_fill(torch.maximum(rows, columns) < half, 0)
 
 
 def trained(
