@@ -1,6 +1,6 @@
 // The view of two numbers: a drawing, the ellipse of its q(z|x) on the map, and what is decoded there.
 
-const DRAWS = 16; // of z, for the expected distortion: the same ones each time, so that it moves smoothly
+const DRAWS = 12; // of z, for the expected distortion: the same ones each time, so that it moves smoothly
 const FEWEST_SIGMA = -2.5; // log₁₀ of the sliders' smallest σ
 const EPSILON = gaussianPairs(DRAWS);
 
@@ -66,7 +66,8 @@ function padView(net, sheet, surprise) {
     },
     left() { epsilon = null; },
     draw(values, canvases, { manifold }) {
-      const x = sheet.image, here = q(values), now = terms(x, here);
+      const x = sheet.image, here = q(values);
+      const now = controls.every(({ name, home }) => values[name] === home) ? told : terms(x, here);
       const z = here.mu.map((m, i) => m + (epsilon ? epsilon[i] * here.sigma[i] : 0));
       const x_hat = decoder.decode(z);
       if (epsilon && samples.at(-1)?.epsilon !== epsilon) samples = [...samples.slice(-7), { epsilon, z, x_hat }];
