@@ -17,6 +17,26 @@ const place = ([x, y], width, height) => [
   (width * (x + LIMIT)) / (2 * LIMIT), (height * (LIMIT - y)) / (2 * LIMIT),
 ];
 
+/** Where on the map a pointer is, as values of the controls z₁ and z₂ (or μ₁ and μ₂). */
+const pointOn = ([first, second]) => (x, y) => ({
+  [first.name]: LIMIT * (2 * x - 1), [second.name]: LIMIT * (1 - 2 * y),
+});
+
+/** A function that paints a map, its codes or what is decoded everywhere, and keeps it until that changes. */
+function mapPainter(decoder, codes) {
+  let ground = null, drawnFor = "";
+  return (canvas, manifold) => {
+    const { context, width, height } = sharp(canvas), key = [width, height, manifold, colour("ink")].join();
+    if (key === drawnFor) context.drawImage(ground, 0, 0, width, height);
+    else {
+      if (manifold) paintManifold(context, decoder, width, height);
+      else paintCodes(context, codes, width, height);
+      [ground, drawnFor] = [kept(canvas), key];
+    }
+    return { context, width, height };
+  };
+}
+
 /** Each code as the mark of its class, each class's name at its median, the ends of the axes. */
 function paintCodes(context, codes, width, height) {
   const size = textSize(), edge = colour("edge");

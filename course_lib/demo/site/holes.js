@@ -13,8 +13,11 @@ function holesView(net) {
   const controls = [1, 2].map((i) => ({
     name: `z${subscript(i)}`, note: "", low: -LIMIT, high: LIMIT, step: STEP, home: 0, random: normal,
   }));
-  const at = (x, y) => ({ [controls[0].name]: LIMIT * (2 * x - 1), [controls[1].name]: LIMIT * (1 - 2 * y) });
-  const grounds = {};
+  const decoders = {
+    ae: { ...vae, decode: (z) => autoencoder.decode(z.map((u, i) => spreads[i].mean + spreads[i].sd * u)) },
+    vae,
+  };
+  const paintMap = { ae: mapPainter(decoders.ae, codes.ae), vae: mapPainter(vae, codes.vae) };
   return {
     title: "The same point: an autoencoder and a VAE",
     lead: "The autoencoder was never asked to fill the plane. Its axes are rescaled to variance 1.",
@@ -23,22 +26,12 @@ function holesView(net) {
       vaeMap: "VAE: codes of test digits", vae: "decoded →",
     },
     controls, plane: true, card: autoencoder.card, toggles: { manifold: "decode everywhere" },
-    points: { aeMap: at, vaeMap: at },
+    points: { aeMap: pointOn(controls), vaeMap: pointOn(controls) },
     draw(values, canvases, { manifold }) {
       const z = controls.map(({ name }) => values[name]);
-      const decoders = {
-        ae: { ...vae, decode: (z) => autoencoder.decode(z.map((u, i) => spreads[i].mean + spreads[i].sd * u)) },
-        vae,
-      };
       const parts = { ae: [canvases.aeMap, canvases.image], vae: [canvases.vaeMap, canvases.vae] };
       for (const [name, [canvas, image]] of Object.entries(parts)) {
-        const { context, width, height } = sharp(canvas), key = [width, height, manifold, colour("ink")].join();
-        if (grounds[name]?.key === key) context.drawImage(grounds[name].picture, 0, 0, width, height);
-        else {
-          if (manifold) paintManifold(context, decoders[name], width, height);
-          else paintCodes(context, codes[name], width, height);
-          grounds[name] = { key, picture: kept(canvas) };
-        }
+        const { context, width, height } = paintMap[name](canvas, manifold);
         ring(context, ...place(z, width, height), 0.6 * textSize());
         drawImages(image, [decoders[name].decode(z)], vae.shape);
       }

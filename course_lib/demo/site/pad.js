@@ -37,7 +37,8 @@ function padView(net, sheet, surprise) {
     told: (value) => (10 ** value).toPrecision(2),
   }));
   const controls = [...mu, ...sigma];
-  let told, epsilon = null, samples = [], ground = null, drawnFor = "";
+  let told, epsilon = null, samples = [];
+  const paintMap = mapPainter(decoder, codes);
   const q = (values) => ({
     mu: mu.map(({ name }) => values[name]), sigma: sigma.map(({ name }) => 10 ** values[name]),
   });
@@ -54,7 +55,7 @@ function padView(net, sheet, surprise) {
     },
     controls, plane: true, drawing: true, card: encoder.card,
     toggles: { manifold: "decode everywhere" },
-    points: { map: (x, y) => ({ [mu[0].name]: LIMIT * (2 * x - 1), [mu[1].name]: LIMIT * (1 - 2 * y) }) },
+    points: { map: pointOn(mu) },
     space: { text: "sample z", act: () => (epsilon = [normal(), normal()]) },
     reroll() { epsilon = null; },
     meet(x) {
@@ -73,13 +74,7 @@ function padView(net, sheet, surprise) {
       if (epsilon && samples.at(-1)?.epsilon !== epsilon) samples = [...samples.slice(-7), { epsilon, z, x_hat }];
       drawSheet(canvases.drawing, sheet);
       drawImages(canvases.image, [x_hat], decoder.shape);
-      const { context, width, height } = sharp(canvases.map), key = [width, height, manifold, colour("ink")].join();
-      if (key === drawnFor) context.drawImage(ground, 0, 0, width, height);
-      else {
-        if (manifold) paintManifold(context, decoder, width, height);
-        else paintCodes(context, codes, width, height);
-        [ground, drawnFor] = [kept(canvases.map), key];
-      }
+      const { context, width, height } = paintMap(canvases.map, manifold);
       paintEllipse(context, here, width, height);
       for (const sample of samples) dot(context, ...place(sample.z, width, height), 0.18 * textSize());
       dot(context, ...place(z, width, height), 0.3 * textSize());
