@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
+from course_lib import parallel
+
 
 class ElboTerms(NamedTuple):
     """The two terms of the ELBO, never weighted: E_q[log p(x|z)] and KL(q(z|x) ‖ p(z)), (B,)."""
@@ -50,7 +52,7 @@ def elbo_terms(vae: nn.Module, x: Tensor, *y: Tensor) -> ElboTerms:
     q_z = vae.encode(x, *y)
     z = q_z.rsample()  # (B, d)
     p_x = vae.decode(z, *y)
-    log_lik = p_x.log_prob(x.reshape(p_x.mean.shape)).flatten(1).sum(1)  # (B,)
+    log_lik = p_x.log_prob(x.reshape(p_x.batch_shape)).flatten(1).sum(1)  # (B,)
     kl = kl_divergence(q_z, standard_normal(z)).sum(1)  # (B,)
     return ElboTerms(log_lik, kl)
 
@@ -90,7 +92,7 @@ def optimal_log_sigma(x: Tensor, mean: Tensor) -> Tensor:
 
     Source: Rybkin et al. (2021), "Simple and effective VAE training with calibrated decoders".
     """
-    return 0.5 * torch.log(((x - mean) ** 2).mean().clamp(min=math.exp(-12)))
+    return 0.5 * torch.log(parallel.mean((x - mean) ** 2).clamp(min=math.exp(-12)))
 
 
 def vae_objective(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from course_lib import checkpoints, losses
+from course_lib import checkpoints, devices, losses
 from course_lib.datasets import Dataset, Split
 from course_lib.models import ConvVAE
 from course_lib.models.calibration import calibrate_sigma, standardize_latents
@@ -71,8 +71,7 @@ def load_or_train(ending: str, data: Dataset, *, steps: int, seed: int = 0) -> P
     card = checkpoints.card("faces" + ending)
     order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))
     seen = order[: steps * BATCH]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with devices.seeded(seed):
         model = checkpoints.build(card)
     trained = _train(model, card, data.train.take(seen), steps=steps, seed=seed)
     told = {"source": f"{data.source}, here", "seed": seed, "data": data.name}

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 from tqdm.auto import tqdm
 
+from course_lib import devices, parallel, precision
 from course_lib.datasets import Split
 from course_lib.devices import best_device
 from course_lib.errors import CourseError
@@ -39,14 +40,27 @@ Objective = Callable[..., tuple[Tensor, NamedTuple]]
 
 @dataclass(frozen=True)
 class Record:
-    """What happened in one step. Terms are means over the batch; `valid` at the end of an epoch."""
+    """What happened in one step; `valid` at the end of an epoch, where there are such images.
+
+    Loss and terms, means over the batch, are read from the device when they are asked for: a step
+    on a GPU waits for nothing. `seconds` since the start, on a GPU until the step was asked for.
+    """
 
     step: int
     epoch: int
-    loss: float
-    terms: dict[str, float]
+    means: dict[str, Tensor]
     seconds: float
     valid: dict[str, float] | None = None
+
+    @property
+    def loss(self) -> float:
+        """What was minimised, mean over the batch."""
+        return self.means["loss"].item()
+
+    @property
+    def terms(self) -> dict[str, float]:
+        """The objective's terms, unweighted, means over the batch."""
+        return {name: value.item() for name, value in self.means.items() if name != "loss"}
 
 
 def to_float(images: Tensor, device: torch.device | str = "cpu") -> Tensor:
@@ -68,6 +82,7 @@ def fit(
     valid: Data | None = None,
     patience: int | None = None,
     after_step: Callable[[nn.Module, Any], None] | None = None,
+    bfloat16: bool = False,
 ) -> Iterator[Record]:
     """Minimise the objective with Adam and a one-cycle learning rate; yield a record a step.
 
@@ -76,25 +91,27 @@ def fit(
     and the model ends with its best weights (not where the caller stops earlier: then it keeps its
     last). beta2: Adam's memory of squared gradients; a shorter one helps where gradients shrink by
     a lot, as those of squared errors do. after_step(model, terms) is called after each step.
-    The same seed gives the same weights on the same machine, whatever the caller draws in between.
+    bfloat16: matrix products in it where that is faster here, see `precision`.
+    The same seed gives the same weights on the same machine, whatever the caller draws in between,
+    and nearly the same in several processes, see `parallel`.
     """
     train, valid = _checked(train, "images"), None if valid is None else _checked(valid, "valid")
     _check_settings(epochs, batch_size, patience=patience, valid=valid)
     model.to(device := best_device())
+    train = devices.resident(train, device)
     optimizer, n_batches = _adam(model, lr=lr, beta2=beta2), -(-len(train[0]) // batch_size)
     total = epochs * n_batches if steps is None else min(steps, epochs * n_batches)
     schedule = OneCycleLR(optimizer, lr, total_steps=max(2, total))
     shuffle = torch.Generator().manual_seed(seed)
+    goal = _in_bfloat16(objective, model, train, batch_size) if bfloat16 else objective
     stopping, start, step = _EarlyStopping(patience), time.perf_counter(), 0
     for epoch in range(1, epochs + 1):
         model.train()
-        order = torch.randperm(len(train[0]), generator=shuffle).split(batch_size)
-        for index in order[: total - step]:
-            with _own_noise(seed, step, device):
-                loss, terms = objective(model, *_batch(train, index, device))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+        order = torch.randperm(len(train[0]), generator=shuffle).to(train[0].device)
+        for index in order.split(batch_size)[: total - step]:
+            with _own_noise(seed, step, device, len(index)):
+                loss, terms = goal(model, *_batch(train, index, device))
+            _descend(model, loss, optimizer, n=len(index))
             schedule.step()
             if after_step:
                 after_step(model, terms)
@@ -102,8 +119,8 @@ def fit(
             if valid and step == epoch * n_batches:
                 scores = evaluate(model, objective, valid, seed=seed)
                 stopping.update(model, scores["loss"])
-            seconds = time.perf_counter() - start
-            yield Record(step, epoch, loss.item(), _means(terms), seconds, scores)
+            means = _means(loss, terms, len(index))
+            yield Record(step, epoch, means, time.perf_counter() - start, scores)
         if step == total or stopping.is_due():
             break
     stopping.restore_best(model)
@@ -150,6 +167,14 @@ def _adam(model: nn.Module, *, lr: float, beta2: float) -> torch.optim.Adam:
     return torch.optim.Adam(model.parameters(), lr=lr, betas=(0.9, beta2), fused=fused)
 
 
+def _descend(model: nn.Module, loss: Tensor, optimizer: torch.optim.Adam, *, n: int) -> None:
+    """One step of the optimiser, down the gradient of a batch of n images."""
+    optimizer.zero_grad()
+    loss.backward()
+    parallel.average_gradients(model, n)
+    optimizer.step()
+
+
 @torch.no_grad()
 def evaluate(
     model: nn.Module,
@@ -160,36 +185,44 @@ def evaluate(
     batch_size: int = 1000,
 ) -> dict[str, float]:
     """Mean of the loss and of its terms over all images, without training. Nats per image."""
-    data = _checked(data, "images")
     was_training, device = model.training, next(model.parameters()).device
+    data = devices.resident(_checked(data, "images"), device)
     model.eval()
-    sums: dict[str, float] = {}
-    n = len(data[0])
-    for i, index in enumerate(torch.arange(n).split(batch_size)):
-        with _own_noise(seed, i, device):
+    n, batches = len(data[0]), []
+    for i, index in enumerate(torch.arange(n, device=data[0].device).split(batch_size)):
+        with _own_noise(seed, i, device, len(index)):
             loss, terms = objective(model, *_batch(data, index, device))
-        for name, value in {"loss": loss.item(), **_means(terms)}.items():
-            sums[name] = sums.get(name, 0.0) + value * len(index) / n
+        batches.append((_means(loss, terms, len(index)), len(index)))
     model.train(was_training)
-    return sums
+    return {key: sum(means[key].item() * k for means, k in batches) / n for key in batches[0][0]}
 
 
 def _batch(data: tuple[Tensor, ...], index: Tensor, device: torch.device) -> tuple[Tensor, ...]:
     """What an objective gets after the model: x, and y where there are labels."""
-    images, *labels = (part[index] for part in data)
+    images, *labels = (part[parallel.part_of(index)] for part in data)
     return to_float(images, device), *(y.to(device) for y in labels)
 
 
-def _means(terms: NamedTuple) -> dict[str, float]:
-    return {name: value.mean().item() for name, value in terms._asdict().items()}
+def _means(loss: Tensor, terms: NamedTuple, n: int) -> dict[str, Tensor]:
+    """The loss and the mean of each term over a batch of n images; they stay on the device."""
+    means = {name: value.detach().mean() for name, value in terms._asdict().items()}
+    return parallel.average({"loss": loss.detach()} | means, n)
+
+
+def _in_bfloat16(
+    objective: Objective, model: nn.Module, train: tuple[Tensor, ...], batch_size: int
+) -> Objective:
+    """The objective as `precision.cheaper` has it, by a trial on the first images."""
+    device = next(model.parameters()).device
+    first = torch.arange(min(batch_size, len(train[0])), device=train[0].device)
+    with _own_noise(0, 0, device, len(first)):
+        return precision.cheaper(objective, model, _batch(train, first, device))
 
 
 @contextlib.contextmanager
-def _own_noise(seed: int, step: int, device: torch.device) -> Iterator[None]:
-    """Random numbers from (seed, step) alone; the caller's own (CPU, CUDA) stay as they were."""
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed * 1_000_003 + step)
+def _own_noise(seed: int, step: int, device: torch.device, n: int) -> Iterator[None]:
+    """Random numbers for n images, from (seed, step) alone; the caller's own stay as they were."""
+    with devices.seeded(seed * 1_000_003 + step, device), parallel.noise_of(n):
         yield
 
 

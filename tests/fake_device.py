@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 from course_lib import devices
 
 CPU = torch.device("cpu")
+MEMORY_BYTES = 2**34
 WIDE = (torch.float64, torch.complex128)
 MOVES = {"to", "cpu", "cuda", "copy_", "type_as", "_to"}  # between devices
 # What looks at the other tensor's shape or kind alone, or at each tensor alone.
@@ -42,13 +43,12 @@ class FakeDevice(TorchFunctionMode):
 
     def __enter__(self):
         """The course sees the device, whose random numbers are those of the CPU."""
-        get, keep = lambda device=None: torch.get_rng_state(), lambda state, device=None: None
-        for owner, name, value in (
-            (devices, "_offered", lambda: {self.device.type: ""}),
-            (torch.cuda, "get_rng_state", get),
-            (torch.cuda, "set_rng_state", keep),
+        for name, value in (
+            ("_offered", lambda: {self.device.type: ""}),
+            ("_free_bytes", lambda device: MEMORY_BYTES if device.type == self.device.type else 0),
+            ("generators", lambda device: [torch.default_generator]),
         ):
-            self.patches.enter_context(mock.patch.object(owner, name, value))
+            self.patches.enter_context(mock.patch.object(devices, name, value))
         return super().__enter__()
 
     def __exit__(self, *error):

@@ -11,7 +11,6 @@ import torch
 
 from course_lib import devices
 from course_lib.commands import checks
-from course_lib.recipes import cards
 
 OLD_DRIVER = (
     "CUDA initialization: The NVIDIA driver on your system is too old (found version 11040). "
@@ -111,16 +110,6 @@ def test_doctor_says_why_a_gpu_is_not_used(monkeypatch):
     monkeypatch.setattr(checks, "PROBE", "\n".join(lines))
     _, row, *_ = checks.torch_and_data()
     assert row.state == checks.NOTE and "the GPU is too old" in row.found and row.advice
-
-
-def test_a_gpu_without_bfloat16_trains_in_float32(monkeypatch):
-    """Catches a recipe that ends where the short trial of bfloat16 does."""
-
-    def fail(dtype):
-        raise TypeError("BFloat16 is not supported on MPS")
-
-    monkeypatch.setattr(cards, "_product_seconds", fail)
-    assert cards.bfloat16_pays.__wrapped__() is False
 
 
 def threads(first, **environment):

@@ -11,15 +11,18 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
-from fake_device import FakeDevice
+from fake_device import CPU, FakeDevice, device_of
 from matplotlib import pyplot as plt
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.manifold import TSNE
 
-from course_lib import datasets, devices, exercises, metrics, settings
+from course_lib import datasets, devices, exercises, metrics, precision, settings
 from course_lib.authoring.source import read_source
+from course_lib.losses import vae_objective
+from course_lib.models import MLPVAE
 from course_lib.place import ROOT
-from course_lib.recipes import RECIPES, cards
+from course_lib.recipes import RECIPES
+from course_lib.training import fit
 
 STEMS = sorted(path.stem for path in (ROOT / "solutions").glob("[0-9][0-9]_*.py"))
 FEW = {"train": 160, "test": 64, "valid": 64}
@@ -39,7 +42,7 @@ def gpu(request):
 def few_images(monkeypatch):
     """Data sets with a few of their images."""
     cut_data(monkeypatch, FEW)
-    monkeypatch.setattr(cards, "bfloat16_pays", lambda: False)
+    monkeypatch.setattr(precision, "is_offered", lambda device: False)
 
 
 def cut_data(monkeypatch, few):
@@ -71,11 +74,6 @@ def test_a_recipe_runs_on_a_gpu(name, gpu, few_images, monkeypatch, tmp_path):
             monkeypatch.setattr(recipe, few, value)
     recipe.run(tmp_path)
     assert list(tmp_path.rglob("*.json"))
-
-
-def test_the_trial_of_bfloat16_runs_on_a_gpu(gpu):
-    """Catches a trial on the CPU that decides for a GPU."""
-    assert cards.bfloat16_pays.__wrapped__() in (True, False)
 
 
 class Short(NamedTuple):
@@ -240,3 +238,67 @@ def test_only_mps_refuses_float64(gpu):
                 make()
         else:
             assert make().dtype == torch.float64
+
+
+class Waits(FakeDevice):
+    """The device, and what is asked of it that waits for its answer or sends it data."""
+
+    NAMES = ("item", "tolist", "__bool__", "__float__", "__int__", "__index__", "nonzero", "cpu")
+
+    def __init__(self, kind):
+        super().__init__(kind)
+        self.waited, self.sent = [], []
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        name, first = self.name_of(func), args[0] if args else None
+        there = isinstance(first, torch.Tensor) and device_of(first) == self.device
+        result = super().__torch_function__(func, types, args, kwargs)
+        if isinstance(first, torch.Tensor) and name in ("to", "cuda", "copy_", *self.NAMES):
+            comes_back = there and (name in self.NAMES or device_of(result) != self.device)
+            if comes_back:
+                self.waited.append(name)
+            elif not there and isinstance(result, torch.Tensor) and device_of(result) != CPU:
+                self.sent.append(tuple(first.shape))
+        return result
+
+
+@pytest.mark.parametrize("kind", ["cuda", "mps"])
+def test_a_step_neither_waits_for_the_gpu_nor_sends_it_images(kind):
+    """Catches `.item()` in a step, images that stay behind, a mean that is read each time."""
+    devices.best_device.cache_clear()
+    images = torch.randint(0, 256, (70, 1, 28, 28), dtype=torch.uint8)
+    labels = torch.arange(70)
+    torch.manual_seed(0)
+    with Waits(kind) as device:
+        vae, objective = MLPVAE(2, hidden=16), lambda vae, x, y: vae_objective(vae, x)
+        records = fit(
+            vae,
+            objective,
+            (images, labels),
+            epochs=2,
+            batch_size=20,
+            valid=(images[:8], labels[:8]),
+        )
+        steps = [next(records) for _ in range(3)]
+        device.waited.clear(), device.sent.clear()
+        steps += [next(records) for _ in range(2)]  # over the end of an epoch
+        assert device.sent == [(70,)]  # the next epoch's order
+        evaluated, device.waited = device.waited, []
+        assert len(evaluated) == 3  # loss and two terms, once an epoch
+        assert steps[0].loss == steps[0].loss and steps[0].terms.keys() == {"log_lik", "kl"}
+        assert device.waited == ["item"] * 4
+    devices.best_device.cache_clear()
+
+
+def test_images_that_do_not_fit_stay_where_they_are(monkeypatch):
+    """Catches a data set that fills the GPU's memory."""
+    devices.best_device.cache_clear()
+    images = torch.zeros(40, 1, 28, 28, dtype=torch.uint8)
+    with Waits("cuda") as device:
+        monkeypatch.setattr(devices, "_free_bytes", lambda device: 2 * images.nbytes - 1)
+        assert device_of(devices.resident((images,), device.device)[0]) == CPU
+        list(fit(MLPVAE(2, hidden=16), vae_objective, images, epochs=1, batch_size=20))
+        assert device.sent.count((20, 1, 28, 28)) == 2
+        monkeypatch.setattr(devices, "_free_bytes", lambda device: 2 * images.nbytes)
+        assert device_of(devices.resident((images,), device.device)[0]) == device.device
+    devices.best_device.cache_clear()

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.distributions import Bernoulli, Normal
 
-from course_lib import losses, metrics
+from course_lib import losses, metrics, precision
 from course_lib.distributions import gaussian
 from course_lib.errors import CourseError
 from course_lib.exact import LinearGaussian
@@ -382,3 +382,80 @@ def test_sigma_follows_training_where_fit_is_asked_to_keep_it():
         assert vae.log_sigma.item() == pytest.approx(record.terms["log_sigma"]) != 0
         if record.valid:
             assert record.valid["log_sigma"] == vae.log_sigma.item()
+
+
+def test_records_can_be_read_at_any_time(images):
+    """Catches a record that shows the last step's loss, or keeps the graph of its step."""
+    model, seen = small(MLPVAE), []
+
+    def objective(vae, x):
+        loss, terms = losses.vae_objective(vae, x)
+        if vae.training:
+            seen.append((loss.item(), terms.kl.mean().item()))
+        return loss, terms
+
+    records = list(fit(model, objective, images, epochs=2, batch_size=64, valid=images[:5]))
+    assert [(r.loss, r.terms["kl"]) for r in records] == seen
+    assert not any(value.requires_grad for r in records for value in r.means.values())
+    assert [r.seconds for r in records] == sorted(r.seconds for r in records)
+
+
+def test_bfloat16_is_tried_once_for_a_kind_of_training_and_taken_where_faster(images, monkeypatch):
+    """Catches a trial at each call, one that trains the model, and a trial that is not obeyed."""
+    tried, found, seconds = [], [], {}
+    monkeypatch.setattr(precision, "is_offered", lambda device: True)
+    monkeypatch.setattr(precision, "_FASTER", {})
+
+    def timed(objective, model, batch):
+        tried.append(objective.__name__)
+        return seconds[objective.__name__]
+
+    monkeypatch.setattr(precision, "_seconds", timed)
+    for faster, dtype in (("in_bfloat16", torch.bfloat16), ("objective", torch.float32)):
+        seconds = {"in_bfloat16": 2.0, "objective": 2.0} | {faster: 1.0}
+        tried.clear(), precision._FASTER.clear()
+
+        def objective(model, x, y):
+            assert len(y) == len(x)
+            found.append(model.encoder(x.flatten(1)).dtype)
+            return losses.autoencoder_objective(model, x)
+
+        for _ in range(2):
+            found.clear()
+            list(fit(small(), objective, (images, images[:, 0, 0, 0]), epochs=1, bfloat16=True))
+            assert found and {*found} == {dtype}
+        assert tried == ["objective", "in_bfloat16"]
+
+
+def test_the_trial_of_bfloat16_leaves_the_model_and_its_training_as_they_are(images, monkeypatch):
+    """Catches a trial that moves weights or random numbers, and labels that get lost in it."""
+    monkeypatch.setattr(precision, "_FASTER", {})
+    monkeypatch.setattr(precision.time, "perf_counter", iter(range(10**6)).__next__)  # never faster
+    ends = []
+    for offered in (False, True):
+        monkeypatch.setattr(precision, "is_offered", lambda device, offered=offered: offered)
+        model = small(MLPVAE)
+        list(fit(model, losses.vae_objective, images, epochs=1, batch_size=64, bfloat16=True))
+        ends.append(weights(model))
+    assert len(precision._FASTER) == 1
+    assert torch.equal(*ends)
+
+
+def test_bfloat16_costs_less_than_a_third_of_a_nat(images, monkeypatch):
+    """Catches sums over pixels or latents in bfloat16, whose steps are nats wide."""
+    monkeypatch.setattr(precision, "cheaper", lambda objective, model, batch: objective)
+    reached = {}
+    for name in ("float32", "bfloat16"):
+        if name == "bfloat16":
+            monkeypatch.undo()
+            monkeypatch.setattr(precision, "is_offered", lambda device: True)
+            monkeypatch.setattr(precision, "_FASTER", {})
+            monkeypatch.setattr(
+                precision, "_seconds", lambda way, *_: way.__name__ != "in_bfloat16"
+            )
+        model = small(MLPVAE)
+        train = {"epochs": 40, "batch_size": 50, "lr": 1e-2, "bfloat16": True}
+        list(fit(model, losses.vae_objective, images[:250], **train))
+        reached[name] = evaluate(model, losses.vae_objective, images[250:])["loss"]
+    assert reached["bfloat16"] == pytest.approx(reached["float32"], abs=0.3)
+    assert reached["bfloat16"] != reached["float32"]

@@ -4,6 +4,7 @@ from course_lib.models.classifier import Classifier
 from course_lib.models.conditional import ConditionalVAE
 from course_lib.models.conv import ConvAutoencoder, ConvVAE
 from course_lib.models.mlp import MLPVAE, MLPAutoencoder, MLPDecoder, MLPEncoder, mlp
+from course_lib.models.stacked import StackedMLPVAE
 from course_lib.models.unet import UNet
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "MLPAutoencoder",
     "MLPDecoder",
     "MLPEncoder",
+    "StackedMLPVAE",
     "UNet",
     "mlp",
 ]

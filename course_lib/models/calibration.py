@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from course_lib import devices
 from course_lib.errors import CourseError
 from course_lib.models.conditional import ConditionalVAE
 from course_lib.models.conv import ConvVAE
@@ -36,8 +37,7 @@ def calibrate_sigma(vae: ConvVAE, images: Tensor, *, seed: int = 0) -> None:
         raise CourseError("the likelihood of this VAE has no σ: make it with log_sigma=0.0")
     total = torch.zeros(())
     device = next(vae.parameters()).device
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+    with devices.seeded(seed, device):
         for x in _batches(vae, images):
             total += ((x - vae.decode(vae.encode(x).sample()).mean) ** 2).sum().cpu()
     vae.log_sigma.fill_(0.5 * (total / images.numel()).log())

@@ -45,11 +45,11 @@ def train_row(data: Dataset, n: int) -> dict:
     torch.manual_seed(SEED)
     model, batches = MLPAutoencoder(n), -(-len(data.train) // BATCH)
     epochs = -(-STEPS // batches)
-    goal, images = cards.in_bfloat16(autoencoder_objective), data.train.images
+    images = data.train.images
     records, seconds = cards.run(
         lambda: fit(
-            model, goal, images, valid=data.test.images,
-            epochs=epochs, batch_size=BATCH, lr=RATE, seed=SEED,
+            model, autoencoder_objective, images, valid=data.test.images,
+            epochs=epochs, batch_size=BATCH, lr=RATE, seed=SEED, bfloat16=True,
         ),
         title=f"n = {n}", steps=epochs * batches,
     )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import functools
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from course_lib.datasets import Dataset
-from course_lib.training import Objective, Record, best_device, fit
+from course_lib.training import Objective, Record, fit
 
 
 def card(recipe: str, data: Dataset, *, seed: int, seconds: float, **more: object) -> dict:
@@ -36,37 +35,6 @@ def rounded(values: Tensor) -> list:
     return values.cpu().double().round(decimals=4).tolist()  # Apple's GPUs have no float64
 
 
-@functools.cache
-def bfloat16_pays() -> bool:
-    """Whether this machine multiplies bfloat16 matrices faster than float32, by a short trial."""
-    try:
-        best = {dtype: _product_seconds(dtype) for dtype in (torch.float32, torch.bfloat16)}
-    except (RuntimeError, TypeError):  # a GPU without that type
-        return False
-    return best[torch.bfloat16] < best[torch.float32]
-
-
-def _product_seconds(dtype: torch.dtype) -> float:
-    a, times = torch.ones(512, 512, dtype=dtype, device=best_device()), []
-    for _ in range(10):
-        start = time.perf_counter()
-        (a @ a)[0, 0].item()  # waits for the result
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
-def in_bfloat16(objective: Objective) -> Objective:
-    """The same objective with matrix products in bfloat16, on machines where that is faster."""
-    if not bfloat16_pays():
-        return objective
-
-    def cheaper(model: nn.Module, *batch: torch.Tensor) -> tuple:
-        with torch.autocast(batch[0].device.type, torch.bfloat16):
-            return objective(model, *batch)
-
-    return cheaper
-
-
 def train(
     model: nn.Module,
     objective: Objective,
@@ -85,7 +53,7 @@ def train(
     valid = (test.images[:n_valid], test.labels[:n_valid]) if n_valid else None
     labelled = images, data.train.labels
     return run(
-        lambda: fit(model, in_bfloat16(objective), labelled, valid=valid, **recipe),
+        lambda: fit(model, objective, labelled, valid=valid, bfloat16=True, **recipe),
         title=title, steps=recipe["epochs"] * -(-len(images) // recipe["batch_size"]),
     )  # fmt: skip
 

@@ -66,7 +66,7 @@ def run(out: Path) -> None:
     model = Classifier(**arguments)
     recipe = {"epochs": EPOCHS[prefix(data)], "batch_size": BATCH, "lr": RATE}
     _, seconds = cards.run(
-        lambda: fit(model, cards.in_bfloat16(objective), train, seed=SEED, **recipe),
+        lambda: fit(model, objective, train, seed=SEED, bfloat16=True, **recipe),
         title="classifier", steps=recipe["epochs"] * -(-len(train[0]) // BATCH),
     )  # fmt: skip
     measured = evaluate(model, objective, test)

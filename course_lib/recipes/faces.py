@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -97,9 +98,9 @@ def train_model(row: Row, data: Dataset, *, epochs: int, seed: int, title: str) 
     start = time.perf_counter()
     curve = _loss_curve(
         fit(
-            model, cards.in_bfloat16(row.objective), data.train.images, valid=data.valid.images,
+            model, row.objective, data.train.images, valid=data.valid.images,
             epochs=epochs, batch_size=BATCH, lr=row.rate, beta2=BETA2, seed=seed,
-            after_step=keep_log_sigma if best_sigma else None,
+            after_step=keep_log_sigma if best_sigma else None, bfloat16=True,
         ),
         title=title, steps=epochs * -(-len(data.train) // BATCH),
     )  # fmt: skip
@@ -137,13 +138,13 @@ def train_row(row: Row, data: Dataset, *, out: Path) -> dict:
 def _loss_curve(records: Iterator[Record], *, title: str, steps: int) -> dict[str, list[float]]:
     """The loss of each epoch, mean over its training steps, and that on validation images."""
     curve: dict[str, list[float]] = {"train": [], "valid": []}
-    losses: list[float] = []
+    epoch: list[Record] = []
     for record in tqdm(records, desc=title, total=steps, mininterval=1.0):
-        losses.append(record.loss)
-        if record.valid is not None:
-            curve["train"].append(round(sum(losses) / len(losses), 2))
+        epoch.append(record)
+        if record.valid is not None:  # only here a GPU is waited for
+            curve["train"].append(round(statistics.fmean(each.loss for each in epoch), 2))
             curve["valid"].append(round(record.valid["loss"], 2))
-            losses = []
+            epoch = []
     return curve
 
 

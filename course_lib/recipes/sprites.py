@@ -52,8 +52,8 @@ def train_one(data: Dataset, *, beta: float, seed: int) -> tuple[nn.Module, dict
     model, goal = MLPVAE(**MODEL), functools.partial(vae_objective, beta=beta)
     _, seconds = cards.run(
         lambda: fit(
-            model, cards.in_bfloat16(goal), data.train.images,
-            epochs=EPOCHS, batch_size=BATCH, lr=RATE, seed=seed,
+            model, goal, data.train.images,
+            epochs=EPOCHS, batch_size=BATCH, lr=RATE, seed=seed, bfloat16=True,
         ),
         title=f"β = {beta:g}, seed {seed}", steps=EPOCHS * -(-len(data.train) // BATCH),
     )  # fmt: skip
