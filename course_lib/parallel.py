@@ -26,8 +26,8 @@ def is_on() -> bool:
 @contextlib.contextmanager
 def group() -> Iterator[int]:
     """Joins the processes that `torchrun` started; gives this one's number, 0 where it is alone."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield 0
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or is_on():
+        yield dist.get_rank() if is_on() else 0
         return
     on_gpus = torch.cuda.is_available()
     if on_gpus:
@@ -109,18 +109,16 @@ class _WholeNoise(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
-        kwargs = kwargs or {}
-        if torch.Tag.nondeterministic_seeded not in func.tags or not args:
+        kwargs, own = kwargs or {}, slice(self.start, self.stop)
+        sized = [i for i, a in enumerate(args) if isinstance(a, (Tensor, list, tuple))]
+        if torch.Tag.nondeterministic_seeded not in func.tags or not sized:
             return func(*args, **kwargs)
-        like, rest = args[0], args[1:]
+        like, before, after = args[sized[0]], args[: sized[0]], args[sized[0] + 1 :]
         shape = like.shape if isinstance(like, Tensor) else like
-        if not isinstance(shape, (list, tuple)) or list(shape[:1]) != [self.stop - self.start]:
+        if list(shape[:1]) != [self.stop - self.start]:
             return func(*args, **kwargs)
         if not isinstance(like, Tensor):  # randn((b, d))
-            return func([self.n, *shape[1:]], *rest, **kwargs)[self.start : self.stop]
+            return func(*before, [self.n, *shape[1:]], *after, **kwargs)[own]
         whole = like.new_zeros((self.n, *shape[1:]))
-        whole[self.start : self.stop] = like  # probabilities of a Bernoulli, say
-        drawn = func(whole, *rest, **kwargs)
-        if func._schema.is_mutable:  # x.normal_()
-            return like.copy_(whole[self.start : self.stop])
-        return drawn[self.start : self.stop].clone() if isinstance(drawn, Tensor) else drawn
+        drawn = func(whole, *after, **kwargs)
+        return like.copy_(whole[own]) if func._schema.is_mutable else drawn[own]  # x.normal_()

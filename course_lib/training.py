@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from tqdm.auto import tqdm
 
 from course_lib import devices, parallel, precision
-from course_lib.datasets import Split
+from course_lib.datasets import Split, mapped
 from course_lib.devices import best_device
 from course_lib.errors import CourseError
 from course_lib.losses import GaussianElboTerms
@@ -200,6 +200,7 @@ def evaluate(
 def _batch(data: tuple[Tensor, ...], index: Tensor, device: torch.device) -> tuple[Tensor, ...]:
     """What an objective gets after the model: x, and y where there are labels."""
     images, *labels = (part[parallel.part_of(index)] for part in data)
+    mapped.release(data[0])
     return to_float(images, device), *(y.to(device) for y in labels)
 
 

@@ -1,91 +1,213 @@
-"""One epoch of an MLP VAE (784-256-256-64, batch 256, fp32): `fit` against a DataLoader loop."""
+"""Epochs of three models: `fit`, a bare loop, a DataLoader loop, pythae and Lightning.
+
+All of them train the same network on the same images with the same objective, batch and Adam, in
+single precision, in turns. The bound is what the network's own matrix products and convolutions
+take, forward and backward, at the step's shapes, and nothing else.
+"""
 
 from __future__ import annotations
 
 import statistics
-import struct
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
-from torch.utils.data import DataLoader
-from torchvision import transforms
-from torchvision.datasets import MNIST
+from torch import nn
 from tqdm import tqdm
 
 from course_lib import datasets
-from course_lib.benchmarks.machine import load_per_core
+from course_lib.benchmarks import peers
+from course_lib.benchmarks.machine import described, load_per_core
+from course_lib.benchmarks.products import layer_products
+from course_lib.benchmarks.report_models import ReportAutoencoder, ReportVAE
 from course_lib.datasets import Split
-from course_lib.losses import vae_objective
+from course_lib.losses import autoencoder_objective, vae_objective
 from course_lib.models import MLPVAE
-from course_lib.training import best_device, fit
+from course_lib.training import Objective, best_device, evaluate, fit, to_float
 
-BATCH, ROUNDS = 256, 5
-
-
-def epoch_from_memory(images: torch.Tensor) -> None:
-    """The course's own loop."""
-    for _ in fit(MLPVAE(64), vae_objective, images, epochs=1, batch_size=BATCH):
-        pass
+ROUNDS = 5  # after a first one that warms up
+GOAL = 105.0  # −ELBO of test images, nats
+OWN_BATCHES = {256: 2e-3, 512: 3e-3, 1024: 4e-3}  # of `fit`, with its rate
+LOOP_BATCHES, LOOP_RATES = (128, 256), (1e-3, 2e-3, 3e-3)  # a DataLoader loop's own best is sought
+MOST_EPOCHS = 16
 
 
-def epoch_from_loader(data: MNIST) -> None:
-    """What most tutorials do: torchvision's MNIST, ToTensor for each image, DataLoader, Adam."""
-    device = best_device()
-    model = MLPVAE(64).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    model.train()
-    for x, _ in DataLoader(data, batch_size=BATCH, shuffle=True):
-        loss, _ = vae_objective(model, x.to(device).flatten(1))
+class Task(NamedTuple):
+    """What is trained, and on how many images a timed epoch is."""
+
+    name: str
+    model: Callable[[], nn.Module]
+    objective: Objective
+    images: Callable[[], Split]
+    batch: int
+    n: int
+
+
+TASKS = (
+    Task("MLP VAE 784-256-256-64, digits", lambda: MLPVAE(64), vae_objective,
+         lambda: datasets.load("mnist").train, 256, 60_000),
+    Task("conv AE of report 003, digits", ReportAutoencoder, autoencoder_objective,
+         lambda: datasets.load("mnist").train, 128, 10_240),
+    Task("conv VAE of report 000, faces 64×64", lambda: ReportVAE(128), vae_objective,
+         lambda: datasets.load("celeba", size=64).train, 128, 2_560),
+)  # fmt: skip
+
+
+def own_loop(task: Task, data: Split) -> Callable[[], None]:
+    """The course's loop, as notebooks call it."""
+
+    def epoch() -> None:
+        for _ in fit(task.model(), task.objective, data.images, epochs=1, batch_size=task.batch):
+            pass
+
+    return epoch
+
+
+def bare_loop(task: Task, data: Split) -> Callable[[], None]:
+    """The least that trains from memory: no records, no schedule, no care for random numbers."""
+
+    def epoch() -> None:
+        adam_epoch(task.model().to(best_device()), task.objective, data, batch=task.batch)
+
+    return epoch
+
+
+def adam_epoch(
+    model: nn.Module, objective: Objective, data: Split, *, batch: int, optimizer: Any = None
+) -> None:
+    """One epoch of Adam at a constant rate over images in memory."""
+    optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=2e-3, fused=True)
+    for index in torch.randperm(len(data)).split(batch):
+        loss, _ = objective(model, to_float(data.images[index], best_device()))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
 
 
-def torchvision_mnist(split: Split, root: Path) -> MNIST:
-    """The same images, stand-ins too, through torchvision's own class, which reads IDX files."""
-    raw = root / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for part in ("train", "t10k"):  # the class looks for both
-        n, _, h, w = split.images.shape
-        head, labels = struct.pack(">IIII", 2051, n, h, w), split.labels.to(torch.uint8)
-        (raw / f"{part}-images-idx3-ubyte").write_bytes(head + split.images.numpy().tobytes())
-        head = struct.pack(">II", 2049, n)
-        (raw / f"{part}-labels-idx1-ubyte").write_bytes(head + labels.numpy().tobytes())
-    return MNIST(root, transform=transforms.ToTensor())
+def ways(task: Task, data: Split, root: Path) -> dict[str, Callable[[], None]]:
+    """Each way to train, by its name; packages that are not installed are left out, with a line."""
+    found = {"fit": own_loop(task, data), "bare loop": bare_loop(task, data)}
+    found["DataLoader loop"] = peers.loader_loop(task, peers.as_dataset(data, root))
+    for name, (module, make) in peers.PACKAGES.items():
+        if peers.is_there(module):
+            found[name] = make(task, data, root)
+        else:
+            print(f"  {name} is left out: pip install {module}")
+    found["bound"] = layer_products(task.model(), to_float(data.images[: task.batch]), len(data))
+    return found
+
+
+def measured(task: Task) -> dict:
+    """Seconds per epoch of each way, in turns, and of the models of `fit` with larger batches."""
+    data = task.images()
+    data = data.take(torch.arange(min(task.n, len(data))))
+    with tempfile.TemporaryDirectory() as root:
+        todo = ways(task, data, Path(root))
+        if task.model is TASKS[0].model:
+            for batch in list(OWN_BATCHES)[1:]:
+                larger = task._replace(batch=batch)
+                x = to_float(data.images[:batch])
+                todo[f"fit, batch {batch}"] = own_loop(larger, data)
+                todo[f"bound, batch {batch}"] = layer_products(task.model(), x, len(data))
+        times: dict[str, list[float]] = {name: [] for name in todo}
+        for name in tqdm([*todo] * (1 + ROUNDS), desc=task.name, leave=False):
+            times[name].append(seconds(todo[name]))
+    return report(task, {name: values[1:] for name, values in times.items()}, n=len(data))
 
 
 def seconds(epoch: Callable[[], None]) -> float:
     """Wall-clock seconds of one call."""
     start = time.perf_counter()
     epoch()
+    if best_device().type == "cuda":
+        torch.cuda.synchronize()
     return time.perf_counter() - start
 
 
+def report(task: Task, times: dict[str, list[float]], *, n: int) -> dict:
+    """Print and return medians, and how many times `fit` or the bound each one takes.
+
+    Ratios are those of neighbouring runs: their median, least and largest.
+    """
+    print(f"  {task.name}, batch {task.batch}: seconds per epoch of {n:,} images")
+    rows = {}
+    for name, values in times.items():
+        base = "fit" if "fit" not in name else name.replace("fit", "bound")
+        ratios = sorted(a / b for a, b in zip(values, times[base], strict=True))
+        row = {"seconds": statistics.median(values), "ratio": statistics.median(ratios)}
+        row |= {"least": ratios[0], "most": ratios[-1], "all": values}
+        rows[name] = row | {"of": base}
+        print(f"    {name:16s} {row['seconds']:7.2f} s   {row['ratio']:5.2f} times {base} "
+              f"({row['least']:.2f} to {row['most']:.2f})")  # fmt: skip
+    return {"images": n, "batch": task.batch, "ways": rows}
+
+
+def time_to_goal(rows: dict) -> dict:
+    """Epochs until −ELBO of the test images is at most GOAL, times the seconds of an epoch.
+
+    `fit` is run with 1, 2, 3 … epochs in all, since its rate falls over the whole training. The
+    others go on at one rate: their epochs are counted once, on images in memory.
+    """
+    data, task = datasets.load("mnist"), TASKS[0]
+    found = {}
+    for batch, rate in OWN_BATCHES.items():
+        way = "fit" if batch == task.batch else f"fit, batch {batch}"
+        epochs = epochs_of_fit(data, batch=batch, rate=rate)
+        found[way] = told(epochs, rows[way]["seconds"], batch, rate)
+    best = min(
+        ((epochs_of_loop(data, batch=b, rate=r), b, r) for b in LOOP_BATCHES for r in LOOP_RATES),
+        key=lambda row: row[0] or MOST_EPOCHS + 1,
+    )
+    for way in rows.keys() - found.keys():
+        if "bound" not in way and way != "bare loop":
+            found[way] = told(best[0], rows[way]["seconds"], *best[1:])
+    print(f"  {TASKS[0].name}: time until −ELBO of test images is at most {GOAL:g}")
+    for way, row in found.items():
+        print(f"    {way:16s} {row['minutes']:5.2f} min, {row['epochs']} epochs of batches of "
+              f"{row['batch']}, rate {row['rate']:g}")  # fmt: skip
+    return found
+
+
+def told(epochs: int | None, per_epoch: float, batch: int, rate: float) -> dict:
+    """One line of the table; without the goal reached no time."""
+    minutes = float("nan") if epochs is None else epochs * per_epoch / 60
+    return {"minutes": minutes, "epochs": epochs, "batch": batch, "rate": rate}
+
+
+def epochs_of_fit(data: datasets.Dataset, *, batch: int, rate: float) -> int | None:
+    """How long the shortest training by `fit` is that reaches the goal; None: none does."""
+    for epochs in range(2, MOST_EPOCHS + 1):
+        torch.manual_seed(0)
+        model = MLPVAE(64)
+        train = {"epochs": epochs, "batch_size": batch, "lr": rate}
+        list(fit(model, vae_objective, data.train.images, **train))
+        if evaluate(model, vae_objective, data.test.images)["loss"] <= GOAL:
+            return epochs
+    return None
+
+
+def epochs_of_loop(data: datasets.Dataset, *, batch: int, rate: float) -> int | None:
+    """After how many epochs of Adam at one rate the goal is reached; None: after none of them."""
+    torch.manual_seed(0)
+    model = MLPVAE(64).to(best_device())
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
+    for epoch in range(1, MOST_EPOCHS + 1):
+        adam_epoch(model, vae_objective, data.train, batch=batch, optimizer=optimizer)
+        if evaluate(model, vae_objective, data.test.images)["loss"] <= GOAL:
+            return epoch
+    return None
+
+
 def run() -> dict:
-    """Alternate the two, after a warm-up of each, and compare medians and pairwise ratios."""
-    train = datasets.load("mnist").train
+    """Time all tasks, and the way to the goal; print tables, return figures."""
     load = load_per_core()
-    with tempfile.TemporaryDirectory() as root:
-        loader_set = torchvision_mnist(train, Path(root))
-        ways = {
-            "DataLoader loop": lambda: epoch_from_loader(loader_set),
-            "from memory": lambda: epoch_from_memory(train.images),
-        }
-        times: dict[str, list[float]] = {name: [] for name in ways}
-        for name in tqdm([*ways] * (1 + ROUNDS), desc="epochs"):
-            times[name].append(seconds(ways[name]))
-    times = {name: values[1:] for name, values in times.items()}  # the first warms up
-    return report(times, images=len(train.images)) | {"load per core": load}
-
-
-def report(times: dict[str, list[float]], *, images: int) -> dict:
-    """Print and return medians, and the median of the ratios of neighbouring runs."""
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    ratio = statistics.median(a / b for a, b in zip(*times.values(), strict=True))
-    for name, value in medians.items():
-        print(f"  {name:16s} {value:6.2f} s per epoch of {images:,} images")
-    print(f"  {'ratio':16s} {ratio:6.2f}, {torch.get_num_threads()} threads, {ROUNDS} rounds")
-    return {"seconds": times, "median": medians, "ratio": ratio, "images": images}
+    figures: dict[str, Any] = {"machine": described(), "load per core": load}
+    figures["data"] = {name: datasets.load(name).source for name in ("mnist", "celeba")}
+    print("  " + ", ".join(f"{key} {value}" for key, value in figures["machine"].items()))
+    for task in TASKS:
+        figures[task.name] = measured(task)
+    figures["time to goal"] = time_to_goal(figures[TASKS[0].name]["ways"])
+    return figures

@@ -23,6 +23,13 @@ def path(text: str) -> Path:
     return Path(os.path.expanduser(text))  # leaves a ~ of nobody as it is, where pathlib raises
 
 
+def positive(text: str) -> int:
+    """A whole number from 1 on. CourseError."""
+    if not (text.isdecimal() and int(text)):
+        raise CourseError(f"{text!r} is no whole number from 1 on")
+    return int(text)
+
+
 def existing_file(text: str) -> Path:
     """The path of a file that is there."""
     file = path(text)

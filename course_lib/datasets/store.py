@@ -13,6 +13,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from course_lib.datasets import mapped
 from course_lib.datasets.catalog import notice
 from course_lib.datasets.splits import Dataset, Split
 from course_lib.errors import CourseError
@@ -142,11 +143,9 @@ def _open(path: Path, made_by: str | None) -> tuple[Dataset, dict] | None:
         info = json.loads(metadata["info"])
         if info["format"] != FORMAT or info.get("made_by") != made_by:
             return None
-        # Without clone() they would be views of the mapped file.
-        tensors = {
-            name: file.get_tensor(name).clone() if whole else file.get_tensor(name)
-            for name in info["order"]
-        }
+        # Without clone() they would be views of a mapped file that is never given back.
+        tensors = {name: file.get_tensor(name).clone() for name in info["order"] if whole}
+    tensors = tensors or mapped.tensors(path)
     crc = 0
     for name in info["order"] if whole else ():
         crc = zlib.crc32(tensors[name].numpy(), crc)

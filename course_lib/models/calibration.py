@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -43,8 +45,10 @@ def calibrate_sigma(vae: ConvVAE, images: Tensor, *, seed: int = 0) -> None:
     vae.log_sigma.fill_(0.5 * (total / images.numel()).log())
 
 
-def _batches(vae: nn.Module, images: Tensor) -> list[Tensor]:
-    return [part.to(next(vae.parameters()).device).float().div_(255) for part in images.split(500)]
+def _batches(vae: nn.Module, images: Tensor) -> Iterator[Tensor]:
+    """Floats in [0, 1] on the model's device, 500 images at a time."""
+    for part in images.split(500):
+        yield part.to(next(vae.parameters()).device).float().div_(255)
 
 
 def _moments(vae: ConvVAE | ConditionalVAE, images: Tensor) -> tuple[Tensor, Tensor]:

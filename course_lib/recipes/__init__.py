@@ -10,5 +10,5 @@ RECIPES = {
     "likelihoods": "three likelihoods of the faces' VAE, three trainings of each",
     "walks": "directions of attributes in the codes of faces, for the lecture demo",
     "ddpm": "the diffusion model of 32×32 images",
-    "digits": "what the lecture demo needs besides: an autoencoder, a denoiser, diffusion of digits",
+    "digits": "what the lecture demo needs besides: autoencoder, denoiser, diffusion of digits",
 }

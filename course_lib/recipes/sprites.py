@@ -20,7 +20,7 @@ from course_lib.training import fit, to_float
 BETAS, SEEDS = (12.0, 1.0), (0, 1, 2, 3, 4)
 MODEL = {"latent_dim": 10, "data_dim": 1024, "hidden": 256}
 EPOCHS, BATCH, RATE = 20, 512, 1e-2
-TRAINING = {"epochs": EPOCHS, "batch_size": BATCH, "lr": RATE, "optimizer": "Adam, one cycle"}
+TRAINING = {"batch_size": BATCH, "lr": RATE, "optimizer": "Adam, one cycle"}
 DEGREES = 45.0
 
 
@@ -40,7 +40,11 @@ def run(out: Path) -> None:
                 best = model, row
     about = cards.card("sprites", data, seed=SEEDS[0], seconds=time.perf_counter() - start)
     about |= {"seeds": list(SEEDS), "model": {"class": "MLPVAE", "arguments": MODEL}}
-    names = {"factors": list(data.factor_names), "degrees": DEGREES, "training": TRAINING}
+    names = {
+        "factors": list(data.factor_names),
+        "degrees": DEGREES,
+        "training": TRAINING | {"epochs": EPOCHS},
+    }
     checkpoints.write_json(out / "metrics" / "sprites.json", about | names | {"runs": runs})
     save(*best, data=data, out=out)
     print(f"sprites: best MIG {best[1]['mig']:.3f}, {about['seconds'] / 60:.1f} minutes")
@@ -109,6 +113,6 @@ def save(model: nn.Module, row: dict, *, data: Dataset, out: Path) -> None:
     card = cards.card(
         "sprites", data, seed=row["seed"], seconds=row["seconds"],
         model={"class": "MLPVAE", "arguments": MODEL},
-        training=TRAINING | {"beta": row["beta"]}, test=row,
+        training=TRAINING | {"epochs": EPOCHS, "beta": row["beta"]}, test=row,
     )  # fmt: skip
     checkpoints.save(model, "sprites-beta-vae", card=card, folder=out)
