@@ -6,24 +6,31 @@ import pytest
 import torch
 
 from course_lib import writing
-from course_lib.benchmarks import conv, train
+from course_lib.benchmarks import conv, peers, train
+from course_lib.benchmarks.products import layer_products
 from course_lib.commands import bench, cli
 from course_lib.datasets import Dataset, Split
 
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """Ninety images in place of sixty thousand, one round."""
-    images = torch.randint(0, 255, (90, 1, 28, 28), dtype=torch.uint8)
-    split = Split(images, torch.arange(90) % 10)
-    monkeypatch.setattr(train.datasets, "load", lambda name: Dataset(name, "", split, split))
+    """Ninety images in place of sixty thousand, one round, one epoch to a goal near at hand."""
+
+    def few(name, size=28):
+        images = torch.randint(0, 255, (90, 3 if size == 64 else 1, size, size), dtype=torch.uint8)
+        split = Split(images, torch.arange(90) % 10)
+        return Dataset(name, "", split, split)
+
+    monkeypatch.setattr(train.datasets, "load", few)
     monkeypatch.setattr(train, "ROUNDS", 1)
+    monkeypatch.setattr(train, "GOAL", 1000.0)
+    monkeypatch.setattr(peers, "is_there", lambda module: False)
 
 
 def test_both_ways_train_on_the_same_images(tiny, tmp_path):
     """Catches a peer that reads other images, or labels in their place."""
     split = train.datasets.load("mnist").train
-    read = train.torchvision_mnist(split, tmp_path)
+    read = peers.as_dataset(split, tmp_path)
     assert torch.equal(read.data, split.images[:, 0])
     assert torch.equal(read.targets, split.labels)
 
@@ -33,10 +40,64 @@ def test_figures_are_printed_and_written(tiny, tmp_path, capsys):
     file = tmp_path / "figures.json"
     assert cli.main(["bench", "train", "--json", str(file)]) == 0
     figures = json.loads(file.read_text())["train"]
-    assert figures["images"] == 90
-    assert figures["ratio"] > 0
-    assert "ratio" in capsys.readouterr().out
+    assert {"processor", "threads", "torch"} <= figures["machine"].keys()
+    printed = capsys.readouterr().out
+    for task in train.TASKS:
+        found = figures[task.name]
+        assert found["images"] == 90 and {"fit", "bare loop", "DataLoader loop"} <= {*found["ways"]}
+        for name, row in found["ways"].items():
+            base = found["ways"][row["of"]]
+            assert row["ratio"] == pytest.approx(row["all"][0] / base["all"][0])  # of one round
+            assert row["of"] == (name.replace("fit", "bound") if "fit" in name else "fit")
+            assert row["least"] <= row["ratio"] <= row["most"]
+    assert printed.count("pythae is left out: pip install pythae") == len(train.TASKS)
+    assert figures["time to goal"]["fit"]["epochs"] == 2
+    assert figures["time to goal"]["DataLoader loop"]["epochs"] == 1
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("task", train.TASKS, ids=["MLP", "digits", "faces"])
+def test_all_ways_train_the_same_network(task, tiny, tmp_path, monkeypatch):
+    """Catches a peer with another network, another loss, or one that does not train it."""
+    data, made, losses = task.images(), [], []
+    monkeypatch.setattr(peers, "is_there", train.peers.importlib.util.find_spec)
+
+    def model():
+        torch.manual_seed(0)
+        made.append(task.model())
+        made[-1].start = torch.nn.utils.parameters_to_vector(made[-1].parameters()).detach()
+        return made[-1]
+
+    def objective(net, x):
+        loss, terms = task.objective(net, x)
+        losses.append(loss.item())
+        return loss, terms
+
+    spied = task._replace(model=model, objective=objective, batch=90)
+    names = {name for name, (package, _) in peers.PACKAGES.items() if peers.is_there(package)}
+    for name, epoch in train.ways(spied, data, tmp_path).items():
+        made.clear(), losses.clear()
+        epoch()
+        if name != "bound":
+            end = torch.nn.utils.parameters_to_vector(made[-1].parameters()).detach()
+            assert not torch.equal(end, made[-1].start), name
+            names.discard(name)
+    assert not names
+
+
+@pytest.mark.parametrize("task", train.TASKS, ids=["MLP", "digits", "faces"])
+def test_the_bound_has_each_product_of_a_step(task, tiny, monkeypatch):
+    """Catches a layer or a gradient that is left out, and one that a step does not compute."""
+    model, x = task.model(), task.images().images[:8] / 255
+    counted = {}
+    for name, run in (
+        ("step", lambda: task.objective(model, x)[0].backward()),
+        ("bound", layer_products(model, x, 8)),
+    ):
+        with torch.utils.flop_counter.FlopCounterMode(display=False) as counter:
+            run()
+        counted[name] = counter.get_total_flops()
+    assert counted["bound"] == counted["step"] > 0
 
 
 @pytest.fixture
