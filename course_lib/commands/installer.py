@@ -216,7 +216,9 @@ def _pip(venv: Path, *arguments: str, lock: int) -> None:
     """Installs with uv where it is at hand, many times as fast; what it cannot do, pip does."""
     uv = shutil.which("uv")
     if uv:
-        command = [uv, "pip", "install", "--python", str(python_of(venv)), *arguments]
+        # As pip does; else the first start compiles thousands of files, on one core.
+        options = ["--compile-bytecode", "--python", str(python_of(venv))]
+        command = [uv, "pip", "install", *options, *arguments]
         if _call(venv, command, lock=lock) == 0:
             return
         say("uv could not, see above: pip tries")
