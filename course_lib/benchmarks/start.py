@@ -31,17 +31,19 @@ MAX_FIRST_CELL_S = 8.0  # median of the later starts
 ADDRESS = re.compile(r"http://(?:localhost|127\.0\.0\.1):\d+/\S*token=\w+")
 FIRST_CELL, IMPORTS, FIGURE = "first cell executed", "torch imported", "first figure shown"
 STEPS = ("JupyterLab answers", "kernel ready", FIRST_CELL, IMPORTS, FIGURE)
+CELLS = ("import importlib", "import torch\n")  # a line of the cell of FIRST_CELL, of IMPORTS
 NEVER_SAVE = {"autosave": False}  # the notebook stays as it is
 # Runs all cells down to the first figure's, as Shift+Enter does, again and again.
 RUN_TO_FIGURE = """async () => {
     const notebook = window.jupyterapp.shell.currentWidget.content;
-    const figure = notebook.widgets.findIndex(cell => /plt\\.show\\(/.test(cell.model.sharedModel.source));
+    const source = cell => cell.model.sharedModel.source;
+    const figure = notebook.widgets.findIndex(cell => source(cell).includes('plt.show('));
     notebook.activeCellIndex = 0;
     for (let i = 0; i <= figure; i++)
         window.jupyterapp.commands.execute('notebook:run-cell-and-select-next');
 }"""
-EXECUTED = """pattern => window.jupyterapp.shell.currentWidget.content.widgets.find(cell =>
-    cell.model.type == 'code' && RegExp(pattern, 'm').test(cell.model.sharedModel.source)
+EXECUTED = """line => window.jupyterapp.shell.currentWidget.content.widgets.find(cell =>
+    cell.model.type == 'code' && cell.model.sharedModel.source.includes(line)
 )?.model.executionCount"""
 FIGURE_SHOWN = """() => [...document.querySelectorAll('.jp-OutputArea-output img')].some(
     image => image.complete && image.naturalWidth > 0)"""
@@ -88,8 +90,8 @@ def steps_in(page: Page, url: str) -> Iterator[None]:
     page.wait_for_function(lab.KERNEL_IS_IDLE)
     yield
     page.evaluate(RUN_TO_FIGURE)
-    for pattern in ("^import importlib", "^import torch$"):
-        page.wait_for_function(EXECUTED, arg=pattern)
+    for line in CELLS:
+        page.wait_for_function(EXECUTED, arg=line)
         yield
     page.wait_for_function(FIGURE_SHOWN)
     yield
