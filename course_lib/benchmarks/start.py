@@ -37,7 +37,7 @@ NEVER_SAVE = {"autosave": False}  # the notebook stays as it is
 RUN_TO_FIGURE = """async () => {
     const notebook = window.jupyterapp.shell.currentWidget.content;
     const source = cell => cell.model.sharedModel.source;
-    const figure = notebook.widgets.findIndex(cell => source(cell).includes('plt.show('));
+    const figure = notebook.widgets.findIndex(cell => source(cell).includes('plt.subplots('));
     notebook.activeCellIndex = 0;
     for (let i = 0; i <= figure; i++)
         window.jupyterapp.commands.execute('notebook:run-cell-and-select-next');
