@@ -28,7 +28,7 @@ def test_a_server_that_will_not_go_is_ended(monkeypatch):
     command = [sys.executable, "-c", f"{deaf}; time.sleep(60)"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
         server.stdout.readline()
-        lab._end(server)
+        lab.end(server)
     assert server.returncode == -9
 
 

@@ -4,6 +4,7 @@
 
 import gzip
 import threading
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 import torchvision.datasets
 from data_tools import (  # noqa: F401
     cache,
+    change_entry,
     cifar_archive,
     encoded,
     mnist_files,
@@ -34,6 +36,7 @@ def mnist(server, monkeypatch, cache):
     monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [server.url])
     monkeypatch.setattr(torchvision.datasets.MNIST, "resources", resources)
     monkeypatch.setenv("COURSE_OFFLINE", "0")
+    change_entry(monkeypatch, "mnist", servers=(server.url,))
     return shrink(monkeypatch, "mnist", (7, 3))
 
 
@@ -135,7 +138,7 @@ def test_offline(mnist, server, monkeypatch, capsys):
 def test_no_network(mnist, monkeypatch, capsys):
     """Catches a class that hangs without a network."""
     monkeypatch.setattr(fetch, "PROBE_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", ["http://127.0.0.1:9/"])
+    change_entry(monkeypatch, "mnist", servers=("http://127.0.0.1:9/",))
     assert datasets.load("mnist").stand_in and "no connection" in notices(capsys)[0]
     with pytest.raises(CourseError, match="no connection"):
         datasets.get("mnist")
@@ -171,9 +174,18 @@ def test_cifar10(server, monkeypatch, cache):
     monkeypatch.setattr(loader, "url", server.url + "cifar-10-python.tar.gz")
     monkeypatch.setattr(loader, "tgz_md5", md5(data))
     monkeypatch.setenv("COURSE_OFFLINE", "")
+    change_entry(monkeypatch, "cifar10", servers=(server.url,))
     cifar = datasets.load("cifar10")
     expected = np.concatenate([pixels(2, 3072, seed=i) for i in range(5)]).reshape(10, 3, 32, 32)
     assert torch.equal(cifar.train.images, torch.from_numpy(expected))
     assert cifar.train.labels.tolist() == [0, 9, 1, 8, 2, 7, 3, 6, 4, 5]
     assert cifar.label_names == registry.CIFAR10_CLASSES and cifar.test.labels.tolist() == [5, 4]
     assert not (cache / "downloads" / "cifar10").exists()
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10"])
+def test_the_servers_are_those_that_torchvision_asks(name):
+    """Catches a network that is called missing because another server than torchvision's is."""
+    spec = registry.SPECS[name]
+    urls = [url for urls, _, _ in downloads._archives(spec) for url in urls]
+    assert {"://".join(urlsplit(url)[:2]) for url in urls} == set(spec.servers)

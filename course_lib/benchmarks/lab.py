@@ -68,6 +68,17 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def own_settings(home: Path) -> dict[str, str]:
+    """Writes JupyterLab's settings into `home`; the variables that keep all that it keeps there."""
+    for name, value in LAB_SETTINGS.items():
+        file = home / "settings/@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(value), encoding="utf-8")
+    env = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "RUNTIME")}
+    env |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "PYTHONPATH": str(ROOT)}
+    return env | {"JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces")}
+
+
 @contextlib.contextmanager
 def serving(home: Path) -> Iterator[tuple[str, Path]]:
     """A JupyterLab with settings and notebooks of its own in `home`: its address, the notebooks.
@@ -75,30 +86,28 @@ def serving(home: Path) -> Iterator[tuple[str, Path]]:
     Short training, and one thread: the browser needs the other cores.
     """
     (home / "notebooks").mkdir()
-    for name, value in LAB_SETTINGS.items():
-        file = home / "settings/@jupyterlab" / f"{name}.jupyterlab-settings"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(value), encoding="utf-8")
-    env = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "RUNTIME")}
-    env |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "PYTHONPATH": str(ROOT)}
-    env |= {"JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces")}
-    env |= {"COURSE_FAST": "1", "OMP_NUM_THREADS": "1"}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    env = own_settings(home) | {"COURSE_FAST": "1", "OMP_NUM_THREADS": "1"}
+    port = free_port()
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
     command += [f"--port={port}", "--IdentityProvider.token=", "--ServerApp.port_retries=0"]
     command += [f"--ServerApp.root_dir={home / 'notebooks'}", "--LabApp.expose_app_in_browser=True"]
     with open(home / "log", "w", encoding="utf-8") as log:
         server = subprocess.Popen(command, env={**os.environ, **env}, stdout=log, stderr=log)
     try:
-        _await(f"http://127.0.0.1:{port}/api", server, log=home / "log")
+        await_answer(f"http://127.0.0.1:{port}/api", server, log=home / "log")
         yield f"http://127.0.0.1:{port}", home / "notebooks"
     finally:
-        _end(server)
+        end(server)
 
 
-def _end(server: subprocess.Popen) -> None:
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def end(server: subprocess.Popen) -> None:
     """Ask it to go; on a crowded machine it waits for its kernels, so then end them all."""
     server.terminate()
     try:
@@ -108,15 +117,16 @@ def _end(server: subprocess.Popen) -> None:
         server.wait()
 
 
-def _await(url: str, server: subprocess.Popen, *, log: Path) -> None:
-    for _ in range(600):
+def await_answer(url: str, server: subprocess.Popen, *, log: Path) -> None:
+    """Wait until the server answers at `url`. CourseError with its log where it does not."""
+    for _ in range(1200):
         try:
             urllib.request.urlopen(url, timeout=2).close()
             return
         except OSError:
             if server.poll() is not None:
                 break
-            time.sleep(0.1)
+            time.sleep(0.05)
     raise CourseError(f"JupyterLab does not answer:\n{log.read_text(encoding='utf-8')}")
 
 

@@ -15,6 +15,7 @@ BENCHMARKS = {
     "train": "seconds per epoch of an MLP VAE: from memory against a DataLoader loop",
     "widgets": "a step of a slider: the course's panels against interact with a figure",
     "conv": "64×64 faces: pixel shuffle on coarse grids against transposed convolutions",
+    "start": "the first minute: from the command `lab` to the first figure of notebook 01",
     "grade": "grading against papermill, two cores against one, memory",
 }
 

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,7 +33,7 @@ DOWNLOADS = "downloads"
 
 def install(root: Path, *, needs: tuple[str, ...], torch: str, lock: int) -> None:
     """Makes or repairs .venv; pip holds `lock` too, so that a killed start leaves no second pip."""
-    venv = root / FOLDER
+    venv, begin = root / FOLDER, time.monotonic()
     torch_pins, rest = split_off_torch(lock_text(root))
     if torch_pins:
         check_system()
@@ -60,7 +61,7 @@ def install(root: Path, *, needs: tuple[str, ...], torch: str, lock: int) -> Non
     kept = stamp.get("locks")
     kept = kept if isinstance(kept, dict) else {}
     write_stamp(venv, {**stamp, "locks": kept | fingerprints(root, needs), "complete": True})
-    say("installed; from now on the course starts at once")
+    say(f"installed in {time.monotonic() - begin:.0f} s; from now on the course starts at once")
 
 
 def _new_source(root: Path, *, pins: list[str], torch: str) -> torch_source.Source | None:
@@ -220,7 +221,8 @@ def _pip(venv: Path, *arguments: str, lock: int) -> None:
         if _call(venv, command, lock=lock) == 0:
             return
         say("uv could not, see above: pip tries")
-    if code := _call(venv, _own_pip(venv, "install", *arguments), lock=lock):
+    # Compiles nothing, like uv: of the 11,000 files a start needs 3,000, and compiles those.
+    if code := _call(venv, _own_pip(venv, "install", "--no-compile", *arguments), lock=lock):
         raise CourseError(f"pip stopped ({code}), see above; the next start goes on from there")
 
 

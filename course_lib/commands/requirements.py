@@ -24,6 +24,8 @@ CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 CONDA_NAMES |= {"jupyter-client": "jupyter_client", "jupyter-core": "jupyter_core"}
 BOUND = re.compile(r"([\w.-]+)(?:\[[\w,]+\])?(?:>=([\w.]+))?$")
 ENTRY = re.compile(r"^(?=[a-z0-9])", re.MULTILINE)  # in a lock, its hashes on the lines below
+# A check of addresses that no notebook holds; to import it costs JupyterLab and papermill seconds.
+OMITTED = ("rfc3987-syntax", "lark")
 PIN = re.compile(r"([\w.-]+)==([\w.+]+)")
 CUDA = re.compile(r"(torch|torchvision|triton)==|nvidia-|cuda-")  # what PyTorch's index replaces
 
@@ -145,7 +147,7 @@ def _compiled(root: Path, name: str, options: list[str], within: str = "") -> st
             *(sys.executable, "-m", "uv", "pip", "compile", str(root / "pyproject.toml")),
             *("--quiet", "--all-extras", "--universal", "--python-version", "3.11"),
             *("--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--no-header"),
-            *("--no-annotate", *options),
+            *("--no-annotate", *options, *(f"--no-emit-package={name}" for name in OMITTED)),
             *("--constraints", str(constraints), "--output-file", str(out)),
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")

@@ -40,6 +40,7 @@ class Spec:
     label_names: tuple[str, ...] = ()
     folder: str = ""  # torchvision's folder below its root; "" for what the course draws itself
     loader: str = ""  # the class in torchvision.datasets
+    servers: tuple[str, ...] = ()  # what torchvision's class asks, known without importing it
     counts: tuple[int, int] = (0, 0)  # official numbers of training and test images
     find: Callable[["Spec", Path], Path | None] = find_folder
     prepare: Callable[..., Dataset] | None = None

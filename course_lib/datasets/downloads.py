@@ -59,10 +59,10 @@ def download(spec: Spec, *, must_keep: bool = False) -> Dataset:
     if offline():
         raise CourseError("COURSE_OFFLINE is set, which forbids downloads")
     path = cache_file(spec, spec.sizes[0])
-    archives = _archives(spec)
-    hosts = sorted({urlsplit(url).netloc for urls, _, _ in archives for url in urls})
-    if not reachable(*archives[0][0]):
+    if not reachable(*spec.servers):  # first: without a network torchvision is not imported
+        hosts = (urlsplit(url).netloc for url in spec.servers)
         raise CourseError(f"no connection to {' or '.join(hosts)}")
+    archives = _archives(spec)
     with _workplace(spec) as folder:
         if (found := store.read(path)) and found[1].get("official"):
             return found[0]  # the process that we waited for has brought it

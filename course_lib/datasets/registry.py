@@ -29,12 +29,13 @@ def _torchvision(
     place: str,
     files: ModuleType,
     n_train: int,
+    servers: tuple[str, ...],
 ) -> Spec:
     """A labelled set that torchvision downloads: n_train training images and 10,000 test images."""
     return Spec(
         name, title, channels, (size,), stand_in,
         label_names=label_names, folder=place, loader=title.replace("-", ""),
-        counts=(n_train, 10_000), find=files.find, prepare=files.prepare,
+        servers=servers, counts=(n_train, 10_000), find=files.find, prepare=files.prepare,
         download=downloads.get_archives, download_in_load=downloads.download,
     )  # fmt: skip
 
@@ -43,14 +44,17 @@ _ALL = (
     _torchvision(
         "mnist", "MNIST", stand_in=digits.draw_digits, channels=1, size=28,
         label_names=digits.DIGITS, place="MNIST/raw", files=idx, n_train=60_000,
+        servers=("https://ossci-datasets.s3.amazonaws.com", "http://yann.lecun.com"),
     ),
     _torchvision(
         "fashion_mnist", "Fashion-MNIST", stand_in=digits.draw_digits, channels=1, size=28,
         label_names=FASHION_CLASSES, place="FashionMNIST/raw", files=idx, n_train=60_000,
+        servers=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",),
     ),
     _torchvision(
         "cifar10", "CIFAR-10", stand_in=procedural.faces_for_cifar10, channels=3, size=32,
         label_names=CIFAR10_CLASSES, place="cifar-10-batches-py", files=cifar, n_train=50_000,
+        servers=("https://www.cs.toronto.edu",),
     ),
     Spec(
         "celeba", "CelebA", 3, (64, 128, 256), procedural.faces_for_celeba,

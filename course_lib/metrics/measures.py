@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
 from course_lib import machine
@@ -29,6 +27,8 @@ def neighbour_accuracy(
     z_train: Tensor, y_train: Tensor, z_test: Tensor, y_test: Tensor, *, k: int = 5
 ) -> float:
     """Share of test codes whose k nearest training codes vote for the right class, in [0, 1]."""
+    from sklearn.neighbors import KNeighborsClassifier  # slow to import
+
     classifier = KNeighborsClassifier(k).fit(z_train.cpu().numpy(), y_train.cpu().numpy())
     return float(classifier.score(z_test.cpu().numpy(), y_test.cpu().numpy()))
 
@@ -39,6 +39,8 @@ def two_sample_accuracy(a: Tensor, b: Tensor, *, seed: int = 0) -> float:
     a, b: (N, D) images, as many of each. Judged on the images that each tree has not seen.
     Source: Lopez-Paz & Oquab (2017), "Revisiting classifier two-sample tests".
     """
+    from sklearn.ensemble import RandomForestClassifier  # slow to import
+
     images = torch.cat([a, b]).flatten(1).cpu().numpy()
     kind = torch.arange(len(images)).numpy() < len(a)
     forest = RandomForestClassifier(100, oob_score=True, n_jobs=machine.cores(), random_state=seed)
