@@ -1,19 +1,59 @@
 """What many tests share: the course's folder, and a command run as a user runs it."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from course_lib.commands import cli
 
-# The tests' tensors are small: threads would spend their time waiting for each other. Notebooks run
-# in processes of their own, with all cores.
-torch.set_num_threads(1)
 ROOT = Path(__file__).resolve().parents[1]
+# jsonschema would build a grammar of internationalized addresses, which takes seconds.
+sys.modules.setdefault("rfc3987_syntax", None)
+# The files whose tests take longest: they begin, so that no process goes on alone at the end.
+FIRST = ("test_notebooks", "test_browser", "test_grading_hostile", "test_grading_honest")
+
+# A shell's `&` lets all that it starts ignore Ctrl-C: then tests of Ctrl-C would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config, items):
+    """For tests side by side (`-n`): a group stays in one process, long ones come first."""
+    import torch  # not above: the process that only hands out tests starts without it
+
+    # The tests' tensors are small: threads would spend their time waiting for each other. Notebooks
+    # run in processes of their own, with all cores.
+    torch.set_num_threads(1)
+    if hasattr(config, "workerinput"):
+        places = {name: i for i, name in enumerate(FIRST)}
+        items.sort(key=lambda item: places.get(item.path.stem, len(FIRST)))
+        for item in items:
+            item.add_marker(pytest.mark.xdist_group(group(item)))
+
+
+def group(item):
+    """The tests that run in one process: those of a file, which share what they start.
+
+    A run of a notebook and the tests of an exercise are groups of their own.
+    """
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    if {"stem", "copy"} <= params.keys():
+        return f"{params['stem']}-{params['copy']}"
+    if hasattr(params.get("exercise"), "name"):
+        return params["exercise"].name
+    return item.path.stem
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What tests say of their runs with `record_property("said", …)`."""
+    reports = [r for found in terminalreporter.stats.values() for r in found]
+    for report in reports:
+        for name, value in getattr(report, "user_properties", []):
+            if name == "said" and report.when == "call":
+                terminalreporter.write_line(value)
 
 
 @pytest.fixture(scope="session")
