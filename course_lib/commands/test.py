@@ -21,7 +21,9 @@ NEEDS = ("lab", "grade", "dev")
 WORKER_BYTES = 3 * 2**30  # one process of the tests, and the kernel or browser that it starts
 MOST_WORKERS = 8  # the longest test file takes as long as all others on eight cores
 # What says how many processes there are, or wants the terminal for itself.
-ALONE = re.compile(r"-n|--numprocesses|--dist|--pdb|--trace|-[lqvx]*s$|--capture=no|.*\bno:xdist|.*::")
+ALONE = re.compile(
+    r"-n|--numprocesses|--dist|--pdb|--trace|-[lqvx]*s$|--capture=no|.*no:xdist|.*::"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
