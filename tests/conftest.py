@@ -14,8 +14,24 @@ ROOT = Path(__file__).resolve().parents[1]
 # jsonschema would build a grammar of internationalized addresses, which takes seconds.
 sys.modules.setdefault("rfc3987_syntax", None)
 # The files whose tests take longest: they begin, so that no process goes on alone at the end.
-FIRST = ("test_notebooks", "test_browser", "test_grading_hostile", "test_grading_honest")
-
+FIRST = (
+    "test_grading_engine",
+    "test_grading_hostile",
+    "test_browser",
+    "test_notebooks",
+    "test_grading_honest",
+    "test_on_a_gpu",
+    "test_grading_probe",
+    "test_site",
+    "test_exercises",
+    "test_packaging",
+    "test_demo_browser",
+    "test_demo_looks",
+)
+# Each grades a class, two submissions at a time with a timeout for each cell: not both at once.
+CLASSES = ("test_grading_engine", "test_grading_hostile")
+# jsonschema would build a grammar of internationalized addresses, which takes seconds.
+sys.modules.setdefault("rfc3987_syntax", None)
 # A shell's `&` lets all that it starts ignore Ctrl-C: then tests of Ctrl-C would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -37,13 +53,15 @@ def pytest_collection_modifyitems(config, items):
 def group(item):
     """The tests that run in one process: those of a file, which share what they start.
 
-    A run of a notebook and the tests of an exercise are groups of their own.
+    A copy of a notebook and the tests of an exercise are groups of their own.
     """
     params = item.callspec.params if hasattr(item, "callspec") else {}
-    if {"stem", "copy"} <= params.keys():
-        return f"{params['stem']}-{params['copy']}"
+    if item.path.stem in CLASSES:
+        return "classes"
+    if "stem" in params:
+        return " ".join([item.path.stem, params["stem"], params.get("copy", "")])
     if hasattr(params.get("exercise"), "name"):
-        return params["exercise"].name
+        return f"{item.path.stem} {params['exercise'].name}"
     return item.path.stem
 
 
