@@ -1,6 +1,7 @@
 """What many tests share: the course's folder, and a command run as a user runs it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -37,7 +38,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):
-    """For tests side by side (`-n`): a group stays in one process, long ones come first."""
+    """For tests side by side (`-n`): the files that take longest come first."""
     import torch  # not above: the process that only hands out tests starts without it
 
     # The tests' tensors are small: threads would spend their time waiting for each other. Notebooks
@@ -46,23 +47,34 @@ def pytest_collection_modifyitems(config, items):
     if hasattr(config, "workerinput"):
         places = {name: i for i, name in enumerate(FIRST)}
         items.sort(key=lambda item: places.get(item.path.stem, len(FIRST)))
-        for item in items:
-            item.add_marker(pytest.mark.xdist_group(group(item)))
 
 
-def group(item):
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """For `--dist loadgroup`: a process gets a whole group, as soon as it has nothing to do."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return group(nodeid)
+
+    return Groups(config, log)
+
+
+def group(nodeid):
     """The tests that run in one process: those of a file, which share what they start.
 
     A copy of a notebook and the tests of an exercise are groups of their own.
     """
-    params = item.callspec.params if hasattr(item, "callspec") else {}
-    if item.path.stem in CLASSES:
+    file, _, test = nodeid.partition("::")
+    stem, of = Path(file).stem, re.search(r"\[((\w+?)(-\w+)?)\b.*\]", test)
+    if stem in CLASSES:
         return "classes"
-    if "stem" in params:
-        return " ".join([item.path.stem, params["stem"], params.get("copy", "")])
-    if hasattr(params.get("exercise"), "name"):
-        return f"{item.path.stem} {params['exercise'].name}"
-    return item.path.stem
+    if of and stem in ("test_notebooks", "test_on_a_gpu", "test_exercises"):
+        return f"{stem} {of[2 if stem == 'test_exercises' else 1]}"
+    return stem
 
 
 def pytest_terminal_summary(terminalreporter):
