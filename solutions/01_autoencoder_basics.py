@@ -49,7 +49,7 @@ from course_lib.training import best_device, to_float
 
 plots.use_course_style()
 torch.manual_seed(seed)
-n_train, steps = shortened((n_train, steps), (8_000, 400))
+n_train, steps = shortened((n_train, steps), (8_000, 200))
 
 # %% [markdown]
 # ## 1.1 · What is in a digit?

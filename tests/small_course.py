@@ -30,7 +30,8 @@ class SmallCourse:
         self.wheels = folder / "wheels"
         self.wheels.mkdir(parents=True)
         package = self.root / "course_lib"
-        shutil.copytree(ROOT / "course_lib/commands", package / "commands")
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "course_lib/commands", package / "commands", ignore=ignored)
         for path in (ROOT / "course_lib").glob("*.py"):
             shutil.copy(path, package)
         self.require("1.0")

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from course_lib import authoring, datasets
 from course_lib.commands import data, lab
 from course_lib.commands import test as test_command
@@ -102,6 +104,47 @@ def test_test_hands_everything_to_pytest(here, monkeypatch, root):
     assert here(["test", *arguments]) == 5
     assert calls == [root, [sys.executable, "-m", "pytest", *arguments[:-2]]]
     assert os.environ["COURSE_FAST"] == "0"
+
+
+def options_of_pytest(monkeypatch, *arguments, fast="1", cores=4, gigabytes=64):
+    """What the launcher adds to these arguments on such a machine."""
+    monkeypatch.setattr(test_command.machine, "cores", lambda: cores)
+    monkeypatch.setattr(test_command.machine, "memory_bytes", lambda: gigabytes * 2**30)
+    monkeypatch.setenv("COURSE_FAST", fast)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    return test_command.side_by_side([*arguments])
+
+
+@pytest.mark.parametrize(
+    ("machine", "workers"),
+    [({}, "4"), ({"gigabytes": 7}, "2"), ({"cores": 99, "gigabytes": 999}, "8")],
+)
+def test_tests_run_on_every_core(monkeypatch, machine, workers):
+    """Catches tests one after another, or more of them than the memory holds."""
+    for arguments in ([], ["-k", "01"], ["-m", "not notebook", "-x"], ["tests/test_floors.py"]):
+        found = options_of_pytest(monkeypatch, *arguments, **machine)
+        assert found[:4] == ["-n", workers, "--dist", "loadgroup"]
+    assert os.environ["OMP_NUM_THREADS"] == "7"  # the user's own
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["-n0", "-n", "--numprocesses=3", "--dist=load", "--pdb", "--trace", "-s", "-vs",
+     "--capture=no", "no:xdist", "-pno:xdist", "tests/test_floors.py::test_floors_are_seen"],
+)  # fmt: skip
+def test_who_says_how_the_tests_run_is_obeyed(monkeypatch, argument):
+    """Catches a second `-n` before the user's own, a debugger without a terminal."""
+    assert options_of_pytest(monkeypatch, "-x", argument) == []
+
+
+def test_tests_run_one_by_one_where_nothing_is_gained(monkeypatch):
+    """Catches workers on one core, in little memory, beside the times of a full run, or without
+    the plugin that starts them."""
+    assert options_of_pytest(monkeypatch, cores=1) == []
+    assert options_of_pytest(monkeypatch, gigabytes=4) == []
+    assert options_of_pytest(monkeypatch, fast="0") == []
+    monkeypatch.setattr(test_command.importlib.util, "find_spec", lambda name: None)
+    assert options_of_pytest(monkeypatch) == []
 
 
 def test_build_check_fails_on_a_difference(here, monkeypatch, capsys):

@@ -547,7 +547,8 @@ def test_an_unknown_notebook_is_refused():
 def test_the_sources_say_what_can_be_handed_in(root, tmp_path):
     """Catches an instructor's copy in notebooks/ taken for an assignment, and points of a copy."""
     for part in ("solutions", "course_lib/exercises"):
-        shutil.copytree(root / part, tmp_path / part)
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(root / part, tmp_path / part, ignore=ignored)
     (tmp_path / "notebooks").mkdir()
     for path in (f"notebooks/{STEM}.ipynb", f"notebooks/{STEM}-Copy1.ipynb"):
         (tmp_path / path).write_bytes(notebook(text="worked on"))

@@ -272,7 +272,9 @@ def test_the_course_is_folded_away(tmp_path, root):
 def test_an_instructor_s_own_work_in_notebooks_changes_no_page(tmp_path, root, monkeypatch):
     """Catches pages that depend on what somebody did in notebooks/, or on whether it is there."""
     shutil.copytree(root / "solutions", tmp_path / "solutions")
-    shutil.copytree(root / "course_lib/exercises", tmp_path / "course_lib/exercises")
+    exercises = "course_lib/exercises"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(root / exercises, tmp_path / exercises, ignore=ignored)
     shutil.copy(root / "pyproject.toml", tmp_path)
     notebook = (root / f"notebooks/{STEM}.ipynb").read_text(encoding="utf-8")
     (tmp_path / "notebooks").mkdir()

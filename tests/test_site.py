@@ -188,12 +188,16 @@ def test_a_notebook_that_fails_leaves_the_kept_one(tmp_path):
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """The site of a copy of the course, built once."""
+    """The site of a copy of the course, built once, in the place of an earlier site."""
     folder = tmp_path_factory.mktemp("site")
     copy = course.__wrapped__(folder)
+    (folder / "out").mkdir()
+    for name in (site.BUILT, "index.html", "of_before.html"):
+        (folder / "out" / name).write_text("before")
     site.build(copy, folder / "out")
-    site.build(copy, folder / "out")  # an earlier site is replaced
     assert sorted(path.name for path in folder.iterdir()) == ["course", "out"]
+    assert not (folder / "out/of_before.html").exists()
+    assert text_of(folder / "out/index.html") != "before"
     return folder / "out"
 
 

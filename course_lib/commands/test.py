@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import re
 import sys
 
+from course_lib import machine
 from course_lib.commands.process import hand_over
 from course_lib.commands.torch_source import CHOICES
 from course_lib.errors import CourseError
@@ -16,6 +18,12 @@ PASSES_ON = True
 TAKE_A_WORD = ("-k", "-m", "--ignore", "--deselect")
 
 NEEDS = ("lab", "grade", "dev")
+WORKER_BYTES = 3 * 2**30  # one process of the tests, and the kernel or browser that it starts
+MOST_WORKERS = 8  # the longest test file takes as long as all others on eight cores
+# What says how many processes there are, or wants the terminal for itself.
+ALONE = re.compile(
+    r"-n|--numprocesses|--dist|--pdb|--trace|-[lqvx]*s$|--capture=no|.*no:xdist|.*::"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,5 +46,21 @@ def check(args: argparse.Namespace) -> None:
 def run(args: argparse.Namespace) -> int:
     """Becomes pytest, in the course's folder; short training unless COURSE_FAST says otherwise."""
     os.environ.setdefault("COURSE_FAST", "1")
+    # Hundreds of tests start a Python: each would compile PyTorch anew, which takes seconds.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.chdir(args.root)
-    return hand_over([sys.executable, "-m", "pytest", *args.rest])
+    return hand_over([sys.executable, "-m", "pytest", *side_by_side(args.rest), *args.rest])
+
+
+def side_by_side(rest: list[str]) -> list[str]:
+    """pytest's options for a process on each core; none where `rest` or a lack of cores forbids.
+
+    Notebooks at their default settings are to have all cores: their time is measured.
+    """
+    memory = machine.memory_bytes() or WORKER_BYTES
+    workers = min(machine.cores(), memory // WORKER_BYTES, MOST_WORKERS)
+    full = os.environ["COURSE_FAST"] == "0"
+    if workers < 2 or full or any(map(ALONE.match, rest)) or not importlib.util.find_spec("xdist"):
+        return []
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes share the cores already
+    return ["-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder"]
