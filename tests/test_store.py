@@ -17,6 +17,8 @@ from course_lib import datasets
 from course_lib.datasets import catalog, digits, registry, store
 from course_lib.datasets.splits import Dataset, Split
 from course_lib.errors import CourseError
+from course_lib.losses import ErrorTerms
+from course_lib.training import fit
 
 
 @pytest.fixture
@@ -226,3 +228,31 @@ def test_leftovers_of_a_killed_process_are_swept(path):
     os.utime(old, (0, 0))
     put(path, full_set())
     assert not old.exists() and new.exists()
+
+
+def resident_bytes(name):
+    """How much of a mapped file is in this process's memory."""
+    entries = Path("/proc/self/smaps").read_text().split("VmFlags")
+    sizes = [e.split("Rss:")[1].split()[0] for e in entries if name in e and "Rss:" in e]
+    return 1024 * sum(map(int, sizes))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_training_gives_a_mapped_file_back(path, monkeypatch):
+    """Catches a process that in the end has all of CelebA in memory."""
+    images = torch.randint(0, 256, (3000, 3, 64, 64), dtype=torch.uint8)
+    put(path, Dataset("celeba", "", Split(images), Split(images[:9])))
+    monkeypatch.setattr(store, "MAX_IN_MEMORY_BYTES", 1)
+    data = store.read(path)[0]
+    most = 0
+
+    def objective(model, x):
+        nonlocal most
+        most = max(most, resident_bytes(path.name))
+        loss = (model(x.flatten(1)) ** 2).mean()
+        return loss, ErrorTerms(loss[None])
+
+    model = torch.nn.Linear(3 * 64 * 64, 1)
+    list(fit(model, objective, data.train.images, epochs=1, batch_size=100))
+    assert most < images.nbytes / 4
+    assert torch.equal(data.train.images, images)  # they come again
