@@ -33,6 +33,7 @@ seed = 0
 n_train = 55_000
 n_valid = 5_000
 steps = 4_300
+n_judged = 1_000  # images on each side of a comparison
 
 # %%
 import math
@@ -57,7 +58,8 @@ from course_lib.training import Record, evaluate, fit, to_float
 plots.use_course_style()
 torch.manual_seed(seed)
 rng = torch.Generator().manual_seed(seed)
-n_train, n_valid, steps = shortened((n_train, n_valid, steps), (8_000, 1_000, 250))
+full = n_train, n_valid, steps, n_judged
+n_train, n_valid, steps, n_judged = shortened(full, (8_000, 1_000, 250, 300))
 
 # %% [markdown]
 # ## 3.1 · A model that could have made the data
@@ -1393,13 +1395,13 @@ for name, ae_objective in {"AE squared": losses.autoencoder_objective,
 from sklearn.mixture import GaussianMixture
 
 
-def draw_codes(codes: Tensor, count: int = 1_000) -> Tensor:
+def draw_codes(codes: Tensor, count: int = n_judged) -> Tensor:
     """Samples of a mixture of ten Gaussians fitted to codes: (N, d) to (count, d)."""
     fitted = GaussianMixture(10, tol=0.01, reg_covar=1e-3, random_state=seed).fit(codes.double())
     return torch.from_numpy(fitted.sample(count)[0]).float()[torch.randperm(count, generator=rng)]
 
 
-prior, X_fit = torch.randn(1_000, 64, generator=rng), to_float(X_train[:5_000].flatten(1))
+prior, X_fit = torch.randn(n_judged, 64, generator=rng), to_float(X_train[:5_000].flatten(1))
 with torch.no_grad():
     generated = {"AE squared, N(0, I)": aes["AE squared"].decode(prior)}
     for name, ae in aes.items():
@@ -1435,13 +1437,14 @@ def vae_reconstruct(x: Tensor, noise: float = 0.0) -> Tensor:
 
 
 # %%
-rows = {"test images": X_test[1_000:2_000], **generated}
+X_seen, X_other = X_test[: 2 * n_judged].chunk(2)
+rows = {"test images": X_other, **generated}
 off = {name: nearest(x, X_near).median().item() for name, x in rows.items()}
-uncovered = {name: nearest(X_test[:1_000], x).median().item() for name, x in rows.items()}
+uncovered = {name: nearest(X_seen, x).median().item() for name, x in rows.items()}
 with torch.no_grad():
-    seen = {name: ae(X_test[:1_000]) for name, ae in aes.items()}
-    seen["VAE"] = vae_reconstruct(X_test[:1_000], noise=1.0)
-    others = vae_reconstruct(X_test[1_000:2_000], noise=1.0)
+    seen = {name: ae(X_seen) for name, ae in aes.items()}
+    seen["VAE"] = vae_reconstruct(X_seen, noise=1.0)
+    others = vae_reconstruct(X_other, noise=1.0)
 told = {name: two_sample_accuracy(x, seen[name.split(",")[0]]) for name, x in generated.items()}
 told["test images"] = two_sample_accuracy(others, seen["VAE"])  # the best that can be reached
 for name in rows:
