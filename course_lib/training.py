@@ -24,6 +24,7 @@ __all__ = [
     "Data",
     "Objective",
     "Record",
+    "adam",
     "best_device",
     "evaluate",
     "fit",
@@ -99,7 +100,7 @@ def fit(
     _check_settings(epochs, batch_size, patience=patience, valid=valid)
     model.to(device := best_device())
     train = devices.resident(train, device)
-    optimizer, n_batches = _adam(model, lr=lr, beta2=beta2), -(-len(train[0]) // batch_size)
+    optimizer, n_batches = adam(model, lr=lr, beta2=beta2), -(-len(train[0]) // batch_size)
     total = epochs * n_batches if steps is None else min(steps, epochs * n_batches)
     schedule = OneCycleLR(optimizer, lr, total_steps=max(2, total))
     shuffle = torch.Generator().manual_seed(seed)
@@ -161,7 +162,7 @@ def keep_log_sigma(vae: nn.Module, terms: GaussianElboTerms) -> None:
     vae.log_sigma.copy_(terms.log_sigma.detach())
 
 
-def _adam(model: nn.Module, *, lr: float, beta2: float) -> torch.optim.Adam:
+def adam(model: nn.Module, *, lr: float, beta2: float) -> torch.optim.Adam:
     """Fused where there is such a kernel; the schedule moves β₁ between 0.95 and 0.85."""
     fused = next(model.parameters()).device.type != "mps"
     return torch.optim.Adam(model.parameters(), lr=lr, betas=(0.9, beta2), fused=fused)

@@ -26,7 +26,7 @@ from course_lib.benchmarks.report_models import ReportAutoencoder, ReportVAE
 from course_lib.datasets import Split
 from course_lib.losses import autoencoder_objective, vae_objective
 from course_lib.models import MLPVAE
-from course_lib.training import Objective, best_device, evaluate, fit, to_float
+from course_lib.training import Objective, adam, best_device, evaluate, fit, to_float
 
 ROUNDS = 5  # after a first one that warms up
 GOAL = 105.0  # −ELBO of test images, nats
@@ -79,7 +79,7 @@ def adam_epoch(
     model: nn.Module, objective: Objective, data: Split, *, batch: int, optimizer: Any = None
 ) -> None:
     """One epoch of Adam at a constant rate over images in memory."""
-    optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=2e-3, fused=True)
+    optimizer = optimizer or adam(model, lr=2e-3, beta2=0.999)
     for index in torch.randperm(len(data)).split(batch):
         loss, _ = objective(model, to_float(data.images[index], best_device()))
         optimizer.zero_grad()
@@ -193,7 +193,7 @@ def epochs_of_loop(data: datasets.Dataset, *, batch: int, rate: float) -> int | 
     """After how many epochs of Adam at one rate the goal is reached; None: after none of them."""
     torch.manual_seed(0)
     model = MLPVAE(64).to(best_device())
-    optimizer = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
+    optimizer = adam(model, lr=rate, beta2=0.999)
     for epoch in range(1, MOST_EPOCHS + 1):
         adam_epoch(model, vae_objective, data.train, batch=batch, optimizer=optimizer)
         if evaluate(model, vae_objective, data.test.images)["loss"] <= GOAL:

@@ -12,7 +12,7 @@ from course_lib.writing import check_target, write_whole
 
 # Name of a benchmark to what it measures; each is a module of `course_lib.benchmarks`.
 BENCHMARKS = {
-    "train": "seconds per epoch of an MLP VAE: from memory against a DataLoader loop",
+    "train": "an epoch of three models: fit against other loops, pythae, Lightning, the bound",
     "widgets": "a step of a slider: the course's panels against interact with a figure",
     "conv": "64×64 faces: pixel shuffle on coarse grids against transposed convolutions",
     "start": "the first minute: from the command `lab` to the first figure of notebook 01",
