@@ -24,8 +24,9 @@ CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 CONDA_NAMES |= {"jupyter-client": "jupyter_client", "jupyter-core": "jupyter_core"}
 BOUND = re.compile(r"([\w.-]+)(?:\[[\w,]+\])?(?:>=([\w.]+))?$")
 ENTRY = re.compile(r"^(?=[a-z0-9])", re.MULTILINE)  # in a lock, its hashes on the lines below
-# A check of addresses that no notebook holds; to import it costs JupyterLab and papermill seconds.
-OMITTED = ("rfc3987-syntax", "lark")
+# A check of addresses that no notebook holds, and to import it costs JupyterLab and papermill
+# seconds; and what pythae asks for, which is a part of Python since 3.7 and no longer installs.
+OMITTED = ("rfc3987-syntax", "lark", "dataclasses")
 PIN = re.compile(r"([\w.-]+)==([\w.+]+)")
 CUDA = re.compile(r"(torch|torchvision|triton)==|nvidia-|cuda-")  # what PyTorch's index replaces
 
