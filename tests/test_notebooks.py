@@ -167,12 +167,12 @@ for name, panel in [(n, p) for n, p in globals().items() if n[0] != "_" and isin
 class Run:
     """One notebook run once: `seconds`, `report`, and what each code cell showed, by cell id.
 
-    `threads` is how many it may have, or None for all cores; `cores` are there for all that run.
+    `threads` is how many it may have, or None for all cores.
 
     `moves` is what the sliders printed when they were moved after the last cell.
     """
 
-    def __init__(self, text, folder, *, threads, cores):
+    def __init__(self, text, folder, *, threads):
         path = folder / "notebook.ipynb"
         with_moves = nbformat.reads(text, as_version=nbformat.NO_CONVERT)
         with_moves.cells.append(nbformat.v4.new_code_cell(MOVE, id="move"))
@@ -190,8 +190,8 @@ class Run:
             encoding="utf-8",
         )
         wall, busy = time.perf_counter() - start, cpu_seconds() - busy
-        # On a crowded machine the clock says little: then these cores' worth of work counts.
-        self.seconds = min(wall, busy / cores) if busy else wall
+        # On a crowded machine the clock says little: then two cores' worth of work counts.
+        self.seconds = min(wall, busy / 2) if busy else wall
         self.passed, self.report = done.returncode == 0, done.stdout + done.stderr
         self.cells = json.loads((folder / "outputs.json").read_text(encoding="utf-8"))
         moved = [cell for cell in self.cells if cell["id"] == "move"]
@@ -237,8 +237,7 @@ def run(texts, tmp_path_factory, request):
         text = texts[f"{COPIES[copy]}/{stem}.ipynb"]
         folder = tmp_path_factory.mktemp(f"{stem}-{copy}")
         threads = 1 if side_by_side else half if both else None
-        cores = 1 if side_by_side else 2
-        begun[stem, copy] = pool.submit(Run, text, folder, threads=threads, cores=cores)
+        begun[stem, copy] = pool.submit(Run, text, folder, threads=threads)
 
     def once(stem, copy):
         if (stem, copy) not in begun:

@@ -87,7 +87,7 @@ class Short(NamedTuple):
 SHORT = {
     "01_autoencoder_basics": Short((600, 50)),
     "02_convolutional_autoencoder": Short((2, 50), test=1_010, rounds=201),
-    "03_variational_autoencoder": Short((500, 50, 12), test=1_010),
+    "03_variational_autoencoder": Short((500, 50, 12, 30), test=1_010),
     "04_beta_vae": Short((500, 12, 1, 12, 1)),
     "05_generation_celeba_cifar": Short((60, 4, 3, 3, 3, 3, 3)),
 }
