@@ -12,7 +12,7 @@ PACKAGE = ROOT / "course_lib"
 FLOORS = [
     "errors settings card machine place",
     "writing packing",
-    "distributions plots synthetic devices codes",
+    "distributions plots synthetic devices codes parallel precision",
     "datasets models exact",
     "losses errata diagrams",
     "metrics diffusion",

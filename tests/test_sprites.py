@@ -40,7 +40,7 @@ def test_figures_of_all_seeds_are_there():
     runs = figures["runs"]
     asked = {(beta, seed) for beta in sprites.BETAS for seed in sprites.SEEDS}
     assert sorted((row["beta"], row["seed"]) for row in runs) == sorted(asked)
-    assert figures["training"] == sprites.TRAINING
+    assert figures["training"] == sprites.TRAINING | {"epochs": sprites.EPOCHS}
     assert figures["model"]["arguments"] == sprites.MODEL
     assert max(row["mig"] for row in runs) >= 0.25
     for row in runs:

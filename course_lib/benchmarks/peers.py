@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import logging
 import struct
 import warnings
@@ -137,7 +139,8 @@ def pythae(task: Task, data: Split, root: Path) -> Callable[[], None]:
             model = VAE(VAEConfig(reconstruction_loss=kind), *halves)
         trainer = BaseTrainer(model, train_dataset=floats, training_config=settings)
         trainer.prepare_training()
-        trainer.train_step(1)
+        with contextlib.redirect_stderr(io.StringIO()):  # its bars
+            trainer.train_step(1)
 
     return epoch
 

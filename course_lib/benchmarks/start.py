@@ -103,11 +103,11 @@ def measure() -> list[dict[str, float]]:
         home = Path(folder)
         (home / "config").mkdir()
         exposed = {"LabApp": {"expose_app_in_browser": True}}
-        (home / "config/jupyter_lab_config.json").write_text(json.dumps(exposed))
+        (home / "config/jupyter_lab_config.json").write_text(json.dumps(exposed), encoding="utf-8")
         lab.own_settings(home)
         saving = home / "settings/@jupyterlab/docmanager-extension/plugin.jupyterlab-settings"
         saving.parent.mkdir(parents=True)
-        saving.write_text(json.dumps(NEVER_SAVE))
+        saving.write_text(json.dumps(NEVER_SAVE), encoding="utf-8")
         port = lab.free_port()
         with lab.chromium() as browser:
             context = browser.new_context(viewport={"width": 1200, "height": 1000})
