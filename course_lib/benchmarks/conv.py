@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from course_lib import datasets
 from course_lib.benchmarks.machine import load_per_core
+from course_lib.benchmarks.report_models import usual_halves
 from course_lib.losses import autoencoder_objective
 from course_lib.metrics import psnr
 from course_lib.models import ConvAutoencoder
@@ -35,17 +36,7 @@ class TransposedAutoencoder(nn.Module):
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
-        down, up, act = {"stride": 2, "padding": 1}, nn.ConvTranspose2d, nn.ReLU
-        self.encoder = nn.Sequential(
-            nn.Conv2d(3, 32, 4, **down), act(), nn.Conv2d(32, 64, 4, **down), act(),
-            nn.Conv2d(64, 128, 4, **down), act(), nn.Conv2d(128, 256, 4, **down), act(),
-            nn.Flatten(), nn.Linear(4096, latent_dim),
-        )  # fmt: skip
-        self.decoder = nn.Sequential(
-            nn.Linear(latent_dim, 4096), act(), nn.Unflatten(1, (256, 4, 4)),
-            up(256, 128, 4, **down), act(), up(128, 64, 4, **down), act(),
-            up(64, 32, 4, **down), act(), up(32, 3, 4, **down),
-        )  # fmt: skip
+        self.encoder, self.decoder = usual_halves(latent_dim, latent_dim)
         self.to(memory_format=torch.channels_last)  # the faster layout for it too
 
     def encode(self, x: Tensor) -> Tensor:

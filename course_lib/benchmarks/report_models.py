@@ -33,26 +33,34 @@ class ReportAutoencoder(nn.Module):
         return self.decoder(z)
 
 
+def usual_halves(n_encoded: int, n_decoded: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """3 × 64 × 64 to n_encoded numbers, and n_decoded numbers to logits of an image.
+
+    Four convolutions of kernel 4 and stride 2 with 32 to 256 channels, and all of it mirrored.
+    """
+    down, up, act = {"stride": 2, "padding": 1}, nn.ConvTranspose2d, nn.ReLU
+    encoder = nn.Sequential(
+        nn.Conv2d(3, 32, 4, **down), act(), nn.Conv2d(32, 64, 4, **down), act(),
+        nn.Conv2d(64, 128, 4, **down), act(), nn.Conv2d(128, 256, 4, **down), act(),
+        nn.Flatten(), nn.Linear(4096, n_encoded),
+    )  # fmt: skip
+    decoder = nn.Sequential(
+        nn.Linear(n_decoded, 4096), act(), nn.Unflatten(1, (256, 4, 4)),
+        up(256, 128, 4, **down), act(), up(128, 64, 4, **down), act(),
+        up(64, 32, 4, **down), act(), up(32, 3, 4, **down),
+    )  # fmt: skip
+    return encoder, decoder
+
+
 class ReportVAE(nn.Module):
     """Report 000: 3 × 64 × 64 through four convolutions to n latents, and all of it mirrored.
 
-    Its sizes are the usual ones, kernel 4 and stride 2 with 32 to 256 channels: the report names
-    none. p(x|z) has σ = 1.
+    Its sizes are the usual ones: the report names none. p(x|z) has σ = 1.
     """
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
-        down, up, act = {"stride": 2, "padding": 1}, nn.ConvTranspose2d, nn.ReLU
-        self.encoder = nn.Sequential(
-            nn.Conv2d(3, 32, 4, **down), act(), nn.Conv2d(32, 64, 4, **down), act(),
-            nn.Conv2d(64, 128, 4, **down), act(), nn.Conv2d(128, 256, 4, **down), act(),
-            nn.Flatten(), nn.Linear(4096, 2 * latent_dim),
-        )  # fmt: skip
-        self.decoder = nn.Sequential(
-            nn.Linear(latent_dim, 4096), act(), nn.Unflatten(1, (256, 4, 4)),
-            up(256, 128, 4, **down), act(), up(128, 64, 4, **down), act(),
-            up(64, 32, 4, **down), act(), up(32, 3, 4, **down), nn.Sigmoid(),
-        )  # fmt: skip
+        self.encoder, self.decoder = usual_halves(2 * latent_dim, latent_dim)
 
     def encode(self, x: Tensor) -> Normal:
         """(B, 3, 64, 64) to q_z over (B, d)."""
@@ -60,5 +68,5 @@ class ReportVAE(nn.Module):
 
     def decode(self, z: Tensor) -> Normal:
         """(B, d) to p_x over (B, 3, 64, 64)."""
-        x_hat = self.decoder(z)
+        x_hat = torch.sigmoid(self.decoder(z))
         return Normal(x_hat, torch.ones_like(x_hat), validate_args=False)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-NUMPY = {"U8": "uint8", "I64": "int64", "F32": "float32"}  # safetensors' names
+DTYPES = {"uint8": "U8", "int64": "I64", "float32": "F32"}  # NumPy's name to safetensors'
 _OPEN: weakref.WeakKeyDictionary[mmap.mmap, range] = weakref.WeakKeyDictionary()  # addresses
 
 
@@ -24,11 +24,11 @@ def tensors(path: Path) -> dict[str, Tensor]:
     whole = np.frombuffer(pages, np.uint8)
     start = whole.ctypes.data
     _OPEN[pages] = range(start, start + len(whole))
-    found = {}
+    found, numpy = {}, {theirs: ours for ours, theirs in DTYPES.items()}
     for name, about in header.items():
         if name != "__metadata__":
             begin, end = (8 + size + offset for offset in about["data_offsets"])
-            array = whole[begin:end].view(NUMPY[about["dtype"]]).reshape(about["shape"])
+            array = whole[begin:end].view(numpy[about["dtype"]]).reshape(about["shape"])
             found[name] = torch.from_numpy(array)
     return found
 

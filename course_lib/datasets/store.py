@@ -24,7 +24,6 @@ MAX_IN_MEMORY_BYTES = 2**30  # larger files stay on disk and are memory-mapped
 FIELDS = ("images", "labels", "factors")
 DISK_FULL_ERRNOS = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # no quotas on Windows
 DAMAGED = (SafetensorError, KeyError, TypeError, ValueError, CourseError)  # what readers raise
-DTYPES = {"uint8": "U8", "int64": "I64", "float32": "F32"}
 
 
 class Part(NamedTuple):
@@ -77,7 +76,7 @@ def _stream(file: BinaryIO, parts: list[Part], info: dict) -> None:
     for part in parts:
         span = [start, start := start + part.nbytes]
         header[part.name] = {
-            "dtype": DTYPES[part.dtype],
+            "dtype": mapped.DTYPES[part.dtype],
             "shape": list(part.shape),
             "data_offsets": span,
         }
@@ -144,8 +143,8 @@ def _open(path: Path, made_by: str | None) -> tuple[Dataset, dict] | None:
         if info["format"] != FORMAT or info.get("made_by") != made_by:
             return None
         # Without clone() they would be views of a mapped file that is never given back.
-        tensors = {name: file.get_tensor(name).clone() for name in info["order"] if whole}
-    tensors = tensors or mapped.tensors(path)
+        in_memory = {name: file.get_tensor(name).clone() for name in info["order"] if whole}
+    tensors = in_memory if whole else mapped.tensors(path)
     crc = 0
     for name in info["order"] if whole else ():
         crc = zlib.crc32(tensors[name].numpy(), crc)

@@ -33,12 +33,12 @@ def run(out: Path) -> None:
     All 60,000 training images and fixed numbers of epochs; nothing is chosen by the test images,
     on which each model is measured once, at the end.
     """
-    data, found = datasets.load("mnist"), {}
+    data, found, total = datasets.load("mnist"), {}, 0.0
     for epochs in sorted({*EPOCHS.values()}):
         rows = [row for row in ROWS if EPOCHS[row] == epochs]
         vaes, seconds = trained(data, rows, epochs=epochs)
         found |= {row: (vae, seconds) for row, vae in zip(rows, vaes, strict=True)}
-    total = sum({seconds for _, seconds in found.values()})
+        total += seconds
     table = [kept(*found[row], row, data, out=out) for row in ROWS]
     about = cards.card("table1", data, seed=SEED, seconds=total, training=TRAINING)
     checkpoints.write_json(out / "metrics" / "table1.json", about | {"rows": table})
@@ -87,9 +87,10 @@ def kept(vae: MLPVAE, seconds: float, row: tuple[int, float], data: Dataset, *, 
         training=TRAINING | {"epochs": epochs, "beta": beta}, test=figures,
     )  # fmt: skip
     if n > 1:
-        keep(MLPDecoder(n), vae, checkpoint_name(*row), card | codes(vae, data.test), out=out)
-    if name := WITH_ENCODER.get(row):
-        keep(MLPEncoder(n), vae, name, card | codes(vae, data.test), out=out)
+        card |= codes(vae, data.test)
+        keep(MLPDecoder(n), vae, checkpoint_name(*row), card, out=out)
+        if name := WITH_ENCODER.get(row):
+            keep(MLPEncoder(n), vae, name, card, out=out)
     return figures
 
 
