@@ -99,7 +99,7 @@ def fit(
     train, valid = _checked(train, "images"), None if valid is None else _checked(valid, "valid")
     _check_settings(epochs, batch_size, patience=patience, valid=valid)
     model.to(device := best_device())
-    train, valid = (data and devices.resident(data, device) for data in (train, valid))
+    train, valid = devices.resident(train, device), valid and devices.resident(valid, device)
     optimizer, n_batches = adam(model, lr=lr, beta2=beta2), -(-len(train[0]) // batch_size)
     total = epochs * n_batches if steps is None else min(steps, epochs * n_batches)
     schedule = OneCycleLR(optimizer, lr, total_steps=max(2, total))
