@@ -62,12 +62,11 @@ def _weight(n: int) -> float:
 def average_gradients(model: nn.Module, n: int) -> None:
     """Each gradient becomes the one of the whole batch of n images, in every process."""
     if is_on():
-        gradients = [p.grad for p in model.parameters() if p.grad is not None]
-        whole = torch.cat([g.flatten() for g in gradients]) * _weight(n)
+        own = [p.grad for p in model.parameters() if p.grad is not None]
+        whole = torch.cat([gradient.flatten() for gradient in own]) * _weight(n)
         dist.all_reduce(whole)
-        for gradient, of_all in zip(
-            gradients, whole.split([g.numel() for g in gradients]), strict=True
-        ):
+        parts = whole.split([gradient.numel() for gradient in own])
+        for gradient, of_all in zip(own, parts, strict=True):
             gradient.copy_(of_all.view_as(gradient))
 
 

@@ -12,8 +12,6 @@ import pytest
 from course_lib.commands import cli
 
 ROOT = Path(__file__).resolve().parents[1]
-# jsonschema would build a grammar of internationalized addresses, which takes seconds.
-sys.modules.setdefault("rfc3987_syntax", None)
 # The files whose tests take longest: they begin, so that no process goes on alone at the end.
 FIRST = (
     "test_grading_engine",

@@ -5,11 +5,8 @@ Written as JSON to the file that NBVAL_OUTPUTS names: [{"id", "seconds", "output
 
 import json
 import os
-import sys
 from pathlib import Path
 
-# jsonschema would build a grammar of internationalized addresses, which takes seconds.
-sys.modules.setdefault("rfc3987_syntax", None)
 CELLS = []
 
 

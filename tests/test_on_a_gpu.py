@@ -7,6 +7,7 @@ import time
 from functools import partial
 from typing import NamedTuple
 
+import data_tools
 import matplotlib
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from matplotlib import pyplot as plt
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.manifold import TSNE
 
-from course_lib import datasets, devices, exercises, metrics, precision, settings
+from course_lib import devices, exercises, metrics, precision, settings
 from course_lib.authoring.source import read_source
 from course_lib.losses import vae_objective
 from course_lib.models import MLPVAE
@@ -41,25 +42,8 @@ def gpu(request):
 @pytest.fixture
 def few_images(monkeypatch):
     """Data sets with a few of their images."""
-    cut_data(monkeypatch, FEW)
+    data_tools.cut_images(monkeypatch, FEW)
     monkeypatch.setattr(precision, "is_offered", lambda device: False)
-
-
-def cut_data(monkeypatch, few):
-    """From now on `datasets.load` gives this many images of each split."""
-    load = datasets.load
-
-    def cut(name, **options):
-        data = load(name, **options)
-        parts = {
-            key: split.take(torch.linspace(0, len(split) - 1, few[key]).long())  # all factors vary
-            for key, split in data.splits().items()
-        }
-        if name == "mnist":  # so that what belongs to committed models of real digits runs as well
-            data = data.renamed(stand_in=False)
-        return data.renamed(**parts)
-
-    monkeypatch.setattr(datasets, "load", cut)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -140,7 +124,7 @@ def run_notebook(stem, monkeypatch, *, old="", new=""):
     """Every cell of the solution, cut short, with `new` in place of its `old`."""
     short, path = SHORT[stem], ROOT / "solutions" / f"{stem}.py"
     monkeypatch.setattr(settings, "shortened", lambda full, fast: short.sizes)
-    cut_data(monkeypatch, {"train": 600, "test": short.test, "valid": 64})
+    data_tools.cut_images(monkeypatch, {"train": 600, "test": short.test, "valid": 64})
     names = {"__cut__": itertools.islice}
     for cell in read_source(path):
         if cell.kind == "code":

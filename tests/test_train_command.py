@@ -3,6 +3,7 @@
 import importlib
 import json
 
+import data_tools
 import pytest
 import torch
 
@@ -16,16 +17,9 @@ FEW = {"train": 160, "test": 64, "valid": 64}
 
 
 @pytest.fixture
-def few_images(monkeypatch, tmp_path):
-    """The real data sets' stand-ins, or the data sets, with a few of their images."""
-    load = datasets.load
-
-    def cut(name, **options):
-        data = load(name, **options)
-        parts = {key: split.take(torch.arange(FEW[key])) for key, split in data.splits().items()}
-        return data.renamed(**parts)
-
-    monkeypatch.setattr(datasets, "load", cut)
+def few_images(monkeypatch):
+    """Data sets with a few of their images."""
+    data_tools.cut_images(monkeypatch, FEW)
 
 
 @pytest.mark.parametrize("name", ["table1", "faces", "classifier", "cvae", "ddpm"])

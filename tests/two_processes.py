@@ -4,9 +4,11 @@ import json
 import sys
 from pathlib import Path
 
+import data_tools
+import pytest
 import torch
 
-from course_lib import datasets, parallel
+from course_lib import parallel
 from course_lib.commands import cli
 from course_lib.losses import autoencoder_objective, optimal_sigma_objective, vae_objective
 from course_lib.models import MLPVAE, ConvVAE, MLPAutoencoder
@@ -14,18 +16,6 @@ from course_lib.training import fit, keep_log_sigma
 
 N = 101  # no whole number of batches, nor of halves
 FEW = {"train": 96, "test": 32, "valid": 32}
-
-
-def few_images():
-    """From now on data sets have a few of their images."""
-    load = datasets.load
-
-    def cut(name, **options):
-        data = load(name, **options)
-        parts = {key: split.take(torch.arange(FEW[key])) for key, split in data.splits().items()}
-        return data.renamed(**parts)
-
-    datasets.load = cut
 
 
 def trainings():
@@ -60,7 +50,7 @@ def curves():
 
 if __name__ == "__main__":
     out = Path(sys.argv[1])
-    few_images()
+    data_tools.cut_images(pytest.MonkeyPatch(), FEW)
     torch.set_num_threads(1)
     with parallel.group() as rank:
         (out / f"{rank}.json").write_text(json.dumps(curves()))

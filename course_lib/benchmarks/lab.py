@@ -68,9 +68,9 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def own_settings(home: Path) -> dict[str, str]:
+def own_settings(home: Path, more: dict[str, Any] | None = None) -> dict[str, str]:
     """Writes JupyterLab's settings into `home`; the variables that keep all that it keeps there."""
-    for name, value in LAB_SETTINGS.items():
+    for name, value in (LAB_SETTINGS | (more or {})).items():
         file = home / "settings/@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(value), encoding="utf-8")

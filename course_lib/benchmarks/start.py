@@ -32,7 +32,7 @@ ADDRESS = re.compile(r"http://(?:localhost|127\.0\.0\.1):\d+/\S*token=\w+")
 FIRST_CELL, IMPORTS, FIGURE = "first cell executed", "torch imported", "first figure shown"
 STEPS = ("JupyterLab answers", "kernel ready", FIRST_CELL, IMPORTS, FIGURE)
 CELLS = ("import importlib", "import torch\n")  # a line of the cell of FIRST_CELL, of IMPORTS
-NEVER_SAVE = {"autosave": False}  # the notebook stays as it is
+NEVER_SAVE = {"docmanager-extension/plugin": {"autosave": False}}  # the notebook stays as it is
 # Runs all cells down to the first figure's, as Shift+Enter does, again and again.
 RUN_TO_FIGURE = """async () => {
     const notebook = window.jupyterapp.shell.currentWidget.content;
@@ -51,7 +51,7 @@ FIGURE_SHOWN = """() => [...document.querySelectorAll('.jp-OutputArea-output img
 
 def seconds(home: Path, context: BrowserContext, *, port: int) -> dict[str, float]:
     """Seconds from the command to each of STEPS, once."""
-    log, env = home / "log", {**os.environ, **lab.own_settings(home)}
+    log, env = home / "log", {**os.environ, **lab.own_settings(home, NEVER_SAVE)}
     command = [command_python(), "-m", "course_lib", "lab", "--no-browser", f"--port={port}"]
     begin = time.perf_counter()
     with open(log, "w", encoding="utf-8") as file:
@@ -104,10 +104,6 @@ def measure() -> list[dict[str, float]]:
         (home / "config").mkdir()
         exposed = {"LabApp": {"expose_app_in_browser": True}}
         (home / "config/jupyter_lab_config.json").write_text(json.dumps(exposed), encoding="utf-8")
-        lab.own_settings(home)
-        saving = home / "settings/@jupyterlab/docmanager-extension/plugin.jupyterlab-settings"
-        saving.parent.mkdir(parents=True)
-        saving.write_text(json.dumps(NEVER_SAVE), encoding="utf-8")
         port = lab.free_port()
         with lab.chromium() as browser:
             context = browser.new_context(viewport={"width": 1200, "height": 1000})

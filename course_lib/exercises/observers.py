@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from course_lib import devices
 from course_lib.exercises.records import TENSORS, Unfit, finite, is_array, kind_of, plain
 from course_lib.exercises.spec import Candidate, Case, Parts
 
@@ -47,8 +48,7 @@ class TinyAutoencoder(nn.Module):
 
     def __init__(self, D: int, d: int) -> None:
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(3)
+        with devices.seeded(3):
             self.encoder, self.decoder = nn.Linear(D, d).double(), nn.Linear(d, D).double()
 
     def encode(self, x: Tensor) -> Tensor:

@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from course_lib import devices
+
 # One of these, by "outcome":
 #   value    what the observation gave, under "value"
 #   error    "type", "message", "line", and "at": whether a line of the candidate raised it ("own"),
@@ -64,8 +66,7 @@ def usual_settings() -> Iterator[None]:
 def take_record(observe: Callable, candidate: Callable, case: Any, *, seed: int) -> Record:
     """Run one observation on copies of the arguments, with random numbers of its own."""
     own, printed = copy.deepcopy(case), io.StringIO()
-    with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(printed):
-        torch.default_generator.manual_seed(seed)  # `torch.manual_seed` would reseed GPUs for good
+    with devices.seeded(seed), contextlib.redirect_stdout(printed):
         try:
             try:
                 value = plain(observe(candidate, own))

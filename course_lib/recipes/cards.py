@@ -6,12 +6,14 @@ import datetime
 import re
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from course_lib import checkpoints
 from course_lib.datasets import Dataset
 from course_lib.training import Objective, Record, fit
 
@@ -33,6 +35,12 @@ def card(recipe: str, data: Dataset, *, seed: int, seconds: float, **more: objec
 def rounded(values: Tensor) -> list:
     """Numbers with four decimals: a card or a page has to carry them."""
     return values.cpu().double().round(decimals=4).tolist()  # Apple's GPUs have no float64
+
+
+def keep(model: nn.Module, name: str, arguments: dict, card: dict, *, out: Path) -> None:
+    """Save a model whose class and arguments go on the card."""
+    described = {"class": type(model).__name__, "arguments": arguments}
+    checkpoints.save(model, name, card=card | {"model": described}, folder=out)
 
 
 def train(

@@ -65,7 +65,7 @@ def train_autoencoder(data: Dataset, *, out: Path) -> None:
         z = model.encode(to_float(data.test.images[: table1.N_MAP_CODES]))
     places = torch.cat([z, data.test.labels[: len(z), None]], 1).double().round(decimals=2)
     card = told | {"codes": places.tolist()}
-    keep(model, "mnist-autoencoder-2", {"latent_dim": 2}, card, out=out)
+    cards.keep(model, "mnist-autoencoder-2", {"latent_dim": 2}, card, out=out)
 
 
 def train_denoiser(data: Dataset, *, out: Path) -> None:
@@ -73,7 +73,7 @@ def train_denoiser(data: Dataset, *, out: Path) -> None:
     torch.manual_seed(SEED)
     model = ConvAutoencoder(64, size=28 + 2 * FRAME, channels=1)
     told = trained("denoiser", model, restoring, data, title="denoiser")
-    keep(model, "mnist-denoiser", model.arguments, told, out=out)
+    cards.keep(model, "mnist-denoiser", model.arguments, told, out=out)
 
 
 def train_ddpm(data: Dataset, *, out: Path) -> None:
@@ -82,7 +82,7 @@ def train_ddpm(data: Dataset, *, out: Path) -> None:
     sizes = {"n_classes": 10, "channels": 1, "widths": WIDTHS}
     model = UNet(**sizes).to(memory_format=torch.channels_last)
     told = trained("ddpm", model, diffusion_objective, data, title="ddpm", batch_size=64, lr=1e-3)
-    keep(model, "mnist-ddpm", sizes, told, out=out)
+    cards.keep(model, "mnist-ddpm", sizes, told, out=out)
 
 
 class Nats(NamedTuple):
@@ -147,12 +147,6 @@ def terms_of(model: nn.Module, objective: Objective, test: Data) -> dict[str, fl
     """The terms of an objective on test images, without their sum."""
     terms = evaluate(model, objective, test, seed=SEED)
     return {name: round(value, 2) for name, value in terms.items() if name != "loss"}
-
-
-def keep(model: nn.Module, name: str, arguments: dict, card: dict, *, out: Path) -> None:
-    """Save a model whose class and arguments go on the card."""
-    described = {"class": type(model).__name__, "arguments": arguments}
-    checkpoints.save(model, name, card=card | {"model": described}, folder=out)
 
 
 @torch.no_grad()

@@ -88,9 +88,10 @@ def kept(vae: MLPVAE, seconds: float, row: tuple[int, float], data: Dataset, *, 
     )  # fmt: skip
     if n > 1:
         card |= codes(vae, data.test)
-        keep(MLPDecoder(n), vae, checkpoint_name(*row), card, out=out)
+        size = {"latent_dim": n}
+        cards.keep(half(MLPDecoder(n), vae), checkpoint_name(*row), size, card, out=out)
         if name := WITH_ENCODER.get(row):
-            keep(MLPEncoder(n), vae, name, card, out=out)
+            cards.keep(half(MLPEncoder(n), vae), name, size, card, out=out)
     return figures
 
 
@@ -125,11 +126,10 @@ def codes(model: nn.Module, test: Split) -> dict:
     return found
 
 
-def keep(half: MLPDecoder | MLPEncoder, vae: MLPVAE, name: str, card: dict, *, out: Path) -> None:
-    """Save one half of the model: walks need no encoder, which would fill data/."""
-    half.load_state_dict(vae.state_dict(), strict=False)
-    described = {"class": type(half).__name__, "arguments": {"latent_dim": vae.latent_dim}}
-    checkpoints.save(half, name, card=card | {"model": described}, folder=out)
+def half(part: nn.Module, vae: MLPVAE) -> nn.Module:
+    """The encoder or decoder alone: walks need no encoder, which would fill data/."""
+    part.load_state_dict(vae.state_dict(), strict=False)
+    return part
 
 
 def checkpoint_name(n: int, beta: float) -> str:
