@@ -244,6 +244,14 @@ def test_an_error_is_shown_under_the_pictures(small):
     alert.wait_for(state="detached")
 
 
+def test_sliders_live_again_after_a_restart(small):
+    """Catches sliders that live only once."""
+    jupyter.restart(small)
+    jupyter.run_all(small, timeout=60)
+    assert len(panels(small)) == 4
+    press_sliders(small, panels(small)[:2], name="small_again", all_of_them=False)
+
+
 def test_a_notebook_without_its_kernel_shows_the_picture(browser, lab):
     """Catches "model not found" where the slider was, when a saved notebook is opened again."""
     write_notebook(lab, "saved.ipynb", [*SMALL[:2], SMALL[3]])
@@ -316,16 +324,10 @@ def runs(request, browser, lab):
 
 
 @pytest.mark.parametrize("opened", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_lives_and_lives_again_after_a_restart(runs, opened):
-    """Catches sliders that are dead in a student's JupyterLab, under keys or mouse, or that live
-    only once."""
+def test_the_sliders_of_a_notebook_live(runs, opened):
+    """Catches sliders that are dead in a student's JupyterLab, under keys or mouse."""
     name, page = opened.stem, runs.page(opened)
-    expected = opened.read_text(encoding="utf-8").count("= widgets.")
-    assert len(panels(page)) == expected
+    assert len(panels(page)) == opened.read_text(encoding="utf-8").count("= widgets.")
     press_sliders(page, panels(page), name=name)
     drag_sliders(panels(page), name=name)
-    jupyter.restart(page)
-    jupyter.run_all(page, timeout=300)
-    assert len(panels(page)) == expected
-    press_sliders(page, panels(page), name=f"{name}_again", all_of_them=False)
     jupyter.shut(page)

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
 from course_lib.grading.sandbox import command as sandbox
+from course_lib.grading.sandbox import supervise
 from course_lib.grading.sandbox.limits import Limits
 from course_lib.grading.sandbox.mounts import make_place
 from course_lib.grading.sandbox.watch import kill_tree, watch
@@ -43,6 +45,17 @@ def inside(tmp_path):
         return json.loads(done.stdout)
 
     return run
+
+
+@each_apart
+def test_python_may_be_started_by_a_roundabout_path(monkeypatch, level):
+    """Catches a class that runs without isolation as `../.venv/bin/python` is not there inside."""
+    folder = Path(sys.executable).parent
+    monkeypatch.setattr(sys, "executable", f"{folder}/../{folder.name}/../../{folder.parent.name}/"
+                        f"{folder.name}/{Path(sys.executable).name}")  # fmt: skip
+    monkeypatch.setattr(sandbox, "works", sandbox.works.__wrapped__)
+    assert sandbox.works(level)
+    assert ".." not in supervise.process_command("sandbox")[0]
 
 
 @each_apart

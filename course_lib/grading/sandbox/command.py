@@ -22,7 +22,14 @@ from typing import Any
 
 from course_lib import machine
 from course_lib.grading.sandbox.limits import Limits
-from course_lib.grading.sandbox.mounts import SHARED, Place, make_place, mounts, python_folders
+from course_lib.grading.sandbox.mounts import (
+    SHARED,
+    Place,
+    make_place,
+    mounts,
+    python_folders,
+    python_path,
+)
 
 NAMESPACES = Path(__file__).with_name("namespaces.py")
 PASSED_ON = ["PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TZ"]
@@ -50,7 +57,7 @@ def command(
     }  # fmt: skip
     if level == "namespaces":
         spec |= {"root": str(place.scratch / "jail"), "mounts": mounts(place, limits)}
-    python, text = [sys.executable, "-I"], json.dumps(spec)
+    python, text = [python_path(), "-I"], json.dumps(spec)
     if level == "bwrap":
         script = "/course/course_lib/grading/sandbox/namespaces.py"
         return [*_bubblewrap(place, limits, uid), "--", *python, script, text]
@@ -142,7 +149,7 @@ def works(level: str) -> bool:
         return False
     with tempfile.TemporaryDirectory(prefix="course-try-", ignore_cleanup_errors=True) as folder:
         place = make_place(Path(folder))
-        line = [sys.executable, "-I", "-c", "import os; os.listdir('/proc/self'); print('in')"]
+        line = [python_path(), "-I", "-c", "import os; os.listdir('/proc/self'); print('in')"]
         inner = command(level, place, line, limits=Limits(), extra={})
         try:
             done = subprocess.run(inner, capture_output=True, timeout=30)

@@ -93,6 +93,11 @@ def mounts(place: Place, limits: Limits) -> list[list[Any]]:
     return sorted(found.values(), key=lambda entry: len(Path(entry[-2]).parts))
 
 
+def python_path() -> str:
+    """This Python. Of `notebooks/../.venv/bin/python` a sandbox would lack the first folder."""
+    return os.path.abspath(sys.executable)
+
+
 def python_folders() -> list[str]:
     """Where this Python and its packages live; no folder of the path that holds a course."""
     found = {sys.prefix, sys.base_prefix, sys.exec_prefix, sysconfig.get_path("stdlib")}

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from course_lib.grading.sandbox.mounts import python_path
 from course_lib.grading.sandbox.streams import LineReader
 from course_lib.grading.sandbox.watch import kill_tree
 
@@ -31,7 +31,7 @@ PROCESSES = {
 
 def process_command(name: str, *arguments: str) -> list[str]:
     """Runs one of the grader's processes in this Python."""
-    return [sys.executable, "-m", PROCESSES[name], *arguments]
+    return [python_path(), "-m", PROCESSES[name], *arguments]
 
 
 def trusted_environment(root: Path) -> dict[str, str]:
