@@ -117,7 +117,7 @@ class Shown:
         mouse.up()
 
 
-def wait_until(true, *, told, seconds=20.0):
+def wait_until(true, *, told, seconds=60.0):
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, told
@@ -173,7 +173,7 @@ def small(browser, lab):
     """A page with a notebook of this test's own, run to its end."""
     write_notebook(lab, "small.ipynb", SMALL)
     page = jupyter.open_notebook(browser, lab, name="small.ipynb")
-    jupyter.run_all(page, timeout=60)
+    jupyter.run_all(page, timeout=200)
     yield page
     jupyter.shut(page)
 
@@ -247,7 +247,7 @@ def test_an_error_is_shown_under_the_pictures(small):
 def test_sliders_live_again_after_a_restart(small):
     """Catches sliders that live only once."""
     jupyter.restart(small)
-    jupyter.run_all(small, timeout=60)
+    jupyter.run_all(small, timeout=200)
     assert len(panels(small)) == 4
     press_sliders(small, panels(small)[:2], name="small_again", all_of_them=False)
 
@@ -256,7 +256,7 @@ def test_a_notebook_without_its_kernel_shows_the_picture(browser, lab):
     """Catches "model not found" where the slider was, when a saved notebook is opened again."""
     write_notebook(lab, "saved.ipynb", [*SMALL[:2], SMALL[3]])
     page = jupyter.open_notebook(browser, lab, name="saved.ipynb")
-    jupyter.run_all(page, timeout=60)
+    jupyter.run_all(page, timeout=200)
     panels(page)
     page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
     jupyter.shut(page)
@@ -267,7 +267,7 @@ def test_a_notebook_without_its_kernel_shows_the_picture(browser, lab):
     box = still.bounding_box()
     assert box["width"] > 800 and box["height"] > 400
     page.screenshot(path=ARTEFACTS / "saved_without_kernel.png")
-    jupyter.run_all(page, timeout=60)
+    jupyter.run_all(page, timeout=200)
     press_sliders(page, panels(page), name="saved_and_run", all_of_them=False)
     assert not still.is_visible()
     jupyter.shut(page)
@@ -289,44 +289,19 @@ def test_every_widget_lives_on_a_page(browser, lab):
     cells = [f"widget_examples.PANELS[{name!r}]()" for name in PANELS]
     write_notebook(lab, "examples.ipynb", [setup, *cells])
     page = jupyter.open_notebook(browser, lab, name="examples.ipynb")
-    jupyter.run_all(page, timeout=120)
+    jupyter.run_all(page, timeout=200)
     assert len(panels(page)) == len(PANELS)
     press_sliders(page, panels(page), name="examples")
     jupyter.shut(page)
 
 
-class Runs:
-    """Pages of the notebooks; while one is tested, the next one runs on the other core."""
-
-    def __init__(self, browser, lab, sources):
-        self.browser, self.lab, self.sources, self.pages = browser, lab, sources, {}
-
-    def _start(self, source):
-        if source not in self.pages:
-            shutil.copy(source, self.lab[1])
-            page = jupyter.open_notebook(self.browser, self.lab, name=source.name)
-            page.evaluate(jupyter.RUN_ALL_CELLS)
-            self.pages[source] = page
-
-    def page(self, source):
-        """The page of this notebook, all its cells run."""
-        place = self.sources.index(source)
-        for one in self.sources[place : place + 2]:
-            self._start(one)
-        jupyter.await_run(self.pages[source], timeout=300)
-        return self.pages[source]
-
-
-@pytest.fixture(scope="module")
-def runs(request, browser, lab):
-    params = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
-    return Runs(browser, lab, [p["opened"] for p in params if "opened" in p])
-
-
 @pytest.mark.parametrize("opened", NOTEBOOKS, ids=lambda path: path.stem)
-def test_the_sliders_of_a_notebook_live(runs, opened):
+def test_the_sliders_of_a_notebook_live(browser, lab, opened):
     """Catches sliders that are dead in a student's JupyterLab, under keys or mouse."""
-    name, page = opened.stem, runs.page(opened)
+    name = opened.stem
+    shutil.copy(opened, lab[1])
+    page = jupyter.open_notebook(browser, lab, name=opened.name)
+    jupyter.run_all(page, timeout=400)
     assert len(panels(page)) == opened.read_text(encoding="utf-8").count("= widgets.")
     press_sliders(page, panels(page), name=name)
     drag_sliders(panels(page), name=name)

@@ -133,7 +133,7 @@ def await_answer(url: str, server: subprocess.Popen, *, log: Path) -> None:
 def open_notebook(browser: Browser, lab: tuple[str, Path], *, name: str) -> Page:
     """A page with the notebook, its kernel ready."""
     page = browser.new_page(viewport={"width": 1200, "height": 1000})
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(120_000)  # a machine may have more to do
     page.goto(f"{lab[0]}/doc/tree/{name}")
     page.wait_for_function(KERNEL_IS_IDLE)
     return page
@@ -142,11 +142,6 @@ def open_notebook(browser: Browser, lab: tuple[str, Path], *, name: str) -> Page
 def run_all(page: Page, *, timeout: float) -> None:
     """Run all cells, in at most `timeout` seconds."""
     page.evaluate(RUN_ALL_CELLS)
-    await_run(page, timeout=timeout)
-
-
-def await_run(page: Page, *, timeout: float) -> None:
-    """Wait for the cells that RUN_ALL_CELLS started."""
     page.wait_for_function("() => window.ran !== null", timeout=timeout * 1000)
     errors = page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
     if page.evaluate("window.ran") is not True:
