@@ -1541,6 +1541,26 @@ plt.show()
 # than chance. Then see how far the distance of the code (right) lifts them, and whether it still finds
 # the twos. All blank
 # images are one image, so its curve is a step.
+#
+# **Where to put the threshold?** An area needs none, an alarm that is switched on does. The training images
+# may not choose it, as their errors can be too small, nor the anomalies, which nobody has yet. What is left
+# are normal images that training never saw, as validation images. Half of the normal test images play them:
+# the 95% quantile of their errors is the threshold, so that about 5% of the others should be false alarms.
+
+# %%
+for title, alarm in {"squared error": errors, "distance of the code": unusual}.items():
+    held_out, fresh = alarm["normal"][::2], alarm["normal"][1::2]
+    threshold = held_out.quantile(0.95)
+    raised = {name: (a > threshold).float().mean().item() for name, a in (alarm | {"normal": fresh}).items()}
+    print(f"{title} above {threshold:.1f}: false alarms {raised['normal']:.1%}, found of "
+          + ", ".join(f"{name} {raised[name]:.1%}" for name in ["two", "one", "blank"]))
+    true = raised["two"] / max(raised["two"] + 99 * raised["normal"], 1e-9)
+    print(f"    where one image in 100 is a two and 99 are normal, {true:.0%} of the alarms are true")
+
+# %% [markdown]
+# Note the second line of each alarm: where anomalies are rare, most alarms can be false although the
+# threshold does what it promises and the AUROC is high. So a threshold follows from what a false alarm
+# costs and from how rare anomalies are. The AUROC knows neither.
 
 # %% [markdown]
 # ## 2.12 · With few images

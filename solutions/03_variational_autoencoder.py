@@ -666,6 +666,24 @@ for name, estimator in {"score": score_gradient, "pathwise": pathwise_gradient}.
 # The pathwise estimate is 0, without any warning; the score-function estimate is right. For codes that
 # are whole numbers we need the score function, or a smooth stand-in for the stairs. Our decoders have
 # slopes, so we take the pathwise estimate.
+#
+# **Why `rsample`?** PyTorch's distributions draw in two ways. `rsample()` is your `reparameterize`: its
+# result depends on μ and σ, and the gradient passes. `sample()` returns the same kind of draw as a
+# constant. We take the bound of section 3.3 at μ = 0.3, σ = 1, with one term sampled in each of the two ways.
+
+# %%
+mu_drawn, unit = torch.tensor([[0.3]], requires_grad=True), torch.zeros(1, 1)  # log_var of σ = 1
+truth = torch.autograd.grad(toy_elbo(mu_drawn, unit).sum(), mu_drawn)[0].item()
+for name in ["rsample", "sample"]:
+    z = getattr(Normal(mu_drawn, 1.0), name)((100_000,))  # (S, 1, 1)
+    bound = (-0.5 * (1 - z) ** 2).mean() - kl_std_normal(mu_drawn, unit).sum()
+    slope = torch.autograd.grad(bound, mu_drawn)[0].item()
+    print(f"{name + '()':9s} ∂ELBO/∂μ = {slope:6.3f}, truth {truth:.3f}")
+
+# %% [markdown]
+# `sample()` raises no error. The reconstruction no longer reaches μ, and what is left is −μ, the gradient
+# of minus the KL: it pulls every code to the prior, here against the true direction. The next notebooks
+# call `rsample()` in training, and `sample()` only where nothing is learned from the draw.
 
 # %% [markdown]
 # ## 3.5 · Five steps, and an honest word about grey pixels
@@ -911,6 +929,64 @@ for n, t in tested.items():
 # %% [markdown]
 # The two terms have names. The mean cross-entropy is the **distortion**, nats that remain to be said
 # about an image once its code is known. The mean KL is the **rate**, nats that the code charges.
+#
+# **Why one sample per image?** One z is a noisy estimate of E_q[log p(x|z)]. With the same number of decoder
+# passes we can take 128 images with one sample each, or 16 images with eight. How far does each gradient
+# scatter around its mean, all weights together?
+
+# %%
+def gradient(vae: VAE, x: Tensor, S: int, generator: torch.Generator) -> Tensor:
+    """The gradient of −ELBO with S samples for each of the images x, all weights in a row."""
+    x = x.repeat_interleave(S, 0)  # (B S, D)
+    mu_x, log_var_x = vae.encode(x)
+    codes = reparameterize(mu_x, log_var_x, torch.randn(mu_x.shape, generator=generator))
+    loss = -elbo(x, vae.logits(codes), mu_x, log_var_x).mean()
+    return torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(vae.parameters()))])
+
+# %%
+own, scatter = torch.Generator().manual_seed(seed), {}
+for B, S in [(128, 1), (16, 8)]:
+    picks = torch.randint(len(X_train), (30, B), generator=own)  # 30 batches
+    g = torch.stack([gradient(vaes[64], to_float(X_train[pick].flatten(1)), S, own) for pick in picks])
+    scatter[S] = g.var(0).sum().sqrt().item()  # √ of the variance, summed over the weights
+    print(f"{B:3d} images × {S} samples: a gradient scatters by {scatter[S]:.1f} nats per unit of weight")
+ratio = scatter[8] / scatter[1]
+print(f"eight samples of 16 images scatter {ratio:.1f} times as much; of the variance with one sample "
+      f"each, {(ratio**2 - 1) / 7:.0%} comes from the images, the rest from the noise ε")
+
+# %% [markdown]
+# The variance has two parts: images differ, Var_x/B, and so does the noise, Var_ε/(B S). At equal B S the
+# second is the same, and the first is eight times as large with an eighth of the images: that is how the last
+# line tells them apart. So a step takes many images and one sample of each. Several samples help where there
+# are no more images to take.
+#
+# **Why N(0, I), and no other Gaussian?** Because it does not matter. We rename the code of the trained VAE,
+# z′ = 3 + 2z. The prior becomes N(3, 2²), each posterior N(3 + 2μ, (2σ)²), and the decoder's first layer
+# undoes the renaming: W z + b = (W/2) z′ + (b − 3/2 · the row sums of W).
+
+# %%
+renamed = VAE(64)
+renamed.load_state_dict(vaes[64].state_dict())
+with torch.no_grad():
+    renamed.decoder[0].bias -= 1.5 * renamed.decoder[0].weight.sum(1)
+    renamed.decoder[0].weight /= 2
+    mu_x, log_var_x = vaes[64].encode(X_test[:1_000])
+    z = reparameterize(mu_x, log_var_x, torch.randn(mu_x.shape, generator=own))
+    moved = (renamed.decode(3 + 2 * z) - vaes[64].decode(z)).abs().max()
+print(f"pixels between 0 and 1 move by at most {moved:.0e}")
+
+# %%
+q_renamed = Normal(3 + 2 * mu_x, 2 * (0.5 * log_var_x).exp())
+kl_before, kl_after = kl_std_normal(mu_x, log_var_x), kl_divergence(q_renamed, Normal(3.0, 2.0)).sum(1)
+to_old = kl_divergence(q_renamed, Normal(0.0, 1.0)).sum(1).mean()
+print(f"KL before {kl_before.mean():.3f} nats, after {kl_after.mean():.3f}; "
+      f"largest change of an image {(kl_after - kl_before).abs().max():.0e}")
+print(f"the new codes against the old prior N(0, I): {to_old:.0f} nats")
+
+# %% [markdown]
+# Every image and every nat stays, as long as code and prior are renamed together. So any Gaussian with
+# independent coordinates is the same model, and N(0, I) is the one without numbers to choose. A prior of
+# another shape, such as a mixture, is another model: section 3.10 fits one to the codes.
 #
 # **Here the first sitting ends.** For the second one run the cells above again (*Run · Run All Above
 # Selected Cell*): your solutions stay in the file, only the training has to be repeated.

@@ -139,6 +139,8 @@ rate_distortion = check("rate_distortion", rate_distortion)
 
 # %% [markdown]
 # The objective reads as the equation. `fit` logs the two terms without their weight, whatever β is.
+# `q_z.rsample()` is your `reparameterize`: the draw through which gradients pass
+# ([notebook 03](03_variational_autoencoder.ipynb), section 3.4, measures what `sample()` does instead).
 
 # %%
 class Point(NamedTuple):

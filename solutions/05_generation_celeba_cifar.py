@@ -372,7 +372,9 @@ optimal_log_sigma = check("optimal_log_sigma", optimal_log_sigma)
 
 # %% [markdown]
 # With both we write the objective. In training σ is the best one of the batch, in evaluation the
-# model's. The objective returns it beside the two terms and changes nothing.
+# model's. The objective returns it beside the two terms and changes nothing. z comes from `rsample`, through
+# which gradients reach the encoder; after `sample` only the KL would teach it, as section 3.4 of
+# [notebook 03](03_variational_autoencoder.ipynb) measures.
 # `losses.optimal_sigma_objective` is the library's own; with the same noise the two must agree.
 
 # %%
@@ -1173,6 +1175,26 @@ print(f"telling the encoder as well saves {difference:+.1f} ± {half:.1f} nats (
 # steps. Look at the two PSNR columns: where they are alike, the decoder does not listen to the class,
 # told by itself or with the encoder, and its samples are found no more often than by guessing, 10%.
 #
+# **Should the encoder be told?** By Bayes' rule p(z | x, y) ∝ p(x | z, y) p(z): the posterior depends on y
+# where the decoder does, and a q(z | x) pays for what it does not know. The smallest example has z ~ N(0, 1),
+# y = ±1 by a fair coin and x | z, y ~ N(z + w y, ¼). Its posterior N((x − w y)/1.25, 0.2) is what an encoder
+# reaches that is told. The best Gaussian that is not told has the same width, at the mean over y, and a gap of
+# w² Var(y | x)/(2 · 1.25 · ¼) nats.
+
+# %%
+x_axis = torch.linspace(-12, 12, 2_401)  # steps of 0.01
+for w in (0.0, 0.5, 1.0, 2.0, 4.0):
+    one, other = (torch.exp(-((x_axis - w * y) ** 2) / 2.5) / (2.5 * math.pi) ** 0.5 for y in (1, -1))  # p(x|y)
+    is_one = torch.sigmoid(2 * w * x_axis / 1.25)  # p(y = 1|x)
+    gap_nats = w**2 / 0.625 * ((one + other) / 2 * 4 * is_one * (1 - is_one)).sum() * 0.01
+    print(f"w = {w}: y can be read off x in {(one + other) @ torch.max(is_one, 1 - is_one) / 200:4.0%}; "
+          f"told a gap of 0, not told {gap_nats:.2f} nats")
+
+# %% [markdown]
+# A class that changes nothing need not be told, nor one that the image shows. In between it costs nats not to
+# tell it; the table above says what it is here, after so few steps. Telling has a price as well: an image of
+# unknown class then has no code, or ten. The encoder of the committed model below is not told and codes any.
+#
 # **Are samples copies?** For each sample we look up the training image that is nearest.
 #
 # ### Exercise 7 · `nearest_training`
@@ -1747,6 +1769,42 @@ plt.show()
 # and the generator learns to deceive it; no pixel is compared with another, so no mean of many images pays,
 # and samples are sharp. The price: no likelihood, a training of two networks against each other that may
 # fail to settle, and a generator that may leave out part of the data unpunished, which recall shows.
+#
+# **And the autoencoders of latent diffusion?** There a U-Net works on the codes of an autoencoder
+# ([Rombach et al., 2022](https://arxiv.org/abs/2112.10752)), whose loss has four parts: an error of pixels; a
+# **perceptual** loss, the distance of x and x̂ in features of a trained network
+# ([Zhang et al., 2018](https://arxiv.org/abs/1801.03924)); a GAN's discriminator that judges patches of x̂
+# ([Esser et al., 2021](https://arxiv.org/abs/2012.09841)); and the KL with a weight of 10⁻⁶. The second and
+# the third make x̂ look real and do not mind a detail in another place. The classifier's features show how.
+
+# %%
+some = c_test[:300]
+other = {"shifted by one pixel": some.roll(1, 3),
+         "blurred, 3 × 3 means": F.avg_pool2d(F.pad(some, (1, 1, 1, 1), "reflect"), 3, 1)}
+seen = {name: features_of(photo_judge, x) - features_of(photo_judge, some) for name, x in other.items()}
+nearer = {"PSNR": max(other, key=lambda name: psnr(some, other[name]).mean()),
+          "features": min(seen, key=lambda name: seen[name].norm(dim=1).mean())}
+for name, x in other.items():
+    print(f"{name}: PSNR {psnr(some, x).mean():.1f} dB, distance in features {seen[name].norm(dim=1).mean():.1f}")
+print("nearer to the image, " + ", ".join(f"by {ruler}: {name}" for ruler, name in nearer.items()))
+
+# %% [markdown]
+# And the KL at that weight? Beside ½‖x − x̂‖² a weight w is the likelihood's σ²
+# ([notebook 04](04_beta_vae.ipynb), section 4.5). A linear VAE then keeps each principal component of variance
+# λ > w, at ½ log(λ/w) nats, with noise of √(w/λ) in a code of width 1 (section 4.4). We count it on test images.
+
+# %%
+widths = torch.linalg.svdvals((some - some.mean(0)).flatten(1)).double()[:-1]
+lam = widths**2 / (len(some) - 1)  # variances of the principal components, the largest first
+for name, w in {"best σ² of our VAE": (2 * cvae.log_sigma).exp().item(), "10⁻⁶": 1e-6}.items():
+    live = lam[lam > w]
+    print(f"w = {name + ':':19s} σ is {255 * w**0.5:5.2f} grey levels; {len(live)} of {len(lam)} components live, "
+          f"{0.5 * (live / w).log().sum():5,.0f} nats; noise of the 64th {min(1, w / lam[63].item()) ** 0.5:.1%}")
+
+# %% [markdown]
+# At 10⁻⁶ hardly anything is charged for a code: σ is a fraction of a grey level. This is an autoencoder with little
+# noise, whose KL only keeps codes from growing without end. N(0, I) is not their density, so a density is
+# learned: the diffusion model, on codes that were first divided by their standard deviation.
 #
 # Figures from elsewhere, FID on CIFAR-10 as each paper computes it: 2.42 for a GAN with classes
 # ([Karras et al., 2020](https://arxiv.org/abs/2006.06676)), 3.17 for diffusion without
