@@ -74,6 +74,12 @@ def symbols_of(model: VQVAE, images: Tensor) -> Tensor:
     return torch.cat([model.indices_of(part.float() / 255) for part in images.split(PART)])
 
 
+@torch.no_grad()
+def images_of(model: VQVAE, indices: Tensor) -> Tensor:
+    """x̂ of symbols, in parts: (M, N) int64 to (M, C, S, S) in [0, 1]."""
+    return torch.cat([model.image_of(part) for part in indices.split(PART)])
+
+
 def perplexity(indices: Tensor, size: int) -> float:
     """exp of the entropy of the symbols 0 … size − 1 as they occur, between 1 and size."""
     often = torch.histc(indices.float(), size, -0.5, size - 0.5)

@@ -53,15 +53,15 @@ class Codebook(nn.Module):
         flat = z.detach().reshape(-1, z.shape[-1])
         if self.training and self.revive:
             self._revive_dead(flat)
-        indices = self._nearest(flat)
+        indices = self.nearest(flat)
         z_q = self.vectors[indices]
         if self.training:
             self._move(flat, indices)
         return Quantized(indices.view(z.shape[:-1]), z_q.view(z.shape))
 
-    def _nearest(self, flat: Tensor) -> Tensor:
-        """argmin_k ‖z − e_k‖² = argmax_k (zᵀe_k − ½‖e_k‖²), (N, d) to (N,)."""
-        return (flat @ self.vectors.T - 0.5 * self.vectors.square().sum(1)).argmax(1)
+    def nearest(self, z: Tensor) -> Tensor:
+        """argmin_k ‖z − e_k‖² = argmax_k (zᵀe_k − ½‖e_k‖²), (…, d) to (…,); moves nothing."""
+        return (z @ self.vectors.T - 0.5 * self.vectors.square().sum(1)).argmax(-1)
 
     def _move(self, flat: Tensor, indices: Tensor) -> None:
         """One step of the two averages, how often and how much; their ratio is the new vector."""
@@ -137,7 +137,7 @@ class VQVAE(nn.Module):
     @torch.no_grad()
     def indices_of(self, x: Tensor) -> Tensor:
         """The symbols of images: (B, C, S, S) to (B, N) int64."""
-        return self.codebook(self.encode(x)).indices
+        return self.codebook.nearest(self.encode(x))
 
     @torch.no_grad()
     def image_of(self, indices: Tensor) -> Tensor:
