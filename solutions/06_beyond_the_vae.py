@@ -321,7 +321,7 @@ seen_symbols = vq.symbols_of(vqs[64], vq_data.train.images[:n_seen])  # (n, 64) 
 torch.manual_seed(seed)
 young_prior, bits = models.CodePrior(64), []
 for record in fit(young_prior, vq.prior_objective, seen_symbols.to(torch.uint8), epochs=1, batch_size=64,
-                  lr=3e-3, seed=seed):
+                  lr=5e-3, seed=seed):
     bits.append(record.loss / math.log(2))
 print(f"{record.step} steps, {record.seconds:.0f} s: from {bits[0]:.0f} to {bits[-1]:.0f} bits per image; "
       f"bound {64 * math.log2(64):.0f}")
@@ -368,7 +368,7 @@ for K in Ks:
 # %% [markdown]
 # Now the plane of [notebook 04](04_beta_vae.ipynb): what a code costs, and what it leaves. A VQ-VAE is a VAE whose
 # q(s|x) is certain: KL(q ‖ p) = −log p(s). So distortion + rate is −ELBO for both kinds, and we can place the
-# face VAEs of notebook 05 beside it: their rate is the KL, in bits; their distortion is taken at a z drawn from
+# face VAEs of [notebook 05](05_generation_celeba_cifar.ipynb) beside it: their rate is the KL, in bits; their distortion is taken at a z drawn from
 # q(z|x), under the same kind of likelihood, with σ calibrated on other images.
 
 # %% [markdown]
@@ -425,7 +425,7 @@ for name in (best, best_vq):
 #
 # Last, samples. Three densities of the same symbols, K = 64: all grids alike; each place with the frequencies of
 # its symbols, independent of other places; the learned p(s), symbol by symbol. The decoder is the same. The ruler
-# is that of notebook 05: Fréchet distance on course features, beside the floor of training images.
+# is that of [notebook 05](05_generation_celeba_cifar.ipynb): Fréchet distance on course features, beside the floor of training images.
 
 # %% [markdown]
 # **Prediction.** How far down the way from uniform symbols to real faces do independent places come?
@@ -473,7 +473,7 @@ plots.image_rows(rows, ax)
 plt.show()
 
 # %% [markdown]
-# **Figure 4.** The same decoder, three densities of its symbols; below, the VAE of notebook 05. Note that uniform
+# **Figure 4.** The same decoder, three densities of its symbols; below, the VAE with 128 latents. Note that uniform
 # symbols are no faces at all: nearly all of the 64⁶⁴ grids belong to nothing. Independent places know what
 # is common at each place, and nothing of what goes together: colours change in the middle of a face. The learned
 # prior guesses each symbol from those before it, so what it drew first decides what follows. Floor of its

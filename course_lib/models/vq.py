@@ -164,7 +164,7 @@ class CodePrior(nn.Module):
     """
 
     def __init__(
-        self, size: int, *, length: int = 64, width: int = 64, depth: int = 3, heads: int = 4
+        self, size: int, *, length: int = 64, width: int = 64, depth: int = 2, heads: int = 4
     ) -> None:
         super().__init__()
         self.arguments = {

@@ -19,48 +19,49 @@ from course_lib.training import Objective, evaluate, fit, keep_log_sigma, to_flo
 from course_lib.vq import perplexity, prior_objective, symbols_of, vq_objective
 
 SIZES = (4, 16, 64, 256)  # K
-EPOCHS = {"images": 10, "symbols": 8}
+BASE = 64  # the K of the model whose encoder and decoder the four begin with
+EPOCHS = {"base": 10, "images": 4, "symbols": 6}
 BATCH, BETA2, SEED = 64, 0.99, 0
-RATES = {"images": 4e-3, "symbols": 3e-3}
+RATES = {"base": 4e-3, "images": 2e-3, "symbols": 5e-3}
 
 
 def run(out: Path) -> None:
     """Trains `faces-vq-K` and `faces-vq-K-prior` (`celeba-…` where CelebA is at hand): 30 minutes.
 
-    First encoder, codebook and decoder; then, with these as they are, the density of the symbols.
+    A first model with K = 64 is trained for long. Its encoder and decoder are the beginning of all
+    four, which go on for a few epochs, each with a new codebook of its own size. Last, with these
+    as they are, the density of the symbols.
     σ is calibrated on the validation images; test images are for the figures alone.
     """
     if parallel.is_on():
         raise CourseError("vq: a codebook is moved by one process; start it without torchrun")
     data = official_split(datasets.load("celeba", size=64))
+    base = train_base(data)
     for size in SIZES:
-        model = train_images(size, data, out=out)
+        model = train_images(size, base, data, out=out)
         train_symbols(model, data, out=out)
 
 
-def train_images(size: int, data: Dataset, *, out: Path) -> VQVAE:
+def train_base(data: Dataset) -> VQVAE:
+    """The model that all four begin with."""
+    torch.manual_seed(SEED)
+    base = VQVAE(BASE)
+    _trained(base, vq_objective, (data.train.images, data.valid.images), "base", title="base")
+    return base
+
+
+def train_images(size: int, base: VQVAE, data: Dataset, *, out: Path) -> VQVAE:
     """Train and keep encoder, codebook and decoder for a codebook of this size."""
     torch.manual_seed(SEED)
     model = VQVAE(size)
-    curve, seconds = _trained(
-        model,
-        vq_objective,
-        (data.train.images, data.valid.images),
-        "images",
-        title=_name(data, size),
-    )
+    model.encoder.load_state_dict(base.encoder.state_dict())
+    model.decoder.load_state_dict(base.decoder.state_dict())
+    parts = (data.train.images, data.valid.images)
+    curve, seconds = _trained(model, vq_objective, parts, "images", title=_name(data, size))
     model.cpu().eval()
     _calibrate(model, data.valid.images)
-    _keep(
-        model,
-        "images",
-        data,
-        size,
-        curve=curve,
-        seconds=seconds,
-        test=measured(model, data),
-        out=out,
-    )
+    test = measured(model, data)
+    _keep(model, "images", data, size, curve=curve, seconds=seconds, test=test, out=out)
     return model
 
 
@@ -110,7 +111,7 @@ def _trained(
 ) -> tuple[list[float], float]:
     """Train on the first part: the loss on the second after each epoch, and seconds."""
     train, valid = parts
-    after = keep_log_sigma if what == "images" else None
+    after = None if what == "symbols" else keep_log_sigma
     records, seconds = cards.run(
         lambda: fit(
             model, objective, train, valid=valid, epochs=EPOCHS[what], batch_size=BATCH,
@@ -141,7 +142,8 @@ def _keep(
 ) -> None:  # fmt: skip
     """Save a model with its card."""
     name = _name(data, size) + ("" if what == "images" else "-prior")
-    training = {
+    before = {"epochs_before": EPOCHS["base"]} if what == "images" else {}
+    training = before | {
         "epochs": EPOCHS[what], "batch_size": BATCH, "lr": RATES[what], "beta2": BETA2,
         "optimizer": "Adam, one cycle",
     }  # fmt: skip
