@@ -428,7 +428,8 @@ for name in (best, best_vq):
 # is that of [notebook 05](05_generation_celeba_cifar.ipynb): Fréchet distance on course features, beside the floor of training images.
 
 # %% [markdown]
-# **Prediction.** How far down the way from uniform symbols to real faces do independent places come?
+# **Prediction.** Symbols as frequent as in real faces, but independent: how much of the way from uniform symbols to
+# rebuilt faces do they go?
 #
 # ✎ *Double-click here and write your answer:*
 
@@ -473,11 +474,12 @@ plots.image_rows(rows, ax)
 plt.show()
 
 # %% [markdown]
-# **Figure 4.** The same decoder, three densities of its symbols; below, the VAE with 128 latents. Note that uniform
-# symbols are no faces at all: nearly all of the 64⁶⁴ grids belong to nothing. Independent places know what
-# is common at each place, and nothing of what goes together: colours change in the middle of a face. The learned
-# prior guesses each symbol from those before it, so what it drew first decides what follows. Floor of its
-# distance are the rebuilt images: what the decoder loses no density can bring back.
+# **Figure 4.** The same decoder, three densities of its symbols; below, the VAE with 128 latents. Note what
+# uniform symbols still show: the outline that all faces share stands in the decoder's weights, and within it
+# nothing fits together. Independent places have symbols as frequent as they are, and no knowledge of which go with
+# which: blends of several people. The learned prior guesses each symbol from those before it, so what was drawn
+# first decides what follows. The floor of its distance are the rebuilt images: what the decoder loses no density
+# can bring back.
 #
 # The slider below walks along the codebooks.
 
