@@ -85,6 +85,7 @@ def test_tiles_stand_row_by_row_with_a_gap():
         lambda ax: plots.name_lines(
             plots.curves({"a": ([1, 2], [3, 4])}, ax, x_label="x", y_label="y")
         ),
+        lambda ax: plots.nearest_cells(torch.randn(3, 2), torch.randn(20, 2), ax, title="t"),
         lambda ax: plots.doubling_axis(
             plots.curves({"a": ([1, 8], [3, 4])}, ax, x_label="", y_label=""), [1, 8]
         ),

@@ -103,6 +103,12 @@ def make_attributes(encode=encode_face, decode=decode_face, **more):
     return widgets.attributes(FACES, encode, decode, given.pop("vectors", VECTORS), **given)
 
 
+def make_codebooks(decoded=lambda size: FACES / size, **more):
+    given = {"start": 4, "shape": (3, 8, 8), **more}
+    figures = given.pop("figures", {16: {"bits": 9.25, "nats": -7.0}, 4: {"bits": 3.0}})
+    return widgets.codebooks(FACES, {"decoded": decoded}, figures, **given)
+
+
 def carry(mu, log_var, eps):
     return mu + (0.5 * log_var).exp() * eps
 
@@ -123,6 +129,7 @@ PANELS = {
     "water_filling": lambda: widgets.water_filling(fill, EIGENVALUES),
     "attributes": make_attributes,
     "class_samples": make_samples,
+    "codebooks": make_codebooks,
 }
 
 # A panel whose function passes its output through f, and a control to move where f is called.
@@ -152,4 +159,5 @@ BREAKABLE = {
     "attributes": ("smile", lambda f: make_attributes(decode=lambda z: f(decode_face(z))), 1.0),
     "class": ("class", lambda f: make_samples(lambda *a: f(decode_class(*a))), 1),
     "slerp": ("t", lambda f: make_samples(slerp=lambda *a: f(bend(*a))), 0.9),
+    "codebooks": ("K", lambda f: make_codebooks(lambda size: f(FACES / size)), 16),
 }

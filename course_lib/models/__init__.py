@@ -6,10 +6,14 @@ from course_lib.models.conv import ConvAutoencoder, ConvVAE
 from course_lib.models.mlp import MLPVAE, MLPAutoencoder, MLPDecoder, MLPEncoder, mlp
 from course_lib.models.stacked import StackedMLPVAE
 from course_lib.models.unet import UNet
+from course_lib.models.vq import VQVAE, Codebook, CodePrior
 
 __all__ = [
     "MLPVAE",
+    "VQVAE",
     "Classifier",
+    "CodePrior",
+    "Codebook",
     "ConditionalVAE",
     "ConvAutoencoder",
     "ConvVAE",

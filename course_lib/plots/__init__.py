@@ -1,5 +1,6 @@
 """Arrays to matplotlib Axes: every function takes arrays and `ax`, draws, and returns `ax`."""
 
+from course_lib.plots.cells import nearest_cells
 from course_lib.plots.charts import (
     bars,
     code_map,
@@ -70,6 +71,7 @@ __all__ = [
     "image_rows",
     "labelled_line",
     "name_lines",
+    "nearest_cells",
     "price_strokes",
     "prior_rings",
     "share_table",

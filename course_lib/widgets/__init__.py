@@ -2,6 +2,7 @@
 
 from course_lib.widgets.attributes import attributes
 from course_lib.widgets.bound import bound
+from course_lib.widgets.codebooks import codebooks
 from course_lib.widgets.components import k_slider
 from course_lib.widgets.corruption import corruption
 from course_lib.widgets.family import beta_family
@@ -20,6 +21,7 @@ __all__ = [
     "beta_family",
     "bound",
     "class_samples",
+    "codebooks",
     "corruption",
     "interpolation",
     "k_slider",

@@ -1,0 +1,73 @@
+"""Right answers to notebook 06, written independently of its solutions."""
+
+import collections
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch.distributions import Categorical
+
+
+def nearest_by_cdist(z, codebook):
+    indices = torch.cdist(z.flatten(0, -2), codebook).argmin(1).reshape(z.shape[:-1])
+    return [indices, F.embedding(indices, codebook)]
+
+
+def nearest_by_products(z, codebook):
+    score = z @ codebook.T - 0.5 * (codebook * codebook).sum(1)
+    best = score.max(-1).indices
+    return best, torch.index_select(codebook, 0, best.flatten()).view_as(z)
+
+
+def nearest_one_by_one(z, codebook):
+    flat = z.reshape(-1, z.shape[-1])
+    best = torch.stack([(codebook - one).norm(dim=1).argmin() for one in flat])
+    return best.view(z.shape[:-1]), codebook[best].view(z.shape)
+
+
+class Straight(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, z, z_q):
+        return z_q.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient, None
+
+
+def straight_under_no_grad(z, z_q):
+    with torch.no_grad():
+        step = z_q - z
+    return z + step
+
+
+def usage_by_categorical(indices, size):
+    counts = (indices.reshape(-1, 1) == torch.arange(size)).sum(0)
+    return Categorical(probs=counts.float()).entropy().exp()
+
+
+def usage_by_counter(indices, size):
+    symbols = indices.flatten().tolist()
+    shares = [n / len(symbols) for n in collections.Counter(symbols).values()]
+    return 2 ** -sum(p * math.log2(p) for p in shares)
+
+
+def usage_by_product(indices, size):
+    p = np.bincount(indices.numpy().ravel(), minlength=size) / indices.numel()
+    return float(np.prod(p**-p, where=p > 0))
+
+
+ALTERNATIVES = {
+    "quantize": [nearest_by_cdist, nearest_by_products, nearest_one_by_one],
+    "straight_through": [
+        Straight.apply,
+        straight_under_no_grad,
+        lambda z, z_q: z_q.detach() + z - z.detach(),
+    ],
+    "codebook_usage": [usage_by_categorical, usage_by_counter, usage_by_product],
+    "bits_per_dim": [
+        lambda nats, dims: nats * math.log2(math.e) / dims,
+        lambda nats, dims: torch.log2(torch.exp(nats.double() / dims)).float(),
+    ],
+}
