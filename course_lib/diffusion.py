@@ -80,7 +80,7 @@ def code_objective(model: nn.Module, x: Tensor, z: Tensor) -> tuple[Tensor, Erro
 
 
 def as_labels(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Codes (N, d) as `fit` takes them: images without pixels, uint8 (N, 0), labelled with codes."""
+    """Codes (N, d) as `fit` takes them: labels of images without pixels, uint8 (N, 0)."""
     return torch.empty(len(z), 0, dtype=torch.uint8), z
 
 

@@ -50,7 +50,7 @@ class CodeDenoiser(nn.Module):
 
     @torch.no_grad()
     def learn_scale(self, z: Tensor) -> CodeDenoiser:
-        """Keep mean and standard deviation of each latent of the codes z, (N, d); returns itself."""
+        """Keep mean and standard deviation of the codes z, (N, d), by latent; returns itself."""
         self.mean.copy_(z.mean(0))
         self.scale.copy_(z.std(0).clamp(min=1e-6))
         return self
