@@ -145,7 +145,7 @@ def test_the_recipe_compares_codes_and_pixels(monkeypatch, tmp_path):
     monkeypatch.setattr(latent, "STEPS", {"latent": 2, "pixels": 2})
     latent.run(tmp_path)
     made = checkpoints.names(tmp_path)
-    assert made == ["faces-128px", "faces-128px-latent", "faces-latent", "faces-pixels"]
+    assert made == ["faces-latent", "faces-latent-128px", "faces-pixels", "faces-vae-128px"]
     for checkpoint in made:
         _, card = checkpoints.load(checkpoint, folder=tmp_path)
         assert card["recipe"] == "latent" and str(tmp_path) not in str(card)

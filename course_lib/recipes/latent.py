@@ -46,7 +46,7 @@ N, SEED = 500, 0  # images on each side of a distance
 
 
 def run(out: Path) -> None:
-    """Trains `faces-latent` and `faces-pixels`, `faces-128px` and `faces-128px-latent`: 20 minutes.
+    """Trains `faces-latent`, `faces-pixels`, `faces-vae-128px`, `faces-latent-128px`: 20 minutes.
 
     metrics/latent.json holds their Fréchet distances beside those of N(0, I), of a fitted Gaussian,
     of rebuilt faces and the floor, and the seconds of training and of sampling.
@@ -59,7 +59,7 @@ def run(out: Path) -> None:
     pixels = train_pixels(data, out=out)
     large = official_split(datasets.load("celeba", size=128))
     large_vae = train_vae(large, out=out)
-    large_denoiser = train_latent(large_vae.model, large, "128px-latent", LARGE_DENOISER, out=out)
+    large_denoiser = train_latent(large_vae.model, large, "latent-128px", LARGE_DENOISER, out=out)
     sizes = {
         "64": compared(data, Trained(vae, vae_card["seconds"]), denoiser, pixels),
         "128": compared(large, large_vae, large_denoiser, None),
@@ -81,7 +81,7 @@ def train_latent(vae: ConvVAE, data: Dataset, name: str, sizes: dict, *, out: Pa
     z = codes_of(vae, data.train.images)
     torch.manual_seed(SEED)
     model = CodeDenoiser(z.shape[1], **sizes).learn_scale(z)
-    epochs = EPOCHS["latent-128px" if "128px" in name else "latent"]
+    epochs = EPOCHS[name]
     test = codes_of(vae, data.test.images)
     records, seconds = cards.run(
         lambda: fit(
@@ -111,7 +111,7 @@ def train_pixels(data: Dataset, *, out: Path) -> Trained:
 
 
 def train_vae(data: Dataset, *, out: Path) -> Trained:
-    """A small VAE of 128 pixels with the optimal σ, its latents standardized, kept as `128px`."""
+    """A small VAE of 128 pixels with the optimal σ, its latents standardized: `vae-128px`."""
     torch.manual_seed(SEED)
     model, images, epochs = ConvVAE(**LARGE_VAE), data.train.images, EPOCHS["vae-128px"]
     records, seconds = cards.run(
@@ -119,13 +119,13 @@ def train_vae(data: Dataset, *, out: Path) -> Trained:
             model, optimal_sigma_objective, images, valid=data.valid.images, epochs=epochs,
             seed=SEED, after_step=keep_log_sigma, bfloat16=True, **VAE,
         ),
-        title="128px", steps=epochs * -(-len(images) // VAE["batch_size"]),
+        title="vae-128px", steps=epochs * -(-len(images) // VAE["batch_size"]),
     )  # fmt: skip
     model.cpu().eval()
     standardize_latents(model, data.valid.images)
     calibrate_sigma(model, data.valid.images)
     kept = {"epochs": epochs} | VAE | {"objective": "optimal_sigma_objective"}
-    return _keep(model, LARGE_VAE, data, "128px", seconds, kept, records, out=out)
+    return _keep(model, LARGE_VAE, data, "vae-128px", seconds, kept, records, out=out)
 
 
 def _keep(
