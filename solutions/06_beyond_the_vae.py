@@ -263,7 +263,8 @@ step_panel
 # ### Codes or pixels?
 #
 # The same faces by diffusion of pixels: notebook 05's U-Net, narrower, for 64 × 64, with as many
-# parameters as the denoiser of codes. It was trained for several times as many seconds, on the same machine.
+# parameters as the denoiser of codes. Both cards say for how many seconds they were trained; where they were
+# trained by one run of the recipe `latent`, these compare.
 
 # %% [markdown]
 # **Prediction.** At equal parameters: how many times as long does pixel diffusion take for one face? And
@@ -392,8 +393,8 @@ for side, each in speed.items():
 
 # %% [markdown]
 # Nothing was trained for this table. A small VAE of 128 pixels and a denoiser of its 64 latents were trained
-# beforehand, on few faces and for the seconds above; pixel diffusion at 128 was only timed, not trained, so here there is
-# no quality to compare with.
+# beforehand, on few faces and for the seconds that the list above names. Pixel diffusion at 128 was only timed, not
+# trained, so at this size we compare seconds and no quality.
 
 # %%
 if name := fitting("-vae-128px", celebs):
@@ -406,8 +407,8 @@ if name := fitting("-vae-128px", celebs):
     plt.show()
 
 # %% [markdown]
-# **Figure 5.** 128 × 128: codes from the prior, and codes from latent diffusion, by one small VAE. Note
-# that the denoiser took no longer for faces with four times as many pixels.
+# **Figure 5.** 128 × 128: codes from the prior, and codes from latent diffusion, by one small VAE. Note that
+# nothing in the denoiser knows how many pixels there will be: it is the network of the small faces.
 #
 # **What we have seen.** The two columns of the table answer the question: what a Gaussian leaves is a density, and
 # it can be learned in seconds, because it is learned where an image is a hundred numbers. What is left after
