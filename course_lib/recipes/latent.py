@@ -106,7 +106,8 @@ def train_pixels(data: Dataset, *, out: Path) -> Trained:
         ),
         title="pixels", steps=EPOCHS["pixels"] * -(-len(images) // PIXELS["batch_size"]),
     )  # fmt: skip
-    kept = {"epochs": EPOCHS["pixels"], "images": len(images)} | PIXELS | {"objective": "diffusion_objective"}
+    kept = {"epochs": EPOCHS["pixels"], "images": len(images)} | PIXELS
+    kept |= {"objective": "diffusion_objective"}
     return _keep(model, UNET, data, "pixels", seconds, kept, records, out=out)
 
 
