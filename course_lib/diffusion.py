@@ -1,4 +1,6 @@
-"""Diffusion in four functions: a schedule, the forward process, the objective, DDIM sampling.
+"""Diffusion in a few functions: a schedule, the forward process, the objective, DDIM sampling.
+
+What is noised may be images, (B, C, H, W), or codes, (B, d).
 
 The network predicts the velocity v = √ᾱ ε − √(1 − ᾱ) x, from which both the noise ε and the clean
 image x follow without dividing by √ᾱ, which is near 0 where sampling starts.
@@ -8,6 +10,8 @@ Source: Salimans & Ho (2022), "Progressive distillation for fast sampling", appe
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -40,15 +44,20 @@ def noise_schedule(device: torch.device | str = "cpu") -> Tensor:
 
 
 def add_noise(x: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-    """x_t = √ᾱ_t x + √(1 − ᾱ_t) ε. x, eps: (B, C, H, W), x in [−1, 1]; t: (B,) from 0 to T−1."""
-    kept = noise_schedule(x.device)[t][:, None, None, None]
+    """x_t = √ᾱ_t x + √(1 − ᾱ_t) ε. x, eps: (B, …), of scale 1; t: (B,) from 0 to T−1."""
+    kept = _kept(x, t)
     return kept.sqrt() * x + (1 - kept).sqrt() * eps
 
 
 def velocity(x: Tensor, t: Tensor, eps: Tensor) -> Tensor:
     """v = √ᾱ_t ε − √(1 − ᾱ_t) x, what the network predicts. Shapes as in `add_noise`."""
-    kept = noise_schedule(x.device)[t][:, None, None, None]
+    kept = _kept(x, t)
     return kept.sqrt() * eps - (1 - kept).sqrt() * x
+
+
+def _kept(x: Tensor, t: Tensor) -> Tensor:
+    """ᾱ_t of each row of x, (B, 1, …, 1) with as many dimensions as x."""
+    return noise_schedule(x.device)[t].reshape(-1, *[1] * (x.ndim - 1))
 
 
 def diffusion_objective(model: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, ErrorTerms]:
@@ -57,8 +66,28 @@ def diffusion_objective(model: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor,
     x: (B, C, H, W) in [0, 1]; y: (B,). This is no bound in nats: the weights of the terms of the
     bound are left out, as in Ho et al. (2020), equation 14.
     """
+    return _velocity_error(model, 2 * x - 1, y)
+
+
+def code_objective(model: nn.Module, x: Tensor, z: Tensor) -> tuple[Tensor, ErrorTerms]:
+    """Mean over the batch of ‖v − v̂(z_t, t)‖² for codes z, which the model standardizes, for `fit`.
+
+    x: (B, …), not looked at; z: (B, d), see `as_labels`. The same objective as that of images, in
+    latent space. Source: Rombach et al. (2022), "High-resolution image synthesis with latent
+    diffusion models", equation 2.
+    """
+    return _velocity_error(model, model.standardized(z), x)
+
+
+def as_labels(z: Tensor) -> tuple[Tensor, Tensor]:
+    """Codes (N, d) as `fit` takes them: labels of images without pixels, uint8 (N, 0)."""
+    return torch.empty(len(z), 0, dtype=torch.uint8), z
+
+
+def _velocity_error(model: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, ErrorTerms]:
+    """‖v − v̂(x_t, t, y)‖² with t and ε drawn for each row of x, (B, …) of scale 1."""
     t = torch.randint(STEPS, (len(x),), device=x.device)
-    x, eps = 2 * x - 1, torch.randn_like(x)
+    eps = torch.randn_like(x)
     terms = ErrorTerms(squared_error(velocity(x, t, eps), model(add_noise(x, t, eps), t, y)))
     return terms.squared_error.mean(), terms
 
@@ -78,13 +107,48 @@ def sample_ddim(
     x_s = √ᾱ_s x̂ + √(1−ᾱ_s) ε̂ at the next of `sampling_steps`, without new noise; the last x̂ is
     the image. Source: Song et al. (2021), equation 12 with σ = 0.
     """
+    noise = torch.randn(len(y), *shape, generator=generator).to(y.device)
+    *_, last = ddim(model, noise, y, steps=steps, limit=1.0)
+    return (last.clean + 1) / 2
+
+
+@torch.no_grad()
+def sample_codes(
+    model: nn.Module, count: int, *, steps: int, generator: torch.Generator | None = None
+) -> Tensor:
+    """Codes in `steps` evaluations of a denoiser of codes: (count, d), on the scale of the codes.
+
+    As `sample_ddim`, but with x̂ as it is: nothing says that a code ends at ±1.
+    """
+    device = model.mean.device
+    noise = torch.randn(count, model.latent_dim, generator=generator).to(device)
+    y = torch.zeros(count, dtype=torch.long, device=device)
+    *_, last = ddim(model, noise, y, steps=steps)
+    return model.unstandardized(last.clean)
+
+
+class Denoised(NamedTuple):
+    """Before an evaluation at step t: x_t, and the clean x̂ that follows from it; (B, …) each."""
+
+    t: int
+    noisy: Tensor
+    clean: Tensor
+
+
+@torch.no_grad()
+def ddim(
+    model: nn.Module, noise: Tensor, y: Tensor, *, steps: int, limit: float | None = None
+) -> Iterator[Denoised]:
+    """The way from noise (B, …) to a sample, the last x̂; see `sample_ddim`. limit: of |x̂|."""
     left = noise_schedule()
     times = sampling_steps(steps)
     after = [*left[times[1:]].tolist(), 1.0]
-    x = torch.randn(len(y), *shape, generator=generator).to(y.device)
+    x = noise
     for t, now, then in zip(times.tolist(), left[times].tolist(), after, strict=True):
-        v = model(x, torch.full_like(y, t), y)
-        clean = (math.sqrt(now) * x - math.sqrt(1 - now) * v).clamp(-1, 1)
+        v = model(x, torch.full((len(x),), t, device=x.device), y)
+        clean = math.sqrt(now) * x - math.sqrt(1 - now) * v
+        if limit is not None:
+            clean = clean.clamp(-limit, limit)
+        yield Denoised(t, x, clean)
         eps = (x - math.sqrt(now) * clean) / math.sqrt(1 - now)
         x = math.sqrt(then) * clean + math.sqrt(1 - then) * eps
-    return (x + 1) / 2

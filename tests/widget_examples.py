@@ -113,12 +113,20 @@ def carry(mu, log_var, eps):
     return mu + (0.5 * log_var).exp() * eps
 
 
+WAY = [(t, Z[:3] + t / 900, Z[:3] * (1 - t / 1_800)) for t in (900, 600, 300)]  # (t, z_t, ẑ)
+
+
+def make_denoising(decode=decode, **more):
+    return widgets.denoising(WAY, decode, **{"shape": (1, 28, 28), **more})
+
+
 PANELS = {
     "pad": lambda: widgets.pad(decode, codes=Z[:, :2], manifold=True),
     "k_slider": lambda: widgets.k_slider(
         X, {"PCA": lambda k: X / k}, {"PCA": {1: 9.0, 2: 5.0}}, start=1
     ),
     "corruption": lambda: widgets.corruption(X, fade, {"half": halve}),
+    "denoising": make_denoising,
     "interpolation": lambda: widgets.interpolation(X, lambda x: x.flatten(1), lambda z: z),
     "bound": make_bound,
     "reparameterization": lambda: widgets.reparameterization(
@@ -136,6 +144,7 @@ PANELS = {
 BREAKABLE = {
     "corruption": ("level", lambda f: widgets.corruption(X, lambda *a: f(fade(*a)), {}), 0.9),
     "restore": ("level", lambda f: widgets.corruption(X, fade, {"half": f}), 0.9),
+    "denoising": ("step", lambda f: make_denoising(lambda z: f(decode(z))), 3),
     "interpolation": (
         "t",
         lambda f: widgets.interpolation(X, encode, lambda z: f(decoded(z))),

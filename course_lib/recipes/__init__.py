@@ -11,5 +11,6 @@ RECIPES = {
     "walks": "directions of attributes in the codes of faces, for the lecture demo",
     "ddpm": "the diffusion model of 32×32 images",
     "vq": "VQ-VAEs of 64×64 faces, with a density of their symbols (notebook 06)",
+    "latent": "diffusion of the faces' codes beside diffusion of their pixels",
     "digits": "what the lecture demo needs besides: autoencoder, denoiser, diffusion of digits",
 }

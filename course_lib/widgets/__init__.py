@@ -5,6 +5,7 @@ from course_lib.widgets.bound import bound
 from course_lib.widgets.codebooks import codebooks
 from course_lib.widgets.components import k_slider
 from course_lib.widgets.corruption import corruption
+from course_lib.widgets.denoising import denoising
 from course_lib.widgets.family import beta_family
 from course_lib.widgets.interpolation import interpolation
 from course_lib.widgets.latents import latents
@@ -23,6 +24,7 @@ __all__ = [
     "class_samples",
     "codebooks",
     "corruption",
+    "denoising",
     "interpolation",
     "k_slider",
     "latents",
