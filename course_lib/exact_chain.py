@@ -1,7 +1,7 @@
 """Chains of latents whose evidence is known: two layers, and the diffusion of Gaussian data.
 
-A hierarchical ELBO, E_q[log p(x|z1)] − KL(q(z2|x) ‖ p(z2)) − E_q[KL(q(z1|z2, x) ‖ p(z1|z2))], can be
-held against log p(x) here, and its gap against the KL to the exact posterior. All in nats.
+A hierarchical ELBO, E_q[log p(x|z1)] − KL(q(z2|x) ‖ p(z2)) − E_q[KL(q(z1|z2, x) ‖ p(z1|z2))], can
+be held against log p(x) here, and its gap against the KL to the exact posterior. All in nats.
 """
 
 from __future__ import annotations
@@ -130,7 +130,8 @@ def aligned_chain(d1: int, d2: int, data_dim: int, *, generator: torch.Generator
     A[:d2] = torch.diag(uniform(d2, 0.8, 1.6))
     B = torch.linalg.qr(noise[:, :d1]).Q * uniform(d1, 0.7, 1.5)
     S0 = float(uniform(1, 0.2, 0.5)) * torch.eye(data_dim, dtype=torch.float64)
-    return LinearChain(A, uniform(d1, -1, 1), torch.diag(uniform(d1, 0.2, 0.6)), B, noise[:, -1], S0)
+    S1 = torch.diag(uniform(d1, 0.2, 0.6))
+    return LinearChain(A, uniform(d1, -1, 1), S1, B, noise[:, -1], S0)
 
 
 class ChainVAE:
@@ -193,9 +194,10 @@ class DiffusionTerms(NamedTuple):
 
 @dataclass(frozen=True)
 class GaussianDiffusion:
-    """x ~ N(0, diag λ) under q(x_t|x_{t−1}) = N(√(1−β_t) x_{t−1}, β_t I), which has nothing to learn.
+    """x ~ N(0, diag λ) under q(x_t|x_{t−1}) = N(√(1−β_t) x_{t−1}, β_t I): a q that is not learned.
 
-    λ: (D,); kept: ᾱ_t for t = 1 … T, falling, (T,) float64, with β_t = 1 − ᾱ_t/ᾱ_{t−1} and ᾱ_0 = 1.
+    eigenvalues: λ, (D,); kept: ᾱ_t for t = 1 … T, falling, (T,), float64 both. ᾱ_0 = 1 and
+    β_t = 1 − ᾱ_t/ᾱ_{t−1}.
     Source: Ho et al. (2020), "Denoising diffusion probabilistic models", equations 2 to 7.
     """
 
@@ -224,6 +226,12 @@ class GaussianDiffusion:
         """log N(x; 0, diag λ). (B, D) to (B,) nats."""
         return Normal(0.0, self.eigenvalues.sqrt(), validate_args=False).log_prob(x).sum(1)
 
+    def posterior(self) -> tuple[Tensor, Tensor, Tensor]:
+        """q(x_{t−1}|x_t, x) = N(to_x x + to_next x_t, own), (T, 1) each: Ho et al., equation 7."""
+        before, beta, left = self._kept_before(), self.beta, 1 - self.kept
+        to_x, to_next = before.sqrt() * beta / left, (1 - beta).sqrt() * (1 - before) / left
+        return to_x[:, None], to_next[:, None], ((1 - before) / left * beta)[:, None]
+
     def terms(self, x: Tensor, variance: Tensor, top: Tensor | float = 1.0) -> DiffusionTerms:
         """The ELBO's terms with p(x_{t−1}|x_t) = N(c_t x_t, variance) and p(x_T) = N(0, top).
 
@@ -231,7 +239,7 @@ class GaussianDiffusion:
         (T, 1) or (T, D). All are quadratic in x, so x = √λ gives the means over the data.
         """
         (c, _), kept = self.reverse(), self.kept[:, None]
-        to_x, to_next, own = (part[1:] for part in self._posterior())  # of q(x_{t−1}|x_t, x), t > 1
+        to_x, to_next, own = (part[1:] for part in self.posterior())  # of q(x_{t−1}|x_t, x), t > 1
         off = to_next - c[1:]  # x_t's part in the difference of the means
         mean = (to_x + off * kept[1:].sqrt()) * x[:, None]  # (B, T−1, D)
         between = _kl(mean, own, variance[1:], spread=off**2 * (1 - kept[1:]))
@@ -242,12 +250,6 @@ class GaussianDiffusion:
 
     def _kept_before(self) -> Tensor:
         return torch.cat([torch.ones_like(self.kept[:1]), self.kept[:-1]])
-
-    def _posterior(self) -> tuple[Tensor, Tensor, Tensor]:
-        """q(x_{t−1}|x_t, x) = N(to_x x + to_next x_t, own), (T, 1) each: Ho et al., equation 7."""
-        before, beta, left = self._kept_before(), self.beta, 1 - self.kept
-        to_x, to_next = before.sqrt() * beta / left, (1 - beta).sqrt() * (1 - before) / left
-        return to_x[:, None], to_next[:, None], ((1 - before) / left * beta)[:, None]
 
 
 def _kl(mean: Tensor, own: Tensor, other: Tensor, *, spread: Tensor | float = 0.0) -> Tensor:

@@ -10,5 +10,6 @@ RECIPES = {
     "likelihoods": "three likelihoods of the faces' VAE, three trainings of each",
     "walks": "directions of attributes in the codes of faces, for the lecture demo",
     "ddpm": "the diffusion model of 32×32 images",
+    "hierarchy": "two layers of latents on digits, three trainings of each kind",
     "digits": "what the lecture demo needs besides: autoencoder, denoiser, diffusion of digits",
 }

@@ -1,4 +1,4 @@
-"""`hierarchical_elbo(vae, x, eps2, eps1)`: the ELBO of two layers of latents, and the KL of each."""
+"""`hierarchical_elbo(vae, x, eps2, eps1)`: the ELBO of two layers, and the KL of each."""
 
 from typing import Any
 
@@ -23,18 +23,18 @@ def cases(g: torch.Generator) -> Cases:
     def draw(B: int, D: int, d1: int, d2: int) -> dict[str, Any]:
         x = torch.rand(B, D, generator=g)
         eps2, eps1 = (torch.randn(B, d, generator=g) for d in (d2, d1))
-        return {"x": x, "eps2": eps2, "eps1": eps1, SEED: int(torch.randint(10**6, (), generator=g))}
+        return {"x": x, "eps2": eps2, "eps1": eps1, SEED: _seed(g)}
 
     yield Case("4 images of 12 pixels, 3 lower and 2 upper latents", draw(4, 12, 3, 2))
     yield Case("one image, as many latents in both layers", draw(1, 9, 3, 3))
     yield Case("images of the size of digits", draw(8, 784, 16, 8))
     binary = draw(6, 30, 4, 2)
     yield Case("black and white pixels", binary | {"x": (binary["x"] > 0.6).float()})
-    seed, points = int(torch.randint(10**6, (), generator=g)), sigma_points(UPPERS + LOWERS)
+    seed, points = _seed(g), sigma_points(UPPERS + LOWERS)
     chain = _chain(seed)
     x = chain.sample(3, generator=g)[2]  # float64
-    rows = {"x": x.repeat_interleave(len(points), 0)}
-    rows |= {"eps2": points[:, :UPPERS].repeat(3, 1), "eps1": points[:, UPPERS:].repeat(3, 1), SEED: seed}
+    eps2, eps1 = (part.repeat(3, 1) for part in points.split([UPPERS, LOWERS], 1))
+    rows = {"x": x.repeat_interleave(len(points), 0), "eps2": eps2, "eps1": eps1, SEED: seed}
     yield Case("a linear chain and its exact posterior", rows | {EVIDENCE: chain.log_evidence(x)})
 
 
@@ -65,6 +65,10 @@ def properties(raw: Parts, case: Case) -> Parts:
         mean = bound.view(len(evidence), -1).mean(1) if fits else evidence + 1
         found[EXACT] = bool((mean - evidence).abs().max() < 1e-6)
     return found | {key: raw[key] for key in raw if key not in found}
+
+
+def _seed(g: torch.Generator) -> int:
+    return int(torch.randint(10**6, (), generator=g))
 
 
 def _chain(seed: int) -> LinearChain:
