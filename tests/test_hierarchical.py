@@ -2,10 +2,12 @@
 
 import math
 
+import data_tools
 import pytest
 import torch
 from torch.distributions import Normal
 
+from course_lib import checkpoints
 from course_lib.distributions import gaussian, kl_full_normal
 from course_lib.exercises import EXERCISES
 from course_lib.metrics import one_gaussian_rate
@@ -97,10 +99,25 @@ def test_warm_up_and_free_bits_change_the_charge_alone(vae, x):
         for _ in range(7):
             torch.manual_seed(4)
             loss, terms = kinds[kind](vae, x)
-            found[kind].append(float(loss + terms.log_lik.mean()))
-    upper, lower = float(terms.kl_upper.mean()), float(terms.kl_lower.mean())
+            found[kind].append((loss + terms.log_lik.mean()).item())
+    upper, lower = (kl.mean().item() for kl in (terms.kl_upper, terms.kl_lower))
     for charge, beta in zip(found["warm-up"], (0, 0.2, 0.4, 0.6, 0.8, 1, 1), strict=True):
         assert math.isclose(charge, beta * (upper + lower), abs_tol=1e-4)
     assert math.isclose(found["plain"][0], upper + lower, abs_tol=1e-4)
     assert upper < hierarchy.FLOOR
     assert math.isclose(found["free bits"][0], hierarchy.FLOOR + lower, abs_tol=1e-4)
+
+
+def test_the_recipe_trains_every_kind_with_every_seed(monkeypatch, tmp_path):
+    """Catches a training that is lost, a seed that is used twice, and terms that do not add up."""
+    data_tools.cut_images(monkeypatch, {"train": 160, "test": 64, "valid": 64})
+    monkeypatch.setattr(hierarchy, "STEPS", 3)
+    monkeypatch.setattr(hierarchy, "BATCH", 50)
+    hierarchy.run(tmp_path)
+    found = checkpoints.metrics("hierarchy", folder=tmp_path)
+    named = [(row["kind"], row["seed"]) for row in found["rows"]]
+    assert named == [(kind, seed) for kind in hierarchy.kinds(1) for seed in hierarchy.SEEDS]
+    assert len({row["negative_elbo"] for row in found["rows"]}) == len(named)
+    for row in found["rows"]:
+        assert row["negative_elbo"] > row["kl_upper"] + row["kl_lower"] > 0
+        assert ("living" in row) == ("saved_by_upper" in row) == (row["kind"] != "one layer")
