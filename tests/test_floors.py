@@ -13,7 +13,7 @@ FLOORS = [
     "errors settings card machine place",
     "writing packing",
     "distributions plots synthetic devices codes parallel precision",
-    "datasets models exact",
+    "datasets models exact exact_chain",
     "losses errata diagrams",
     "metrics diffusion vq",
     "training checkpoints",

@@ -27,6 +27,7 @@ NOTEBOOKS = {  # package: the modules of its exercises, as the notebook meets th
     "generation": "gaussian_nll optimal_log_sigma frechet_distance attribute_vector slerp "
     "condition nearest_training group_report",
     "beyond_the_vae": "quantize codebook_usage straight_through bits_per_dim",
+    "beyond_the_vae": "hierarchical_elbo",
 }
 EXERCISES: dict[str, Exercise] = {}
 for _package, _modules in NOTEBOOKS.items():

@@ -17,6 +17,7 @@ from course_lib.metrics.generation import (
     psnr,
     ssim,
 )
+from course_lib.metrics.layers import one_gaussian_rate
 from course_lib.metrics.measures import (
     active_units,
     error_per_image,
@@ -42,6 +43,7 @@ __all__ = [
     "mean_and_range",
     "mutual_information_gap",
     "neighbour_accuracy",
+    "one_gaussian_rate",
     "pairwise_rotation",
     "precision_recall",
     "psnr",
