@@ -15,7 +15,7 @@ FLOORS = [
     "distributions plots synthetic devices codes parallel precision",
     "datasets models exact",
     "losses errata diagrams",
-    "metrics diffusion",
+    "metrics diffusion masking",
     "training checkpoints",
     "exercises widgets pretrained",
     "authoring demo recipes",

@@ -103,6 +103,17 @@ def make_attributes(encode=encode_face, decode=decode_face, **more):
     return widgets.attributes(FACES, encode, decode, given.pop("vectors", VECTORS), **given)
 
 
+def hide_rows(x, ratio, generator):
+    """Hides rows from the top, and fills them in with noise."""
+    hidden = torch.zeros(len(x), 1, 8, 8, dtype=torch.bool)
+    hidden[:, :, : round(8 * ratio)] = True
+    return torch.where(hidden, torch.rand(x.shape, generator=generator), x), hidden
+
+
+def make_masking(fill=hide_rows, grey=lambda x, hidden: x.masked_fill(hidden, 0.5)):
+    return widgets.masking(FACES, fill, {"grey": grey}, shape=(3, 8, 8))
+
+
 def carry(mu, log_var, eps):
     return mu + (0.5 * log_var).exp() * eps
 
@@ -123,6 +134,7 @@ PANELS = {
     "water_filling": lambda: widgets.water_filling(fill, EIGENVALUES),
     "attributes": make_attributes,
     "class_samples": make_samples,
+    "masking": make_masking,
 }
 
 # A panel whose function passes its output through f, and a control to move where f is called.
@@ -151,5 +163,11 @@ BREAKABLE = {
     "face": ("face", lambda f: make_attributes(lambda x: f(encode_face(x))), 1),
     "attributes": ("smile", lambda f: make_attributes(decode=lambda z: f(decode_face(z))), 1.0),
     "class": ("class", lambda f: make_samples(lambda *a: f(decode_class(*a))), 1),
+    "fill": ("hidden", lambda f: make_masking(lambda *a: f(hide_rows(*a))), 0.5),
+    "grey": (
+        "hidden",
+        lambda f: make_masking(grey=lambda x, hidden: f(x.masked_fill(hidden, 0.5))),
+        0.5,
+    ),
     "slerp": ("t", lambda f: make_samples(slerp=lambda *a: f(bend(*a))), 0.9),
 }

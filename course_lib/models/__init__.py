@@ -3,6 +3,7 @@
 from course_lib.models.classifier import Classifier
 from course_lib.models.conditional import ConditionalVAE
 from course_lib.models.conv import ConvAutoencoder, ConvVAE
+from course_lib.models.masked import MaskedAutoencoder
 from course_lib.models.mlp import MLPVAE, MLPAutoencoder, MLPDecoder, MLPEncoder, mlp
 from course_lib.models.stacked import StackedMLPVAE
 from course_lib.models.unet import UNet
@@ -16,6 +17,7 @@ __all__ = [
     "MLPAutoencoder",
     "MLPDecoder",
     "MLPEncoder",
+    "MaskedAutoencoder",
     "StackedMLPVAE",
     "UNet",
     "mlp",

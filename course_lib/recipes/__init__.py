@@ -10,5 +10,6 @@ RECIPES = {
     "likelihoods": "three likelihoods of the faces' VAE, three trainings of each",
     "walks": "directions of attributes in the codes of faces, for the lecture demo",
     "ddpm": "the diffusion model of 32×32 images",
+    "mae": "the masked autoencoder of 32×32 images, and a VAE trained for as long",
     "digits": "what the lecture demo needs besides: autoencoder, denoiser, diffusion of digits",
 }
