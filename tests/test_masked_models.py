@@ -75,6 +75,16 @@ def test_the_order_of_visible_tokens_does_not_matter(model, x):
     assert not torch.allclose(a, moved, atol=1e-2)
 
 
+def test_places_tell_patches_apart(model, x):
+    """Catches tokens without a place: then all hidden patches are painted alike."""
+    order = masking.orders(patches_of(x, 2), seeded())
+    painted, hidden = masking.predicted(model, x, order)
+    painted = painted[hidden].reshape(5, 12, -1)
+    assert (painted - painted[:, :1])[:, 1:].abs().amax(2).min() > 1e-3
+    one_colour = model.embed(torch.full((1, 3, 8, 8), 0.3))[0]
+    assert torch.cdist(one_colour, one_colour).fill_diagonal_(9).min() > 0.1
+
+
 @pytest.mark.parametrize(("ratio", "hidden"), [(0.75, 12), (0.5, 8), (0.9, 14), (0.0, 0)])
 def test_the_share_that_is_hidden(model, x, ratio, hidden):
     """Catches the share kept taken for the share hidden, and numbers that vary between images."""
