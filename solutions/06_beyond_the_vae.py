@@ -43,7 +43,7 @@ from torch import Tensor, nn
 from course_lib import checkpoints, datasets, losses, models, plots, widgets
 from course_lib.codes import code_of
 from course_lib.exercises import check
-from course_lib.metrics import features_of, linear_probe, mean_interval
+from course_lib.metrics import linear_probe, mean_interval
 from course_lib.recipes.classifier import prefix
 from course_lib.settings import short_run_note, shortened
 from course_lib.training import steps_of, to_float
@@ -265,7 +265,7 @@ hiding
 
 # %% [markdown]
 # **Figure 2.** Move the slider. Note at which share *you* no longer see what it is, and how the network's
-# error grows. It was trained at 75 % alone: at other shares it gets a number of tokens that it never met.
+# error grows. It was trained at 75% alone: at other shares it gets a number of tokens that it never met.
 #
 # **A planned failure.** Most people forget the inverse in `random_masking` and return the order itself as
 # `restore`. Nothing is raised; shapes and dtypes are right. What happens to the error?
@@ -363,7 +363,7 @@ fillers = {"one colour": one_colour, "neighbours": from_neighbours,
 transformers = {"your transformer": own_mae, "trained beforehand": mae}
 
 # %% [markdown]
-# **Prediction.** Order the five by their error at 75 %, the smallest first: one colour, neighbours, the restorer, your
+# **Prediction.** Order the five by their error at 75%, the smallest first: one colour, neighbours, the restorer, your
 # transformer, the transformer that was trained beforehand.
 #
 # ✎ *Double-click here and write your answer:*
@@ -381,7 +381,7 @@ for ratio in ratios_32:
 print(f"{'root mean squared error, hidden':32s}" + "".join(f"{ratio:7.0%}" for ratio in ratios_32))
 for name, errors in fill_error.items():
     print(f"{name:32s}" + "".join(f"{error:7.3f}" for error in errors))
-print("at 75 %:", " < ".join(sorted(fill_error, key=lambda name: fill_error[name][2])))
+print("at 75%:", " < ".join(sorted(fill_error, key=lambda name: fill_error[name][2])))
 
 # %% [markdown]
 # Compare rows of equal seconds first, the restorer's and your own. A convolution has built in that near pixels
@@ -444,7 +444,7 @@ for view, codes in labelled_views.items():
 
 # %%
 accuracy = {view: [probe.accuracy for probe in found] for view, found in probed.items()}
-print(f"{n_subsets} subsets of {n_labels} labelled images, {len(tested_32)} test images: mean, 95 % interval, strengths")
+print(f"{n_subsets} subsets of {n_labels} labelled images, {len(tested_32)} test images: mean, 95% interval, strengths")
 for view, found in probed.items():
     mean, low, high = mean_interval(accuracy[view])
     strengths = ", ".join(f"{strength:g}" for strength in sorted({probe.strength for probe in found}))
@@ -469,7 +469,7 @@ ax.set_xlabel("share of test images whose class is found")
 plt.show()
 
 # %% [markdown]
-# **Figure 3.** Linear probes: mean over subsets of labelled images with its 95 % interval; dotted, pure guessing. Note that
+# **Figure 3.** Linear probes: mean over subsets of labelled images with its 95% interval; dotted, pure guessing. Note that
 # the intervals say how much the choice of labelled images matters. The printed differences are sharper, as
 # they compare on the same images. How much another *training* would change is in neither.
 #

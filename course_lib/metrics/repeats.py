@@ -33,7 +33,7 @@ def mean_and_range(values: Sequence[float], *, digits: int = 1) -> str:
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean of repeated measurements and its 95 % interval: (mean, low, high), mean ± t s / √n.
+    """Mean of repeated measurements and its 95% interval: (mean, low, high), mean ± t s / √n.
 
     s: standard deviation with n − 1; t: the 97.5 % quantile of Student's distribution with n − 1
     degrees of freedom, which for a few values is much more than 1.96. At least two values.
