@@ -180,13 +180,14 @@ def test_a_probe_is_logistic_regression(d):
 def test_validation_alone_chooses_the_strength():
     """Catches a strength that is chosen on test images, or on those that were fitted."""
     fit_part, test = blobs(60, 30, seed=1, spread=3.0), blobs(200, 30, seed=2, spread=3.0)
-    strengths = (1e-4, 1e-1, 1e2)
+    strengths = (1e-4, 1e-2, 1.0)
     each = {c: linear_probe(fit_part, fit_part, test, strengths=[c]) for c in strengths}
     for valid in (fit_part, blobs(60, 30, seed=3, spread=3.0)):
         scores = {c: linear_probe(fit_part, fit_part, valid, strengths=[c]) for c in strengths}
         best = max(strengths, key=lambda c: scores[c].accuracy)  # the smallest of equals
         chosen = linear_probe(fit_part, valid, test, strengths=strengths[::-1])
-        assert chosen == each[best]
+        assert chosen.strength == best
+        assert abs(chosen.accuracy - each[best].accuracy) <= 2 / 200
 
 
 def test_intervals_of_a_few_values_are_wide():

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # C of scikit-learn: 1 over the weight of Σ w²/2
-MAX_STEPS = 300  # of L-BFGS
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # C of scikit-learn: 1 over the weight of Σ w²/2
+MAX_STEPS, TOLERANCE = 500, 1e-3  # of L-BFGS, each strength from where the last one ended
 
 
 class Probe(NamedTuple):
@@ -37,9 +37,9 @@ def linear_probe(
 
     codes = _standardised(*(part[0] for part in (fit, valid, test)))
     y_fit, y_valid, y_test = (part[1].numpy() for part in (fit, valid, test))
-    found = []
+    model, found = LogisticRegression(max_iter=MAX_STEPS, tol=TOLERANCE, warm_start=True), []
     for strength in sorted(strengths):
-        model = LogisticRegression(C=strength, max_iter=MAX_STEPS).fit(codes[0], y_fit)
+        model.set_params(C=strength).fit(codes[0], y_fit)
         found.append((model.score(codes[1], y_valid), -strength, model.score(codes[2], y_test)))
     _, minus_strength, accuracy = max(found)
     return Probe(accuracy, -minus_strength)
