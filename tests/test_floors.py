@@ -16,6 +16,7 @@ FLOORS = [
     "datasets models exact exact_chain",
     "losses errata diagrams",
     "metrics diffusion vq",
+    "metrics diffusion masking",
     "training checkpoints",
     "exercises widgets pretrained",
     "authoring demo recipes",

@@ -22,7 +22,7 @@ def few_images(monkeypatch):
     data_tools.cut_images(monkeypatch, FEW)
 
 
-@pytest.mark.parametrize("name", ["table1", "faces", "classifier", "cvae", "ddpm"])
+@pytest.mark.parametrize("name", ["table1", "faces", "classifier", "cvae", "ddpm", "mae"])
 def test_a_recipe_runs(name, few_images, monkeypatch, tmp_path, capsys):
     """Catches a recipe that no longer runs, and a checkpoint that does not load again."""
     recipe = importlib.import_module(f"course_lib.recipes.{name}")

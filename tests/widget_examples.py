@@ -107,6 +107,15 @@ def make_codebooks(decoded=lambda size: FACES / size, **more):
     given = {"start": 4, "shape": (3, 8, 8), **more}
     figures = given.pop("figures", {16: {"bits": 9.25, "nats": -7.0}, 4: {"bits": 3.0}})
     return widgets.codebooks(FACES, {"decoded": decoded}, figures, **given)
+def hide_rows(x, ratio, generator):
+    """Hides rows from the top, and fills them in with noise."""
+    hidden = torch.zeros(len(x), 1, 8, 8, dtype=torch.bool)
+    hidden[:, :, : round(8 * ratio)] = True
+    return torch.where(hidden, torch.rand(x.shape, generator=generator), x), hidden
+
+
+def make_masking(fill=hide_rows, grey=lambda x, hidden: x.masked_fill(hidden, 0.5)):
+    return widgets.masking(FACES, fill, {"grey": grey}, shape=(3, 8, 8))
 
 
 def carry(mu, log_var, eps):
@@ -138,6 +147,7 @@ PANELS = {
     "attributes": make_attributes,
     "class_samples": make_samples,
     "codebooks": make_codebooks,
+    "masking": make_masking,
 }
 
 # A panel whose function passes its output through f, and a control to move where f is called.
@@ -167,6 +177,12 @@ BREAKABLE = {
     "face": ("face", lambda f: make_attributes(lambda x: f(encode_face(x))), 1),
     "attributes": ("smile", lambda f: make_attributes(decode=lambda z: f(decode_face(z))), 1.0),
     "class": ("class", lambda f: make_samples(lambda *a: f(decode_class(*a))), 1),
+    "fill": ("hidden", lambda f: make_masking(lambda *a: f(hide_rows(*a))), 0.5),
+    "grey": (
+        "hidden",
+        lambda f: make_masking(grey=lambda x, hidden: f(x.masked_fill(hidden, 0.5))),
+        0.5,
+    ),
     "slerp": ("t", lambda f: make_samples(slerp=lambda *a: f(bend(*a))), 0.9),
     "codebooks": ("K", lambda f: make_codebooks(lambda size: f(FACES / size)), 16),
 }

@@ -28,6 +28,7 @@ NOTEBOOKS = {  # package: the modules of its exercises, as the notebook meets th
     "condition nearest_training group_report",
     "beyond_the_vae": "quantize codebook_usage straight_through bits_per_dim",
     "beyond_the_vae": "hierarchical_elbo",
+    "beyond_the_vae": "patchify random_masking",
 }
 EXERCISES: dict[str, Exercise] = {}
 for _package, _modules in NOTEBOOKS.items():

@@ -25,10 +25,12 @@ from course_lib.metrics.measures import (
     two_sample_accuracy,
 )
 from course_lib.metrics.mismatch import gaussian_mismatch
-from course_lib.metrics.repeats import mean_and_range, ranking
+from course_lib.metrics.probe import Probe, linear_probe
+from course_lib.metrics.repeats import mean_and_range, mean_interval, ranking
 
 __all__ = [
     "AggregateTerms",
+    "Probe",
     "active_units",
     "aggregate_posterior_terms",
     "error_per_image",
@@ -40,7 +42,9 @@ __all__ = [
     "gaussian_mismatch",
     "information_gaps",
     "kernel_distance",
+    "linear_probe",
     "mean_and_range",
+    "mean_interval",
     "mutual_information_gap",
     "neighbour_accuracy",
     "one_gaussian_rate",

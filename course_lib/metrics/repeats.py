@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+
+# 97.5 % quantiles of Student's distribution with 1, 2, … degrees of freedom
+STUDENT = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
 
 
 def ranking(values: Mapping[str, Sequence[float]]) -> str:
@@ -25,3 +30,23 @@ def mean_and_range(values: Sequence[float], *, digits: int = 1) -> str:
     mean = sum(values) / len(values)
     half = (max(values) - min(values)) / 2
     return f"{mean:.{digits}f}" + (f" ± {half:.{digits}f}" if len(values) > 1 else "")
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean of repeated measurements and its 95% interval: (mean, low, high), mean ± t s / √n.
+
+    s: standard deviation with n − 1; t: the 97.5 % quantile of Student's distribution with n − 1
+    degrees of freedom, which for a few values is much more than 1.96. At least two values.
+    """
+    n, mean = len(values), statistics.fmean(values)
+    half = _student(n - 1) * statistics.stdev(values) / math.sqrt(n)
+    return mean, mean - half, mean + half
+
+
+def _student(degrees: int) -> float:
+    """The 97.5 % quantile, beyond the table by its series in 1 / degrees."""
+    if degrees <= len(STUDENT):
+        return STUDENT[degrees - 1]
+    z = 1.959964
+    first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    return z + first / degrees + second / degrees**2

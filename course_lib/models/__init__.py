@@ -5,6 +5,7 @@ from course_lib.models.conditional import ConditionalVAE
 from course_lib.models.conv import ConvAutoencoder, ConvVAE
 from course_lib.models.denoiser import CodeDenoiser
 from course_lib.models.hierarchical import HierarchicalVAE
+from course_lib.models.masked import MaskedAutoencoder
 from course_lib.models.mlp import MLPVAE, MLPAutoencoder, MLPDecoder, MLPEncoder, mlp
 from course_lib.models.stacked import StackedMLPVAE
 from course_lib.models.unet import UNet
@@ -24,6 +25,7 @@ __all__ = [
     "MLPAutoencoder",
     "MLPDecoder",
     "MLPEncoder",
+    "MaskedAutoencoder",
     "StackedMLPVAE",
     "UNet",
     "mlp",

@@ -13,5 +13,6 @@ RECIPES = {
     "vq": "VQ-VAEs of 64×64 faces, with a density of their symbols (notebook 06)",
     "latent": "diffusion of the faces' codes beside diffusion of their pixels",
     "hierarchy": "two layers of latents on digits, three trainings of each kind",
+    "mae": "the masked autoencoder of 32×32 images, and a VAE trained for as long",
     "digits": "what the lecture demo needs besides: autoencoder, denoiser, diffusion of digits",
 }

@@ -9,6 +9,7 @@ from course_lib.widgets.denoising import denoising
 from course_lib.widgets.family import beta_family
 from course_lib.widgets.interpolation import interpolation
 from course_lib.widgets.latents import latents
+from course_lib.widgets.masking import masking
 from course_lib.widgets.pad import pad
 from course_lib.widgets.panel import Frame, Panel
 from course_lib.widgets.reparameterization import reparameterization
@@ -28,6 +29,7 @@ __all__ = [
     "interpolation",
     "k_slider",
     "latents",
+    "masking",
     "pad",
     "reparameterization",
     "water_filling",
