@@ -107,6 +107,16 @@ def carry(mu, log_var, eps):
     return mu + (0.5 * log_var).exp() * eps
 
 
+def inverse(z, n_bins, alpha):
+    """Weights that grow with the size of a code, the less the larger alpha is."""
+    size = z.abs().sum(1) + alpha * n_bins
+    return size / size.sum()
+
+
+def make_resampling(weights=inverse, **more):
+    return widgets.resampling(weights, Z, FACES[[0, 1, 2, 3, 0, 1]], Z[:, 0] > 0, **more)
+
+
 PANELS = {
     "pad": lambda: widgets.pad(decode, codes=Z[:, :2], manifold=True),
     "k_slider": lambda: widgets.k_slider(
@@ -123,6 +133,7 @@ PANELS = {
     "water_filling": lambda: widgets.water_filling(fill, EIGENVALUES),
     "attributes": make_attributes,
     "class_samples": make_samples,
+    "resampling": make_resampling,
 }
 
 # A panel whose function passes its output through f, and a control to move where f is called.
@@ -151,5 +162,6 @@ BREAKABLE = {
     "face": ("face", lambda f: make_attributes(lambda x: f(encode_face(x))), 1),
     "attributes": ("smile", lambda f: make_attributes(decode=lambda z: f(decode_face(z))), 1.0),
     "class": ("class", lambda f: make_samples(lambda *a: f(decode_class(*a))), 1),
+    "weights": ("α", lambda f: make_resampling(lambda *a: f(inverse(*a))), 1.0),
     "slerp": ("t", lambda f: make_samples(slerp=lambda *a: f(bend(*a))), 0.9),
 }

@@ -26,6 +26,7 @@ NOTEBOOKS = {  # package: the modules of its exercises, as the notebook meets th
     "mutual_information_gap",
     "generation": "gaussian_nll optimal_log_sigma frechet_distance attribute_vector slerp "
     "condition nearest_training group_report",
+    "beyond_the_vae": "debiasing_weights",
 }
 EXERCISES: dict[str, Exercise] = {}
 for _package, _modules in NOTEBOOKS.items():

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from course_lib.errors import CourseError
+
+# Of Student's t, 97.5%, by the number of values less one; for more of them the normal one is near.
+STUDENT_T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
+
 
 def ranking(values: Mapping[str, Sequence[float]]) -> str:
     """Names from the smallest mean to the largest: "a < b ≈ c".
@@ -25,3 +30,16 @@ def mean_and_range(values: Sequence[float], *, digits: int = 1) -> str:
     mean = sum(values) / len(values)
     half = (max(values) - min(values)) / 2
     return f"{mean:.{digits}f}" + (f" ± {half:.{digits}f}" if len(values) > 1 else "")
+
+
+def student_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and half width of its 95% interval by Student's t: t s/√n, s with n − 1.
+
+    values: 2 to 10 of them, such as one of each training.
+    """
+    n = len(values)
+    if not 2 <= n <= len(STUDENT_T) + 1:
+        raise CourseError(f"an interval needs 2 to {len(STUDENT_T) + 1} values, not {n}")
+    mean = sum(values) / n
+    variance = sum((value - mean) ** 2 for value in values) / (n - 1)
+    return mean, STUDENT_T[n - 2] * (variance / n) ** 0.5

@@ -10,6 +10,7 @@ from course_lib.widgets.latents import latents
 from course_lib.widgets.pad import pad
 from course_lib.widgets.panel import Frame, Panel
 from course_lib.widgets.reparameterization import reparameterization
+from course_lib.widgets.resampling import resampling
 from course_lib.widgets.samples import class_samples
 from course_lib.widgets.water import water_filling
 
@@ -26,5 +27,6 @@ __all__ = [
     "latents",
     "pad",
     "reparameterization",
+    "resampling",
     "water_filling",
 ]
