@@ -172,8 +172,8 @@ def error_of(model: nn.Module, group: Tensor) -> float:
 #
 # $$p(x) \propto \prod_{j=1}^{d} \frac{1}{\hat Q_j(z_j(x)) + \alpha} ,\qquad \sum_x p(x) = 1 .$$
 #
-# At α = 0 an image in an interval with a tenth of the codes is drawn ten times as often: the histogram of what is
-# drawn is flat. A large α makes all images alike. A product of histograms is the density of the codes only
+# At α = 0 and with one latent, an image in an interval with a tenth as many codes is drawn ten times as often, and the
+# histogram of what is drawn is flat. A large α makes all images alike. A product of histograms is the density of the codes only
 # where the latents are independent; keep that in mind.
 #
 # ### Exercise 8 · `debiasing_weights`
@@ -363,7 +363,7 @@ class CodeVAE(models.MLPVAE):
         mean = torch.sigmoid(self.decoder(z)).view(-1, 3, 12, 12)
         return Normal(mean, self.log_sigma.exp(), validate_args=False)
 
-
+# %%
 def deep_codes(images: Tensor, d: int, *, seed: int) -> Tensor:
     """Posterior means of a VAE with three layers each way, trained on these images: (N, d)."""
     torch.manual_seed(seed)
@@ -383,12 +383,18 @@ other_codes = {
     "deep, 2 latents, another start": deep_codes(middle(crowd.images), 2, seed=seed + 1),
     "deep, 4 latents": deep_codes(middle(crowd.images), 4, seed=seed),
 }
-print(f"deep skin is {crowd.deep.float().mean():.1%} of the faces, and of a batch by codes that are")
+
+# %%
+print(f"{'deep skin lies apart by':37s} and is of a batch (of the faces {crowd.deep.float().mean():.1%})")
 shares = {}
 for name, z in other_codes.items():
+    apart = ((z[crowd.deep].mean(0) - z[~crowd.deep].mean(0)).abs() / z.std(0)).max()  # in one latent
     p = debiasing_weights(z, n_bins, alpha)
     shares[name] = share_drawn(p, crowd.deep)
-    print(f"  {name:33s} {shares[name]:5.1%}; effective number of images {effective_number(p):5,.0f}")
+    print(f"{name:33s} {apart:3.1f} s {shares[name]:6.1%}; effective number of images {effective_number(p):5,.0f}")
+least = min(shares, key=shares.get)
+if shares[least] < crowd.deep.float().mean():
+    print(f"By codes that are {least}, the group is drawn less often than it was collected.")
 
 # %%
 few = min(3, n_trainings)
@@ -398,16 +404,14 @@ errors_whole = compare(crowd, {
 }, tested.deep, trainings=few)
 errors_whole["as collected"] = errors["as collected"][:few]
 print(told_change(errors_whole, "whole picture", "faces with deep skin"))
-least = min(shares, key=shares.get)
-if shares[least] < crowd.deep.float().mean():
-    print(f"By codes that are {least}, the group is drawn less often than it was collected.")
 
 # %% [markdown]
 # The images are the same, the group is, and so is its share. First, what changed is where the nats go: a VAE spends them
 # where they buy most pixels, and a background has more of them than a face. A group is found if its factor is worth
 # nats *to the VAE*; whether it matters to the classifier plays no part. Then, a deep VAE may turn and bend the same
-# codes. Skin is in them, but the product over latents is no density of codes that depend on each other, and a few pale faces
-# far outside can take the batch. Without labels nobody would notice either.
+# codes. Read both columns: where the means of the groups lie several standard deviations s apart in one latent, skin is
+# in the code. But a product over latents is no density of codes that depend on each other, and a few pale faces far
+# outside can take the batch. Without labels nobody would notice any of this.
 #
 # Now the rare combination. Half of the faces have deep skin; nineteen in twenty pale faces wear glasses, and one in
 # twenty of the deep ones. The rare pairs are deep with glasses and pale without.

@@ -19,9 +19,9 @@ from course_lib.widgets.panel import Frame, Panel, Values
 
 Weights = Callable[[Tensor, int, float], Tensor]
 ALPHAS = (0.001, 0.003, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 1.0, 3.0)
-SHOWN = 12  # faces of a batch
-ROWS_WIDTH, CHART_SIZE = 520, (360, 280)  # page pixels
-BATCH, TRADE = "a batch", "share of the group against number of images"
+SHOWN = 10  # faces of a batch
+ROWS_WIDTH, CHART_SIZE = 560, (340, 280)  # page pixels
+BATCH, TRADE = "a batch", "gain and price"
 
 
 def resampling(
@@ -38,7 +38,7 @@ def resampling(
 
     weights: weights(z, n_bins, alpha), (N,) probabilities; called once for each α at the start, and
     whenever the slider moves. z: (N, d) codes; images: (N, C, H, W), uint8 or float in [0, 1];
-    member: bool (N,), who belongs to the group, for the count alone.
+    member: bool (N,), who belongs to the group, for the count alone; name: what it is called.
     Raises CourseError where these do not fit each other.
     """
     if not len(z) == len(images) == len(member):
@@ -91,8 +91,8 @@ def _drawer(
         point = _gain(p, member)
         rows = {"as collected": collected, "as drawn": drawn(p)}
         text = (
-            f"α = {alpha:g}: {point[1]:.1%} of a batch are from {name}, and {_share(member):.1%} "
-            f"of the images; effective number of images {point[0]:,.0f} of {len(p):,}."
+            f"α = {alpha:g}: {name} is {point[1]:.1%} of a batch and {_share(member):.1%} of the "
+            f"images; effective number of images {point[0]:,.0f} of {len(p):,}."
         )
         marked = chart.marked({plots.VERMILION: point}, lines="+")
         return Frame({BATCH: image_rows.draw_rows(rows, width=ROWS_WIDTH), TRADE: marked}, text)
@@ -112,5 +112,5 @@ def _gain(p: Tensor, member: Tensor) -> tuple[float, float]:
 def _paint(ax: Axes, known: dict[float, tuple[float, float]], name: str) -> None:
     number, share = np.array(list(known.values())).T
     ax.plot(number, share, marker=plots.CLASS_MARKERS[0], color=plots.BLUE)
-    ax.set(xscale="log", xlabel="effective number of images", ylabel=f"share of {name}")
-    ax.set_ylim(0, 1.1 * max(share))
+    ax.set(xlabel="effective number of images", ylabel=f"share of a batch: {name}")
+    ax.set(xlim=(0, 1.05 * max(number)), ylim=(0, 1.1 * max(share)))
