@@ -79,7 +79,7 @@ class Faces(NamedTuple):
     worn: Tensor
     deep: Tensor
 
-
+# %%
 def drawn_faces(n: int, *, deep: float, worn: tuple[float, float] = (0.5, 0.5), seed: int) -> Faces:
     """n faces; deep: the share of deep skin; worn: that of glasses on pale and on deep skin."""
     factors = sample_factors(n, seed=seed)
@@ -118,7 +118,7 @@ class Wrong(NamedTuple):
 
     wrong: Tensor
 
-
+# %%
 def judge() -> nn.Sequential:
     """Logit of "wears glasses": (B, 3, 32, 32) to (B, 1), three convolutions."""
     return nn.Sequential(
@@ -135,7 +135,7 @@ def glasses_objective(model: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, W
     wrong = ((logit > 0) != (y > 0.5)).float()
     return F.binary_cross_entropy_with_logits(logit, y), Wrong(wrong)
 
-
+# %%
 def trained_judge(some: Faces, p: Tensor, *, seed: int) -> nn.Module:
     """A classifier after judge_steps batches of 64 images, drawn with probabilities p (N,)."""
     g = torch.Generator().manual_seed(seed)
@@ -232,7 +232,7 @@ def middle(images: Tensor) -> Tensor:
     """From the eyes to the mouth: (N, 3, 32, 32) to (N, 3, 12, 12)."""
     return images[:, :, 12:24, 10:22].contiguous()
 
-
+# %%
 def linear_codes(images: Tensor, d: int) -> Tensor:
     """Codes of the linear VAE of these images up to scale, which bins do not see: (N, d)."""
     x = to_float(images).flatten(1)
@@ -244,6 +244,8 @@ def linear_codes(images: Tensor, d: int) -> Tensor:
 codes = linear_codes(middle(crowd.images), n_latents)  # (N, 2)
 p = debiasing_weights(codes, n_bins, alpha)
 print(f"deep skin is {share_drawn(p, crowd.deep):.1%} of a batch and {crowd.deep.float().mean():.1%} of the faces")
+
+# %%
 again = torch.multinomial(p, 1_000, replacement=True, generator=rng)
 fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.6), sharex=True, sharey=True)
 for ax, some, title in zip(axes, (torch.randperm(len(codes), generator=rng)[:1_000], again),
@@ -276,7 +278,7 @@ def of_groups(*members: Tensor) -> Tensor:
     """Probabilities that give each group the same share, bool (N,) each: (N,)."""
     return sum(some / some.sum().clamp(min=1) for some in members) / len(members)
 
-
+# %%
 def compare(some: Faces, ways: dict, group: Tensor, *, trainings: int) -> dict[str, list[tuple[float, float]]]:
     """For each way to draw, percent wrong in the group and outside, one pair per training."""
     errors = {name: [] for name in ways}
@@ -296,6 +298,8 @@ ways = {
     "true groups": lambda half: of_groups(crowd.deep[half], ~crowd.deep[half]),
 }
 errors = compare(crowd, ways, tested.deep, trainings=n_trainings)
+
+# %%
 half = half_of(crowd, seed=0)
 for name, weigh in ways.items():
     deep, pale = (student_interval(column) for column in zip(*errors[name]))
@@ -312,7 +316,7 @@ def told_change(errors: dict, name: str, who: str) -> str:
         verdict = f"this helps {who}." if mean < 0 else f"this harms {who}."
     return f"{name:22s} {mean:+5.1f} ± {half:4.1f} points over {len(errors[name])} trainings: {verdict}"
 
-
+# %%
 for name in list(ways)[1:]:
     print(told_change(errors, name, "faces with deep skin"))
 short_run_note("the differences between ways to draw")
@@ -327,7 +331,7 @@ def show_errors(errors: dict, ax: plt.Axes, names: tuple[str, str]) -> None:
     plots.group_intervals(reports, ax, names=names, x_label="percent wrong")
     ax.invert_yaxis()
 
-
+# %%
 fig, ax = plt.subplots(figsize=(8, 3))
 show_errors(errors, ax, ("pale skin", "deep skin"))
 plt.show()
@@ -408,7 +412,9 @@ print(told_change(errors_whole, "whole picture", "faces with deep skin"))
 # %% [markdown]
 # The images are the same, the group is, and so is its share. First, what changed is where the nats go: a VAE spends them
 # where they buy most pixels, and a background has more of them than a face. A group is found if its factor is worth
-# nats *to the VAE*; whether it matters to the classifier plays no part. Then, a deep VAE may turn and bend the same
+# nats *to the VAE*; whether it matters to the classifier plays no part.
+#
+# Second, a deep VAE may turn and bend the same
 # codes. Read both columns: where the means of the groups lie several standard deviations s apart in one latent, skin is
 # in the code. But a product over latents is no density of codes that depend on each other, and a few pale faces far
 # outside can take the batch. Without labels nobody would notice any of this.
@@ -421,7 +427,7 @@ mixed = drawn_faces(n_faces, deep=0.5, worn=(0.95, 0.05), seed=seed + 2)
 odd, odd_tested = (some.deep == (some.worn == 1) for some in (mixed, tested))  # the rare pairs
 codes_mixed = linear_codes(middle(mixed.images), n_latents)
 
-
+# %%
 def within_classes(z: Tensor, y: Tensor) -> Tensor:
     """Weights by the density of the codes of the own class, each class half of a batch: (N,)."""
     p = torch.zeros(len(z))
@@ -438,6 +444,8 @@ ways_mixed = {
     "true groups": lambda half: of_groups(*(cell[half] for cell in cells)),
 }
 errors_mixed = compare(mixed, ways_mixed, odd_tested, trainings=few)
+
+# %%
 half = half_of(mixed, seed=0)
 for name, weigh in ways_mixed.items():
     print(f"{name:22s} the rare pairs are {share_drawn(weigh(half), odd[half]):5.1%} of a batch")
@@ -446,6 +454,8 @@ for name, weigh in ways_mixed.items():
 for name in list(ways_mixed)[1:]:
     print(told_change(errors_mixed, name, "the rare pairs"))
 short_run_note("the differences between ways to draw")
+
+# %%
 fig, ax = plt.subplots(figsize=(8, 3))
 show_errors(errors_mixed, ax, ("frequent pairs", "rare pairs"))
 plt.show()
@@ -476,5 +486,4 @@ plt.show()
 #
 # **Sources.** [Amini et al. 2019](https://doi.org/10.1145/3306618.3314243), *Uncovering and mitigating
 # algorithmic bias through learned latent structure* · [Sagawa et al. 2020](https://arxiv.org/abs/1911.08731),
-# *Distributionally robust neural networks for group shifts* (rare pairs) · Kish 1965, *Survey sampling*
-# (effective number).
+# *Distributionally robust neural networks for group shifts* (rare pairs).

@@ -12,7 +12,7 @@ def effective_number(p: Tensor) -> float:
     """How many equally likely images would repeat themselves as often: (Σ p)² / Σ p², 1 to N.
 
     p: (N,) weights ≥ 0, of any sum. 1/Σ p² of probabilities is one over the chance that two draws
-    are the same image. Source: Kish (1965), "Survey sampling".
+    are the same image.
     """
     weights = _checked(p)
     return float(weights.sum() ** 2 / (weights**2).sum())
