@@ -127,6 +127,14 @@ WAY = [(t, Z[:3] + t / 900, Z[:3] * (1 - t / 1_800)) for t in (900, 600, 300)]  
 
 def make_denoising(decode=decode, **more):
     return widgets.denoising(WAY, decode, **{"shape": (1, 28, 28), **more})
+def inverse(z, n_bins, alpha):
+    """Weights that grow with the size of a code, the less the larger alpha is."""
+    size = z.abs().sum(1) + alpha * n_bins
+    return size / size.sum()
+
+
+def make_resampling(weights=inverse, **more):
+    return widgets.resampling(weights, Z, FACES[[0, 1, 2, 3, 0, 1]], Z[:, 0] > 0, **more)
 
 
 PANELS = {
@@ -148,6 +156,7 @@ PANELS = {
     "class_samples": make_samples,
     "codebooks": make_codebooks,
     "masking": make_masking,
+    "resampling": make_resampling,
 }
 
 # A panel whose function passes its output through f, and a control to move where f is called.
@@ -183,6 +192,7 @@ BREAKABLE = {
         lambda f: make_masking(grey=lambda x, hidden: f(x.masked_fill(hidden, 0.5))),
         0.5,
     ),
+    "weights": ("α", lambda f: make_resampling(lambda *a: f(inverse(*a))), 1.0),
     "slerp": ("t", lambda f: make_samples(slerp=lambda *a: f(bend(*a))), 0.9),
     "codebooks": ("K", lambda f: make_codebooks(lambda size: f(FACES / size)), 16),
 }

@@ -29,6 +29,7 @@ NOTEBOOKS = {  # package: the modules of its exercises, as the notebook meets th
     "beyond_the_vae": "quantize codebook_usage straight_through bits_per_dim",
     "beyond_the_vae": "hierarchical_elbo",
     "beyond_the_vae": "patchify random_masking",
+    "beyond_the_vae": "debiasing_weights",
 }
 EXERCISES: dict[str, Exercise] = {}
 for _package, _modules in NOTEBOOKS.items():

@@ -27,12 +27,15 @@ from course_lib.metrics.measures import (
 from course_lib.metrics.mismatch import gaussian_mismatch
 from course_lib.metrics.probe import Probe, linear_probe
 from course_lib.metrics.repeats import mean_and_range, mean_interval, ranking
+from course_lib.metrics.repeats import mean_and_range, ranking, student_interval
+from course_lib.metrics.reweighting import effective_number, share_drawn
 
 __all__ = [
     "AggregateTerms",
     "Probe",
     "active_units",
     "aggregate_posterior_terms",
+    "effective_number",
     "error_per_image",
     "factor_information",
     "factor_vae_score",
@@ -52,6 +55,8 @@ __all__ = [
     "precision_recall",
     "psnr",
     "ranking",
+    "share_drawn",
     "ssim",
+    "student_interval",
     "two_sample_accuracy",
 ]

@@ -13,6 +13,7 @@ from course_lib.widgets.masking import masking
 from course_lib.widgets.pad import pad
 from course_lib.widgets.panel import Frame, Panel
 from course_lib.widgets.reparameterization import reparameterization
+from course_lib.widgets.resampling import resampling
 from course_lib.widgets.samples import class_samples
 from course_lib.widgets.water import water_filling
 
@@ -32,5 +33,6 @@ __all__ = [
     "masking",
     "pad",
     "reparameterization",
+    "resampling",
     "water_filling",
 ]
