@@ -16,7 +16,7 @@ FLOORS = [
     "datasets models exact",
     "losses errata diagrams",
     "metrics diffusion",
-    "training checkpoints",
+    "training checkpoints diagnostics",
     "exercises widgets pretrained",
     "authoring demo recipes",
     "grading",
