@@ -1,8 +1,7 @@
-"""Models with one fault each, and sound ones: small, trained in seconds, for test_diagnostics.py."""
+"""Models with one fault each, and sound ones: trained in seconds, for test_diagnostics.py."""
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -152,7 +151,9 @@ FAULTS: dict[str, tuple[str, How]] = {
     "KL 50": ("the KL weighs too much", How(**scaled(1, 50))),
     "mean of pixels": ("pixels are averaged, latents are summed", How(**scaled(1 / 784, 1))),
     "means of both": ("pixels and latents are averaged", How(**scaled(1 / 784, 1 / 8))),
-    "mean of latents": ("latents are averaged, pixels are summed", How(**scaled(1, 1 / 64), latents=64)),
+    "mean of latents": (
+        "latents are averaged, pixels are summed", How(**scaled(1, 1 / 64), latents=64)
+    ),
     "no KL": ("there is no KL in the loss", How(rate=lambda kl: 0.0)),
     "batch/N": ("the KL weighs too little", How(**scaled(1, 0.00025))),
     "subtracted": ("the KL is subtracted", How(**scaled(1, -0.05), steps=100)),
@@ -167,8 +168,8 @@ FAULTS: dict[str, tuple[str, How]] = {
     "tanh on mu": ("μ behind a tanh", How(of_mu=torch.tanh)),
     "rand": ("uniform noise for normal noise", How(noise=torch.rand_like)),
     "fixed noise": ("the same noise in every step", How(fixed_noise=True)),
-    "batch norm": ("train() and eval() differ", How(batch_norm=True, momentum=1e-4)),
-    "dropout": ("train() and eval() differ", How(dropout=0.8, steps=600)),
+    "stale batch norm": ("train() and eval() differ", How(batch_norm=True, momentum=1e-4)),
+    "strong dropout": ("train() and eval() differ", How(dropout=0.8, steps=600)),
     "runaway": (
         "the decoder's σ runs away", How(own_scale=True, distortion=likelihood, lr=5e-4)
     ),

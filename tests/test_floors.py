@@ -14,7 +14,7 @@ FLOORS = [
     "writing packing",
     "distributions plots synthetic devices codes parallel precision",
     "datasets models exact",
-    "losses errata diagrams",
+    "losses errata recordings diagrams",
     "metrics diffusion",
     "training checkpoints diagnostics",
     "exercises widgets pretrained",

@@ -12,7 +12,14 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli, Normal
 
 from course_lib import devices
-from course_lib.diagnostics.reading import Code, Image, read_code, read_image, set_mode
+from course_lib.diagnostics.reading import (
+    Code,
+    Image,
+    place_of_z,
+    read_code,
+    read_image,
+    set_mode,
+)
 from course_lib.distributions import kl_normal
 from course_lib.errors import CourseError
 
@@ -70,16 +77,24 @@ def moved(a: Tensor, b: Tensor) -> float:
     return (a - b).flatten(1).square().sum(1).mean().sqrt().item()
 
 
+def _is_triple(result: Any) -> bool:
+    return isinstance(result, (tuple, list)) and len(result) > 2
+
+
 class Probe:
     """The model's two halves, read as tensors, with the same random numbers each time."""
 
     def __init__(self, encode: Callable, decode: Callable) -> None:
         self.encode, self.decode = encode, decode
+        self.place: int | None = None  # of z in what encode returns; the first call finds it
 
     def code(self, x: Tensor, *, seed: int = SEED) -> Code:
         """q(z|x) of these images."""
         with devices.seeded(seed):
-            code = read_code(self.encode(x), lambda: self.encode(x))
+            result = self.encode(x)
+            if self.place is None:
+                self.place = place_of_z(result, self.encode(x) if _is_triple(result) else ())
+        code = read_code(result, self.place)
         if len(code.mu) != len(x):
             raise CourseError(f"encode returned {len(code.mu)} rows for {len(x)} images")
         return code
@@ -135,8 +150,7 @@ def _of_codes(found: Measures, code: Code, probe: Probe, x: Tensor) -> None:
     if code.z is not None:
         noise = (code.z - code.mu) / sigma
         found.drawn_mean, found.drawn_sd = noise.mean().item(), noise.std().item()
-        with devices.seeded(SEED + 1):
-            again = read_code(probe.encode(x), lambda: probe.encode(x))
+        again = probe.code(x, seed=SEED + 1)
         found.drawn_again = bool((again.z != code.z).any())
 
 

@@ -34,10 +34,10 @@ class Image(NamedTuple):
     distribution: Distribution | None = None
 
 
-def read_code(result: Any, again: Callable[[], Any] = tuple) -> Code:
+def read_code(result: Any, place: int | None = None) -> Code:
     """A distribution, z, (μ, log σ²), or with z first or last; a mapping with names of these.
 
-    again: makes the same call once more; of three tensors z is the one that changes.
+    place: where z stands among three tensors, see `place_of_z`.
     """
     if isinstance(result, Distribution):
         return Code(_flat(result.mean), _flat(result.stddev))
@@ -53,24 +53,32 @@ def read_code(result: Any, again: Callable[[], Any] = tuple) -> Code:
         if len(result) == 1:
             return Code(_flat(result[0]))
         if len({part.shape for part in result[:3]}) == 1:
-            return _of_tuple([*result[:3]], again)
+            parts = [*result[:3]]
+            z = (
+                parts.pop(place_of_z(parts, parts) if place is None else place)
+                if parts[2:]
+                else None
+            )
+            return _gaussian(*parts, z)
     raise CourseError(
         "encode must return z, a distribution, (mu, log_var) or (mu, log_var, z), with one row "
         f"per image; it returned {_told(result)}"
     )
 
 
-def _of_tuple(parts: list[Tensor], again: Callable[[], Any]) -> Code:
-    if len(parts) == 2:
-        return _gaussian(*parts, None)
-    changed = [i for i, other in enumerate(again()[:3]) if not torch.equal(parts[i], other)]
-    place = changed[0] if len(changed) == 1 else _likeliest(parts)
-    z = parts.pop(place)
-    return _gaussian(*parts, z)
+def place_of_z(result: Any, again: Any) -> int | None:
+    """Where z stands among three tensors: what changes between two calls, else what looks as drawn.
 
-
-def _likeliest(parts: list[Tensor]) -> int:
-    """Where z stands, first or last, if nothing changes: (z − μ)/σ is then nearer to variance 1."""
+    The latter: first or last, where (z − μ)/σ has a variance nearer to 1. None for other results.
+    """
+    if not isinstance(result, (tuple, list)) or len(result) < 3:
+        return None
+    parts = [part for part in result[:3] if isinstance(part, Tensor)]
+    changed = [
+        i for i, (a, b) in enumerate(zip(parts, again, strict=False)) if not torch.equal(a, b)
+    ]
+    if len(parts) < 3 or len(changed) == 1:
+        return changed[0] if changed else None
 
     def off(z: Tensor, mu: Tensor, log_var: Tensor) -> float:
         noise = ((z - mu) * torch.exp(-0.5 * log_var)).square().mean()

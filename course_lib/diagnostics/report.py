@@ -81,7 +81,7 @@ def lines(m: Measures, w: Weights | None) -> list[Line]:
         _line("reconstructions differ by", m.spread, f"0.3 to 1 {share}", m.spread > 0.05),
         _line("other codes move images by", m.code_effect, f"above 0.05 {share}",
               m.code_effect > 0.05),
-        _line("train() moves images by", m.mode_gap, "below 0.4 of their spread", m.mode_gap < 0.4),
+        _line("train() moves images by", m.mode_gap, "below 0.3 of their spread", m.mode_gap < 0.3),
         _line("company moves images by", m.company_gap, f"0 {share}", m.company_gap < 0.02),
     ]  # fmt: skip
     if m.is_vae:
