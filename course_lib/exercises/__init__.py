@@ -26,6 +26,8 @@ NOTEBOOKS = {  # package: the modules of its exercises, as the notebook meets th
     "mutual_information_gap",
     "generation": "gaussian_nll optimal_log_sigma frechet_distance attribute_vector slerp "
     "condition nearest_training group_report",
+    "when_training_fails": "spread_between_images kl_per_latent_from_samples train_eval_gap "
+    "diagnose",
 }
 EXERCISES: dict[str, Exercise] = {}
 for _package, _modules in NOTEBOOKS.items():
