@@ -2,6 +2,8 @@
 
 import functools
 import importlib.util
+import re
+from pathlib import Path
 
 import broken_models
 import pytest
@@ -10,7 +12,8 @@ from broken_models import FAULTS, SOUND, How, Vae, bce, rate
 from torch import nn
 
 from course_lib import checkpoints, datasets, losses
-from course_lib.diagnostics import examine
+from course_lib.diagnostics import examine, faults
+from course_lib.diagnostics.entries import ENTRIES, symptoms_page
 from course_lib.diagnostics.measures import Probe
 from course_lib.diagnostics.objective import weigh
 from course_lib.diagnostics.reading import modules_of, place_of_z, read_code, read_image
@@ -252,6 +255,19 @@ def test_the_networks_behind_functions_are_found():
 
     assert modules_of(Wrapper().encode) == [other]
     assert modules_of(None, torch.relu) == []
+
+
+def test_every_fault_has_its_entry():
+    """Catches a fault without a repair, an entry of none, a page that lacks one."""
+    text = faults.__file__ and Path(faults.__file__).read_text(encoding="utf-8")
+    named = set(re.findall(r'Finding\(\s*"([^"]+)"', text)) | set(
+        re.findall(r'^        "([^"]+)": m\.pixels', text, re.MULTILINE)
+    )
+    assert named == set(ENTRIES)
+    assert {want for want, _ in FAULTS.values()} <= named
+    page = symptoms_page()
+    for name, entry in ENTRIES.items():
+        assert f"\n## {name[0].upper()}{name[1:]}\n" in page and entry.repair in page
 
 
 X = torch.rand(16, 12)

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from course_lib.diagnostics.entries import ENTRIES, Entry
 from course_lib.diagnostics.measures import Measures
 from course_lib.diagnostics.objective import Weights
 
@@ -15,11 +16,15 @@ SAME = 0.05  # of the images' spread: nobody sees the difference
 
 
 class Finding(NamedTuple):
-    """A fault, and what was measured of it; `entry` is its place in notebook 07."""
+    """A fault, and what was measured of it."""
 
     name: str
     evidence: str
-    entry: str = ""
+
+    @property
+    def entry(self) -> Entry:
+        """What is known of it: what people see, how it is told apart, the repair."""
+        return ENTRIES[self.name]
 
 
 Found = Iterator[Finding]

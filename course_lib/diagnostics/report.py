@@ -8,6 +8,8 @@ import statistics
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from course_lib.card import code_html
+from course_lib.diagnostics.entries import NOTEBOOKS
 from course_lib.diagnostics.faults import Finding
 from course_lib.diagnostics.measures import Measures
 from course_lib.diagnostics.objective import Weights
@@ -36,7 +38,10 @@ class Report:
         return "✗ " + "; ".join(finding.name for finding in self.findings)
 
     def __repr__(self) -> str:
-        found = [f"  {i}. {f.name}: {f.evidence}" for i, f in enumerate(self.findings, 1)]
+        found = [
+            f"  {i}. {f.name}: {f.evidence}\n     {f.entry.repair} (notebook {f.entry.theory})"
+            for i, f in enumerate(self.findings, 1)
+        ]
         widths = [max(len(line[i]) for line in self.lines) for i in range(3)]
         rows = [
             "  " + "  ".join(text.ljust(w) for text, w in zip(line[:3], widths, strict=True))
@@ -47,7 +52,9 @@ class Report:
 
     def _repr_html_(self) -> str:
         found = "".join(
-            f"<li><b>{html.escape(f.name)}</b>: {html.escape(f.evidence)}</li>"
+            f"<li><b>{html.escape(f.name)}</b>: {html.escape(f.evidence)}<br>"
+            f"{code_html(f.entry.repair)} "
+            f"(<a href='{NOTEBOOKS[f.entry.theory]}.ipynb'>notebook {f.entry.theory}</a>)</li>"
             for f in self.findings
         )
         cells = "".join(
