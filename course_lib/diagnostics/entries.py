@@ -32,8 +32,8 @@ def symptoms_page() -> str:
     """The site's page "Symptoms", in Markdown: a search for what is seen finds the cause."""
     parts = [
         "# Symptoms\n\nWhat people see when training fails, the measurement that tells the cause "
-        "from its look-alikes, and the repair. `course_lib.diagnostics.examine(encode, decode, images, "
-        "held_out=…, loss=…)` makes these measurements on any model and names the fault;\n"
+        "from its look-alikes, and the repair. `course_lib.diagnostics.examine(encode, decode, "
+        "images, held_out=…, loss=…)` makes these measurements on any model and names the fault;\n"
         "[notebook 07](/notebooks/07_when_training_fails.ipynb) reproduces each from the line that "
         "causes it.\n"
     ]

@@ -252,7 +252,7 @@ def _gradients(m: Measures, w: Weights | None) -> Found:
         yield Finding("parameters without a gradient", _unreached(w))
     elif not w.encoder_reached:
         yield Finding("the encoder gets no gradient", _unreached(w))
-    elif m.is_vae and w.reach < 0.01:
+    elif m.is_vae and w.decoder_reached and w.reach < 0.01:
         yield Finding(
             "the distortion's gradient does not reach the encoder",
             "on the encoder the loss's gradient is that of the KL alone: `sample()` for "
