@@ -54,7 +54,7 @@ def _between(low: float, high: float, g: Generator, *shape: int) -> Tensor:
 
 def _falling(end: Tensor, g: Generator) -> Tensor:
     t = torch.arange(N_POINTS).float()
-    slow, start = _between(4, 9, g), _between(250, 400, g)
+    slow, start = _between(3, 5, g), _between(250, 400, g)
     return end + start * torch.exp(-t / slow) + 0.8 * torch.randn(N_POINTS, generator=g)
 
 
@@ -138,8 +138,8 @@ def _modes(r: Recording, g: Generator) -> None:
 def _overfitted(r: Recording, g: Generator) -> None:
     """Held-out images get better, then worse again, and stay better than at the start."""
     t = torch.arange(N_POINTS).float()
-    r["held_out"] = r["held_out"] + _between(1.0, 2.0, g) * (t - 15).clamp(min=0)
-    r["loss"] = r["loss"] - 0.8 * (t - 15).clamp(min=0)
+    r["held_out"] = r["held_out"] + _between(1.2, 2.2, g) * (t - 12).clamp(min=0)
+    r["loss"] = r["loss"] - 0.8 * (t - 12).clamp(min=0)
 
 
 _CHANGES: dict[str, Callable[[Recording, Generator], None]] = {

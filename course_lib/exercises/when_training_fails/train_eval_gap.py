@@ -46,7 +46,7 @@ def observe(candidate: Candidate, case: Case) -> Parts:
     found: Parts = {"result": number_from(candidate, model, x)}
     return found | {
         MODES: torch.tensor([float(part.training) for part in model.modules()]),
-        BUFFERS: _numbers([b for b in model.buffers()]),
+        BUFFERS: _numbers([*model.buffers()]),
         GRADIENTS: _numbers([*model.parameters()]),
     }
 
