@@ -21,7 +21,7 @@ def card_html(status: str, head: str, lines: list[tuple[str, str]]) -> str:
     """A card with label and text of each line below its head; `…` in a text is code."""
     rows = "".join(
         f"<tr><td style='text-align:left;vertical-align:top;padding:2px 12px 2px 0;"
-        f"color:#555'>{label}</td><td style='text-align:left'>{_code(text)}</td></tr>"
+        f"color:#555'>{label}</td><td style='text-align:left'>{code_html(text)}</td></tr>"
         for label, text in lines
     )
     table = f"<table style='margin-top:6px;background:white;color:#111'>{rows}</table>"
@@ -33,5 +33,6 @@ def card_html(status: str, head: str, lines: list[tuple[str, str]]) -> str:
     )
 
 
-def _code(text: str) -> str:
+def code_html(text: str) -> str:
+    """The text as HTML, `…` in it as code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))

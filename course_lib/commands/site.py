@@ -75,6 +75,8 @@ def build(root: Path, out: Path) -> list[str]:
 
 def stage(root: Path, pages: Path) -> list[str]:
     """Copies what Sphinx reads into `pages`, in the layout of the course, so that links lead on."""
+    from course_lib.diagnostics.entries import symptoms_page
+
     found = [path for name in PAGES for path in root.glob(name)]
     texts = {path.relative_to(root).as_posix(): path for path in found}
     notebooks = {f"notebooks/{source.stem}.ipynb": source for source in _sources(root)}
@@ -86,6 +88,7 @@ def stage(root: Path, pages: Path) -> list[str]:
             target.write_text(text, encoding="utf-8")
         else:
             shutil.copyfile(path, target)
+    (pages / "docs/symptoms.md").write_text(symptoms_page(), encoding="utf-8")
     notes = []
     for name, source in notebooks.items():
         content, note = _shown(root, source)

@@ -30,6 +30,8 @@ NOTEBOOKS = {  # package: the modules of its exercises, as the notebook meets th
     "beyond_the_vae": "hierarchical_elbo",
     "beyond_the_vae": "patchify random_masking",
     "beyond_the_vae": "debiasing_weights",
+    "when_training_fails": "spread_between_images kl_per_latent_from_samples train_eval_gap "
+    "diagnose",
 }
 EXERCISES: dict[str, Exercise] = {}
 for _package, _modules in NOTEBOOKS.items():

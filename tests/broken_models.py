@@ -1,0 +1,211 @@
+"""Models with one fault each, and sound ones: trained in seconds, for test_diagnostics.py."""
+
+import dataclasses
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_lib import datasets
+from course_lib.models import mlp
+from course_lib.training import to_float
+
+
+class Vae(nn.Module):
+    """A plain tutorial's VAE of flat images, with the places where faults go."""
+
+    def __init__(self, how: "How", D: int = 784) -> None:
+        super().__init__()
+        self.how = how
+        hidden, d = how.hidden, how.latents
+        inner = [nn.BatchNorm1d(hidden, momentum=how.momentum)] if how.batch_norm else []
+        inner += [nn.Dropout(how.dropout)] if how.dropout else []
+        self.encoder = nn.Sequential(nn.Linear(D, hidden), *inner, nn.ReLU())
+        self.mu, self.log_var = nn.Linear(hidden, d), nn.Linear(hidden, d)
+        self.decoder = mlp(d, hidden, hidden, D)
+        self.log_scale = nn.Linear(hidden, D) if how.own_scale else None
+        self.skip = nn.Linear(D, D) if how.skip else None
+        self.fixed = torch.randn(4096, d)
+        self.x = None
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(μ, log σ², z), as many tutorials return them."""
+        self.x = x
+        h = self.encoder(x)
+        mu, log_var = self.how.of_mu(self.mu(h)), self.how.of_log_var(self.log_var(h))
+        eps = self.fixed[: len(x)] if self.how.fixed_noise else self.how.noise(mu)
+        return mu, log_var, mu + self.how.sigma(log_var) * eps
+
+    def decode(self, z: Tensor) -> Tensor | torch.distributions.Normal:
+        """z to images, or to a Gaussian with a σ of each pixel."""
+        if self.how.detached:
+            z = z.detach()
+        out = self.decoder(z)
+        if self.skip is not None:
+            out = out + self.skip(self.x)
+        if self.log_scale is not None:
+            h = self.decoder[:3](z)
+            return torch.distributions.Normal(
+                torch.sigmoid(out), self.log_scale(h).exp().clamp(min=1e-4)
+            )
+        return self.how.output(out)
+
+    def loss(self, x: Tensor) -> Tensor:
+        """What is minimised: distortion and KL, as this fault has them."""
+        mu, log_var, z = self.encode(x)
+        out = self.decode(z)
+        target = x.roll(1, 0) if self.how.shuffled else x
+        kl = 0.5 * (mu**2 + log_var.exp() - 1 - log_var)
+        return self.how.distortion(out, target) + self.how.rate(kl)
+
+
+def half(log_var: Tensor) -> Tensor:
+    """σ of log σ²."""
+    return torch.exp(0.5 * log_var)
+
+
+def bce(x_hat: Tensor, x: Tensor) -> Tensor:
+    """Cross-entropy, nats per image, mean over the batch."""
+    return F.binary_cross_entropy(x_hat, x.clamp(0, 1), reduction="sum") / len(x)
+
+
+def squares(x_hat: Tensor, x: Tensor) -> Tensor:
+    """Squared error per image with σ² = 0.02, mean over the batch."""
+    return 25 * (x_hat - x).square().sum(1).mean()
+
+
+def likelihood(p_x: torch.distributions.Normal, x: Tensor) -> Tensor:
+    """−log p(x|z), mean over the batch."""
+    return -p_x.log_prob(x).sum(1).mean()
+
+
+def rate(kl: Tensor) -> Tensor:
+    """Nats per image, mean over the batch."""
+    return kl.sum(1).mean()
+
+
+@dataclasses.dataclass
+class How:
+    """How a model is built and trained: the defaults are sound."""
+
+    output: Callable = torch.sigmoid
+    of_mu: Callable = lambda mu: mu
+    of_log_var: Callable = lambda log_var: log_var
+    sigma: Callable = half
+    noise: Callable = torch.randn_like
+    distortion: Callable = bce
+    rate: Callable = rate
+    fixed_noise: bool = False
+    detached: bool = False
+    shuffled: bool = False
+    skip: bool = False
+    own_scale: bool = False
+    frozen: bool = False
+    batch_norm: bool = False
+    momentum: float = 0.1
+    dropout: float = 0.0
+    prepare: Callable = lambda x: x
+    latents: int = 8
+    hidden: int = 128
+    steps: int = 300
+    n_train: int = 4_000
+    lr: float = 2e-3
+
+
+def scaled(a: float, b: float) -> dict[str, Callable]:
+    """Distortion and rate with other weights."""
+    return {"distortion": lambda p, x: a * bce(p, x), "rate": lambda kl: b * rate(kl)}
+
+
+def standard(x: Tensor) -> Tensor:
+    """Mean 0 and deviation 1, as many pipelines have it."""
+    return (x - 0.1307) / 0.3081
+
+
+def bce_unchecked(p: Tensor, x: Tensor) -> Tensor:
+    """Cross-entropy of whatever the target is."""
+    return -(x * p.log() + (1 - x) * (1 - p).log()).sum(1).mean()
+
+
+def clipped_to_black(out: Tensor) -> Tensor:
+    """A decoder whose last layer ends in a ReLU that starts dead."""
+    return torch.relu(out - 3)
+
+
+FAULTS: dict[str, tuple[str, How]] = {
+    "bytes": ("pixels are bytes", How(prepare=lambda x: 255 * x, steps=0)),
+    "standardised": (
+        "pixels outside of [0, 1]", How(prepare=standard, distortion=bce_unchecked)
+    ),
+    "tanh": (
+        "tanh output against images in [0, 1]", How(output=torch.tanh, distortion=squares)
+    ),
+    "logits": (
+        "logits taken for images",
+        How(output=lambda out: out,
+            distortion=lambda out, x: F.binary_cross_entropy_with_logits(out, x, reduction="sum")
+            / len(x)),
+    ),
+    "black": ("the decoder gets no gradient", How(output=clipped_to_black, distortion=squares)),
+    "KL 50": ("the KL weighs too much", How(**scaled(1, 50))),
+    "mean of pixels": ("pixels are averaged, latents are summed", How(**scaled(1 / 784, 1))),
+    "means of both": ("pixels and latents are averaged", How(**scaled(1 / 784, 1 / 8))),
+    "mean of latents": (
+        "latents are averaged, pixels are summed", How(**scaled(1, 1 / 64), latents=64)
+    ),
+    "no KL": ("there is no KL in the loss", How(rate=lambda kl: 0.0)),
+    "batch/N": ("the KL weighs too little", How(**scaled(1, 0.00025))),
+    "subtracted": ("the KL is subtracted", How(**scaled(1, -0.05), steps=100)),
+    "frozen": ("the encoder gets no gradient", How(frozen=True)),
+    "shuffled": ("targets are not the images' own", How(shuffled=True)),
+    "detached": ("the distortion's gradient does not reach the encoder", How(detached=True)),
+    "log_var as log_sigma": ("σ of the sample is not σ of the KL", How(sigma=torch.exp)),
+    "ReLU on log_var": ("σ never below 1", How(of_log_var=torch.relu)),
+    "abs of log_var": ("σ never below 1", How(of_log_var=torch.abs)),
+    "tanh on log_var": ("log σ² behind a tanh", How(of_log_var=torch.tanh)),
+    "ReLU on mu": ("codes behind a ReLU", How(of_mu=torch.relu)),
+    "tanh on mu": ("μ behind a tanh", How(of_mu=torch.tanh)),
+    "rand": ("uniform noise for normal noise", How(noise=torch.rand_like)),
+    "fixed noise": ("the same noise in every step", How(fixed_noise=True)),
+    "stale batch norm": ("train() and eval() differ", How(batch_norm=True, momentum=1e-4)),
+    "strong dropout": ("train() and eval() differ", How(dropout=0.8, steps=600)),
+    "runaway": (
+        "the decoder's σ runs away", How(own_scale=True, distortion=likelihood, lr=5e-4)
+    ),
+    "skip": ("the picture goes past the code", How(skip=True)),
+    "overfitting": ("overfitting", How(n_train=200, steps=1_200)),
+}  # fmt: skip
+SOUND = {
+    "plain": How(),
+    "β = 4": How(**scaled(1, 4)),
+    "β = 0.5": How(**scaled(1, 0.5)),
+    "squared error": How(distortion=squares),
+    "batch norm": How(batch_norm=True),
+    "dropout": How(dropout=0.1),
+    "64 latents": How(latents=64),
+    "2 latents": How(latents=2),
+}
+
+
+def images() -> tuple[Tensor, Tensor]:
+    """Flat training and held-out images in [0, 1]."""
+    data = datasets.load("mnist")
+    return tuple(to_float(split.images[:4_000].flatten(1)) for split in (data.train, data.test))
+
+
+def trained(how: How, x: Tensor, *, seed: int = 0) -> Vae:
+    """The model of this description, trained on these images."""
+    torch.manual_seed(seed)
+    model = Vae(how)
+    if how.frozen:
+        for part in (model.encoder, model.mu, model.log_var):
+            part.requires_grad_(False)
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=how.lr)
+    x = how.prepare(x[: how.n_train])
+    for _ in range(how.steps):
+        loss = model.loss(x[torch.randint(len(x), (128,))])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return model.eval()
