@@ -34,96 +34,69 @@ seed = 0
 n_symbols_eval = 500
 vq_steps = 60
 symbol_steps = 40
-
-# %%
-import math
 latent_faces = 10_000
 latent_steps = 1_000
 drawn_faces = 500
 pixel_faces = 150
 pixel_steps = 20
-
-# %%
-import time
-from collections.abc import Callable
 layer_steps = 900
+masked_steps = 60
+n_filled = 500
+n_labels = 500
+n_subsets = 4
+n_faces = 4_000
+n_tested = 1_200
+code_steps = 400
+judge_steps = 200
+n_trainings = 5
 
 # %%
 import itertools
 import math
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-
-# %%
-import time
-
-import matplotlib.pyplot as plt
-import torch
-from torch import Tensor, nn
-
-# %%
-from course_lib import checkpoints, datasets, losses, models, plots, vq, widgets
-from course_lib.codes import drawn_codes, gaussian_codes, image_of
-from course_lib.exercises import check
-from course_lib.metrics import feature_statistics, features_of, frechet_distance
-from course_lib.settings import short_run_note, shortened
-from course_lib.training import evaluate, fit, steps_of, to_float
-from course_lib import checkpoints, datasets, diffusion, plots, widgets
-from course_lib.codes import code_of, gaussian_codes, image_of
-from course_lib.metrics import feature_statistics, features_of, frechet_distance
-from course_lib.models import CodeDenoiser, ConvVAE, UNet
-from course_lib.pretrained import find as fitting
-from course_lib.pretrained import load_or_train, metrics_of
-from course_lib.settings import short_run_note, shortened
-from course_lib.training import fit, to_float
-from torch.distributions import Normal, kl_divergence
-from tqdm.auto import tqdm
-
-# %%
-from course_lib import checkpoints, datasets, losses, metrics, models, plots, widgets
-from course_lib.exact_chain import (
-    ChainVAE,
-    GaussianDiffusion,
-    LayerTerms,
-    TopDown,
-    aligned_chain,
-    sigma_points,
-)
-from course_lib.exercises import check
-from course_lib.settings import short_run_note, shortened
-from course_lib.training import Record, evaluate, fit, to_float
-from course_lib import checkpoints, datasets, losses, models, plots, widgets
-from course_lib.codes import code_of
-from course_lib.exercises import check
-from course_lib.metrics import linear_probe, mean_interval
-from course_lib.recipes.classifier import prefix
-from course_lib.settings import short_run_note, shortened
-from course_lib.training import steps_of, to_float
-
-# %%
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Normal
+from torch.distributions import Normal, kl_divergence
+from tqdm.auto import tqdm
 
 # %%
-from course_lib import losses, models, plots, widgets
-from course_lib.codes import code_of
+from course_lib import checkpoints, datasets, diffusion, losses, metrics, models, plots, vq, widgets
+from course_lib.codes import code_of, drawn_codes, gaussian_codes, image_of
+from course_lib.exact_chain import ChainVAE, GaussianDiffusion, LayerTerms, TopDown, aligned_chain, sigma_points
 from course_lib.exercises import check
-from course_lib.metrics import effective_number, share_drawn, student_interval
+from course_lib.metrics import effective_number, feature_statistics, features_of, frechet_distance, linear_probe, share_drawn, student_interval
+from course_lib.models import CodeDenoiser, ConvVAE, UNet
+from course_lib.pretrained import find as fitting, load_or_train, metrics_of
+from course_lib.recipes.classifier import prefix
 from course_lib.settings import short_run_note, shortened
 from course_lib.synthetic.faces import FACTOR_NAMES, render, sample_factors
-from course_lib.training import fit, to_float
+from course_lib.training import Record, evaluate, fit, steps_of, to_float
 
 # %%
 plots.use_course_style()
 torch.manual_seed(seed)
 rng = torch.Generator().manual_seed(seed)
-n_symbols_eval, vq_steps, symbol_steps = shortened((n_symbols_eval, vq_steps, symbol_steps), (120, 12, 6))
+
+# %%
+(
+    n_symbols_eval, vq_steps, symbol_steps, latent_faces, latent_steps, drawn_faces,
+    pixel_faces, pixel_steps, layer_steps, masked_steps, n_filled, n_labels, n_subsets, n_faces,
+    n_tested, code_steps, judge_steps, n_trainings
+) = shortened(
+    (
+        n_symbols_eval, vq_steps, symbol_steps, latent_faces, latent_steps, drawn_faces,
+        pixel_faces, pixel_steps, layer_steps, masked_steps, n_filled, n_labels, n_subsets,
+        n_faces, n_tested, code_steps, judge_steps, n_trainings,
+    ),
+    (120, 12, 6, 2_000, 120, 200, 40, 5, 60, 6, 60, 60, 2, 1_000, 400, 80, 40, 2),
+)
 
 # %% [markdown]
 # ## 6.1 · A learned density, discrete
@@ -137,7 +110,8 @@ n_symbols_eval, vq_steps, symbol_steps = shortened((n_symbols_eval, vq_steps, sy
 # these. The code is N symbols out of K, which at most N log₂ K bits can write down.
 
 # %%
-vq_data = datasets.load("faces" if dict(datasets.at_hand())["celeba"] else "celeba", size=64)  # cartoons
+drawn_set = "faces" if dict(datasets.at_hand())["celeba"] else "celeba"  # cartoons both
+vq_data = datasets.load(drawn_set, size=64)
 vq_test = to_float(vq_data.test.images[:n_symbols_eval])  # (M, 3, 64, 64) in [0, 1]
 print(f"{vq_data.source}: {len(vq_data.train):,} training images; {len(vq_test)} test images are used")
 
@@ -151,202 +125,6 @@ print(f"{vq_data.source}: {len(vq_data.train):,} training images; {len(vq_test)}
 #
 # With a new dimension in z, (…, 1, d), the differences to all vectors of the codebook are one subtraction,
 # (…, K, d).
-(layer_steps,) = shortened((layer_steps,), (60,))
-
-# %% [markdown]
-# ## 6.3 · Deep hierarchies
-#
-# A VAE has one layer of latents, with the prior N(0, I). Why not two, of which the upper one writes
-# the prior of the lower? Images are drawn from the top:
-#
-# $$z_2 \sim \mathcal{N}(0, I), \qquad z_1 \sim p(z_1\mid z_2), \qquad x \sim p(x\mid z_1).$$
-#
-# The networks of p(z1|z2) and p(x|z1) return means and variances, as decoders do. The hope: z2 says
-# *what* is to be seen, z1 *how*. The question of this section is which layer does the work, and what
-# becomes of it with three layers, or a thousand.
-
-# %% [markdown]
-# **The bound.** An encoder of two layers has two distributions. Going down as the generation does
-# (**top-down inference**), they are q(z2|x) and q(z1|z2, x), and the KL of both layers together is,
-# by the chain rule, that of the upper one and the mean of that of the lower one:
-#
-# $$\log p(x) \ge \mathbb{E}_q[\log p(x\mid z_1)] - \mathrm{KL}\big(q(z_2\mid x)\,\|\,\mathcal{N}(0, I)\big)
-# - \mathbb{E}_{q(z_2\mid x)}\,\mathrm{KL}\big(q(z_1\mid z_2, x)\,\|\,p(z_1\mid z_2)\big).$$
-#
-# The lower layer pays only for what z2 has not said. In code, `vae.bottom_up(x)` is one pass up that
-# both distributions share; `vae.q_z2(h)`, `vae.q_z1(h, z2)`, `vae.p_z1(z2)` and `vae.p_x(z1)` are the
-# four of the equation.
-#
-# ### Exercise 1 · `hierarchical_elbo`
-#
-# *Difficulty ●●○ · importance ●●● · 12 minutes.* The bound of each image, with one sample of z2 and
-# of z1, and what each layer costs. The noise is handed in.
-#
-# <details><summary>Hint 1</summary>
-#
-# One pass up, then down: q(z2|x), a z2 = μ + σ·ε, with it both distributions of z1, a z1, the
-# likelihood.
-
-# %% [markdown]
-# ## 6.4 · What is learned by filling in
-#
-# The restorer of [notebook 02](02_convolutional_autoencoder.ipynb) gets an image with a small hole, looks at
-# all of it, black square included, and returns it whole. A **masked autoencoder**
-# ([He et al., 2022](https://arxiv.org/abs/2111.06377)) changes three things. It cuts the image into patches and
-# hides three in four. Its encoder is shown the visible ones *alone*, with nothing in place of the others.
-# And nobody wants its pictures: once trained, the decoder is thrown away, and the codes are kept.
-#
-# The bet: whoever can guess three quarters of an image from the rest knows something of what images are of.
-# We take CIFAR-10 where it is at hand, photographs of ten classes, else cartoon faces of the same size in
-# ten classes. No class is used before the very end.
-
-# %%
-images_32 = datasets.load("cifar10")
-kind_32 = prefix(images_32)  # "cifar10", or "faces32" where cartoon faces stand in
-masked_steps, n_filled, n_labels, n_subsets = shortened((60, 500, 500, 4), (6, 60, 60, 2))
-x_32 = to_float(images_32.test.images[:n_filled])  # (N, 3, 32, 32) in [0, 1]
-print(f"{images_32.source}: {len(images_32.train):,} training images, {len(x_32)} test images are filled in")
-
-# %% [markdown]
-# ### Exercise 1 · `patchify`
-#
-# *Difficulty ●●○ · importance ●●○ · 8 minutes.* Cut images into squares, each laid out as one row of numbers: a
-# sentence of N words. The patches stand in reading order, and in a patch one channel after the other.
-#
-# <details><summary>Hint 1</summary>
-#
-# `reshape` never moves a number. First take H apart into (row of the grid, row in the patch), and W likewise:
-# six axes. Then put them into the order that you want, and only then join some.
-
-# %% [markdown]
-# ## 6.5 · Debiasing by latent density
-#
-# **Whom does a network fail?** [Notebook 05](05_generation_celeba_cifar.ipynb) found that a group which is rare
-# in training is served worse. If we knew who is in it, we would draw it more often. Often nobody knows.
-# [Amini et al. (2019)](https://doi.org/10.1145/3306618.3314243) ask a VAE instead: rare images have
-# rare *codes*, and the density of codes needs no label of any group.
-#
-# We draw the faces, so here the group is known, and used to measure alone. A classifier is to tell whether a
-# face wears glasses. Three in a hundred faces have deep skin, on which dark frames stand out less.
-
-# %%
-n_faces, n_tested, code_steps, judge_steps, n_trainings = shortened(
-    (4_000, 1_200, 300, 200, 5), (800, 400, 40, 25, 2))
-n_latents, n_bins, alpha = 2, 10, 0.03
-
-# %%
-class Faces(NamedTuple):
-    """Images uint8 (N, 3, 32, 32), whether each wears glasses, 0 or 1 (N,), and has deep skin (N,)."""
-
-    images: Tensor
-    worn: Tensor
-    deep: Tensor
-
-# %%
-def drawn_faces(n: int, *, deep: float, worn: tuple[float, float] = (0.5, 0.5), seed: int) -> Faces:
-    """n faces; deep: the share of deep skin; worn: that of glasses on pale and on deep skin."""
-    factors = sample_factors(n, seed=seed)
-    is_deep = torch.arange(n) < round(deep * n)
-    u, v = torch.rand(2, n, generator=torch.Generator().manual_seed(seed))
-    glasses = (v < torch.where(is_deep, worn[1], worn[0])).float()
-    factors[:, FACTOR_NAMES.index("skin")] = torch.where(is_deep, 0.2 * u, 0.6 + 0.4 * u)
-    factors[:, FACTOR_NAMES.index("glasses")] = glasses  # none, or round ones
-    return Faces(render(factors, size=32), glasses, is_deep)
-
-# %%
-crowd = drawn_faces(n_faces, deep=0.03, seed=seed)
-tested = drawn_faces(n_tested, deep=0.5, seed=seed + 1)
-print(f"{len(crowd.images):,} faces for training, {crowd.deep.sum()} of them with deep skin; "
-      f"{len(tested.images):,} for testing, {tested.deep.sum()} with deep skin")
-
-# %%
-first = [(~tested.deep & (tested.worn == 0)), (~tested.deep & (tested.worn == 1)),
-         (tested.deep & (tested.worn == 0)), (tested.deep & (tested.worn == 1))]
-rows = torch.cat([tested.images[some.nonzero()[:10, 0]] for some in first])
-fig, ax = plt.subplots(figsize=(7.5, 3.2))
-plots.image_grid(rows, ax, columns=10)
-plt.show()
-
-# %% [markdown]
-# **Figure 1.** Test faces: pale without and with glasses, then deep without and with glasses. Note how few
-# pixels the answer is in, and how much of each picture is background.
-#
-# The classifier is small, and is trained on batches that are *drawn*: image i with probability pᵢ, with
-# replacement. How a batch is drawn is all that will change. Each training sees its own half of the
-# faces, from its own start.
-
-# %%
-class Wrong(NamedTuple):
-    """1 for each image that is judged wrongly, (B,)."""
-
-    wrong: Tensor
-
-# %%
-def judge() -> nn.Sequential:
-    """Logit of "wears glasses": (B, 3, 32, 32) to (B, 1), three convolutions."""
-    return nn.Sequential(
-        nn.Conv2d(3, 8, 4, stride=2, padding=1), nn.ReLU(),  # 16 × 16
-        nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.ReLU(),  # 8 × 8
-        nn.Conv2d(16, 16, 3, stride=2, padding=1), nn.ReLU(),  # 4 × 4
-        nn.Flatten(), nn.Linear(256, 1),
-    )
-
-# %%
-def glasses_objective(model: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, Wrong]:
-    """Cross-entropy of the answer, mean over the batch."""
-    logit = model(2 * x - 1)[:, 0]
-    wrong = ((logit > 0) != (y > 0.5)).float()
-    return F.binary_cross_entropy_with_logits(logit, y), Wrong(wrong)
-
-# %%
-def trained_judge(some: Faces, p: Tensor, *, seed: int) -> nn.Module:
-    """A classifier after judge_steps batches of 64 images, drawn with probabilities p (N,)."""
-    g = torch.Generator().manual_seed(seed)
-    drawn = torch.multinomial(p, 64 * judge_steps, replacement=True, generator=g)
-    torch.manual_seed(seed)
-    model = judge()
-    for _ in fit(model, glasses_objective, (some.images[drawn], some.worn[drawn]),
-                 epochs=1, batch_size=64, lr=3e-3, seed=seed):
-        pass
-    return model.cpu().eval()
-
-# %%
-def half_of(some: Faces, *, seed: int) -> Tensor:
-    """Indices of a random half of the faces, (N/2,)."""
-    g = torch.Generator().manual_seed(1_000 + seed)
-    return torch.randperm(len(some.worn), generator=g)[: len(some.worn) // 2]
-
-
-@torch.no_grad()
-def error_of(model: nn.Module, group: Tensor) -> float:
-    """Percent of a group of the test faces, bool (N,), that are judged wrongly."""
-    x, y = to_float(tested.images[group]), tested.worn[group]
-    return 100 * glasses_objective(model, x, y)[1].wrong.mean().item()
-
-# %% [markdown]
-# **Prediction.** Trained on faces as they were collected, the classifier errs on how many percent of the
-# pale faces, and on how many of those with deep skin? And if both were drawn equally often?
-#
-# ✎ *Double-click here and write your answer:*
-#
-# To weigh an image we look where its code lies. For each latent j a histogram of the codes of all N images
-# gives $\hat Q_j$, the share of codes in each of `n_bins` intervals of equal width between the latent's least and
-# largest value. Then
-#
-# $$p(x) \propto \prod_{j=1}^{d} \frac{1}{\hat Q_j(z_j(x)) + \alpha} ,\qquad \sum_x p(x) = 1 .$$
-#
-# At α = 0 and with one latent, an image in an interval with a tenth as many codes is drawn ten times as often, and the
-# histogram of what is drawn is flat. A large α makes all images alike. A product of histograms is the density of the codes only
-# where the latents are independent; keep that in mind.
-#
-# ### Exercise 8 · `debiasing_weights`
-#
-# *Difficulty ●●○ · importance ●●○ · 12 minutes.* The probability with which each image is drawn.
-#
-# <details><summary>Hint 1</summary>
-#
-# First find the number of the interval of each code, 0 to n_bins − 1, for all latents at once: (N, d) whole
-# numbers. The largest code of a latent belongs into the last interval.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -418,291 +196,6 @@ codebook_usage = check("codebook_usage", codebook_usage)
 
 # %% [markdown]
 # **Prediction.** How many of the 24 vectors will be in use without revival: 24, 12 or fewer?
-
-# %% [markdown]
-# ## 6.2 · A learned density, continuous
-#
-# Notebooks [02](02_convolutional_autoencoder.ipynb) and [05](05_generation_celeba_cifar.ipynb) ended at the
-# same place: random numbers make bad codes, a Gaussian fitted to the codes makes better ones, and the decoder
-# was the same all the time. **What is missing is a density, not a decoder.** A Gaussian knows mean and
-# covariance of the codes and nothing else. How much is left to know, and what does it cost to learn it?
-#
-# The strongest model of a density that we have met is diffusion. Nothing in it needs pixels: put codes in
-# place of images, and it is **latent diffusion**
-# ([Rombach et al., 2022](https://arxiv.org/abs/2112.10752)). First the faces and two decoders of notebook 05:
-# an autoencoder, which never heard of a prior, and a VAE.
-
-# %%
-latent_faces, latent_steps, drawn_faces, pixel_faces, pixel_steps = shortened(
-    (latent_faces, latent_steps, drawn_faces, pixel_faces, pixel_steps), (2_000, 120, 200, 40, 5))
-celebs = datasets.load("celeba", size=64)
-painters = {"AE": load_or_train("-ae-128", celebs, steps=100, seed=seed).model}
-painters["VAE"], vae_card, _ = load_or_train("-vae-128", celebs, steps=100, seed=seed)
-x_codes = celebs.train.images[:latent_faces]
-codes = {kind: torch.cat([code_of(model, to_float(part)) for part in x_codes.split(1_000)])
-         for kind, model in painters.items()}  # (N, 128) each
-print(f"{celebs.source}; codes of {len(x_codes):,} training faces, {codes['AE'].shape[1]} numbers each")
-
-# %% [markdown]
-# The forward process and the velocity are those of notebook 05, with z in place of x:
-#
-# $$z_t = \sqrt{\bar\alpha_t}\,z + \sqrt{1-\bar\alpha_t}\,\varepsilon, \qquad
-#   v = \sqrt{\bar\alpha_t}\,\varepsilon - \sqrt{1-\bar\alpha_t}\,z .$$
-#
-# Two things change. Codes have no range, so each latent is **standardized**, to mean 0 and variance 1, and
-# the guess ẑ is not cut off at ±1. And a code has no places, so the network is no U-Net: a residual MLP that
-# is told t, `CodeDenoiser`.
-#
-# One number says what it has learned. If the codes were Gaussian with their mean and covariance, the best
-# possible v̂ would be linear, and its error known. In a direction of variance λ it is
-# λ/(ᾱ_t λ + 1 − ᾱ_t), averaged over t. **An error below this cannot come from mean and covariance.**
-
-# %%
-def linear_error(z: Tensor) -> float:
-    """E‖v − v̂‖² of the best linear v̂, for standardized codes (N, d): that of a Gaussian."""
-    lam = torch.linalg.eigvalsh(torch.cov(z.T)).clamp(min=0)  # (d,)
-    kept = diffusion.noise_schedule()[:, None]  # ᾱ, (T, 1)
-    return (lam / (kept * lam + 1 - kept)).mean(0).sum().item()
-
-# %%
-def train_briefly(model: nn.Module, objective: Callable, data: tuple, *, steps: int, lr: float) -> dict:
-    """Steps of 128 by `fit`, in place; the losses and the seconds."""
-    records = fit(model, objective, data, epochs=steps, steps=steps, batch_size=128, lr=lr, seed=seed)
-    falling = [(record.loss, record.seconds) for record in records]
-    model.eval().requires_grad_(False)
-    return {"losses": [loss for loss, _ in falling], "seconds": falling[-1][1]}
-
-# %% [markdown]
-# **Prediction.** We train on the autoencoder's codes, live. Will the error get below the linear one, and in
-# how many seconds: one, ten, a hundred?
-# `kl_divergence(q, p)` of two diagonal Gaussians gives one number per latent,
-# `losses.standard_normal(z2)` is N(0, I) in the shape of z2. Sum over the latents of a layer, not
-# over images.
-# What changes slowest in the result? The image, the row of the grid, its column; then, inside of a patch,
-# the channel, the row, the column. `permute` takes the six axes in this order.
-# `torch.bincount(column, minlength=n_bins)` counts the codes of one latent; `counts[column]` looks up the count of
-# the interval of each image.
-#
-# </details>
-# <details><summary>Hint 3</summary>
-#
-# Which z2 stands in p(z1|z2)? The same sample as in q(z1|z2, x).
-#
-# </details>
-
-# %% exercise="hierarchical_elbo"
-def hierarchical_elbo(
-    vae: nn.Module, x: Tensor, eps2: Tensor, eps1: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """(ELBO, KL of the upper layer, KL of the lower layer), nats per image: (B,) each.
-
-    x: (B, D); eps2: (B, d2) and eps1: (B, d1), the noise of z2 ~ q(z2|x) and z1 ~ q(z1|z2, x).
-    Both KLs in closed form, given z2.
-    """
-    ### BEGIN SOLUTION
-    h = vae.bottom_up(x)
-    q_z2 = vae.q_z2(h)
-    z2 = q_z2.mean + q_z2.stddev * eps2  # (B, d2)
-    p_z1, q_z1 = vae.p_z1(z2), vae.q_z1(h, z2)
-    z1 = q_z1.mean + q_z1.stddev * eps1  # (B, d1)
-    log_lik = vae.p_x(z1).log_prob(x).sum(1)
-    kl_upper = kl_divergence(q_z2, losses.standard_normal(z2)).sum(1)
-    kl_lower = kl_divergence(q_z1, p_z1).sum(1)
-    return log_lik - kl_upper - kl_lower, kl_upper, kl_lower
-    ### END SOLUTION
-
-
-# %% check="hierarchical_elbo"
-hierarchical_elbo = check("hierarchical_elbo", hierarchical_elbo)
-
-# %% [markdown]
-# **Where the truth is known.** Let all three maps be linear and all noise Gaussian, z1 = A z2 + a +
-# noise and x = B z1 + b + noise. Then x is Gaussian, its evidence log p(x) is known, and so is the
-# exact posterior, layer by layer. With it in place of an encoder the bound has to *be* the evidence.
-#
-# The mean over the noise needs no random numbers here. The bound is a quadratic in (ε2, ε1), and the
-# mean of a quadratic under N(0, I) is its mean over 2n points ±√n e_i.
-
-# %%
-chain = aligned_chain(4, 2, 8, generator=rng)  # d1 = 4, d2 = 2, D = 8
-x_chain = chain.sample(500, generator=rng)[2]  # (N, 8), float64
-chain_points = sigma_points(2 + 4)
-
-# %%
-def chain_elbo(infer: Callable[[Tensor], TopDown]) -> Tensor:
-    """The mean over the noise of your bound with this q, exact up to rounding: (N,) nats."""
-    vae, n = ChainVAE(chain, infer), len(x_chain)
-    at = [hierarchical_elbo(vae, x_chain, eps[:2].expand(n, 2), eps[2:].expand(n, 4))[0]
-          for eps in chain_points]
-    return torch.stack(at).mean(0)
-
-# %%
-evidence = chain.log_evidence(x_chain)
-error = (chain_elbo(chain.posterior) - evidence).abs().max()
-print(f"log p(x) from {evidence.min():.1f} to {evidence.max():.1f} nats; at the exact posterior your "
-      f"bound is off by {error:.0e} at most")
-
-# %% [markdown]
-# **Prediction.** Now we spoil the posterior: we move the mean of z2 by s, or that of z1, or let
-# q(z1|x) look at x alone, at the best mean and variance that it can then have. Which of these opens a
-# gap, and how does it grow with s?
-# With 80 latents a product of factors up to 500 leaves the range of float32. Add logarithms;
-# there is a function that makes of them positive numbers with the sum 1.
-#
-# </details>
-
-# %% exercise="debiasing_weights"
-def debiasing_weights(z: Tensor, n_bins: int = 10, alpha: float = 0.01) -> Tensor:
-    """p_i ∝ Π_j 1/(Q̂_j(z_ij) + α), with sum 1: how often image i is drawn.
-
-    z: (N, d) codes. Q̂_j: the share of the N codes of latent j in each of n_bins intervals of equal width
-    between its least and its largest value. Returns (N,), finite for any number of latents.
-    """
-    ### BEGIN SOLUTION
-    low, high = z.min(0).values, z.max(0).values  # (d,)
-    bins = ((z - low) / (high - low).clamp(min=1e-12) * n_bins).long().clamp(max=n_bins - 1)  # (N, d)
-    log_p = torch.zeros(len(z))
-    for column in bins.T:
-        share = torch.bincount(column, minlength=n_bins) / len(z)  # (n_bins,)
-        log_p -= torch.log(share[column] + alpha)
-    return torch.softmax(log_p, 0)
-    ### END SOLUTION
-
-
-# %% check="debiasing_weights"
-debiasing_weights = check("debiasing_weights", debiasing_weights)
-
-# %% [markdown]
-# **The codes.** The smallest VAE has a linear encoder and a linear decoder, and
-# [notebook 04](04_beta_vae.ipynb) knows where its training ends: each latent is a principal component. So we take its
-# codes in closed form, from the same faces and without a word about groups. It sees the middle of each picture,
-# from the eyes to the mouth, in 12 × 12 pixels. The paper trains a deep VAE together with the classifier, and weighs
-# anew in each epoch. We change one thing at a time; a deep VAE comes below.
-
-# %%
-def middle(images: Tensor) -> Tensor:
-    """From the eyes to the mouth: (N, 3, 32, 32) to (N, 3, 12, 12)."""
-    return images[:, :, 12:24, 10:22].contiguous()
-
-# %%
-def linear_codes(images: Tensor, d: int) -> Tensor:
-    """Codes of the linear VAE of these images up to scale, which bins do not see: (N, d)."""
-    x = to_float(images).flatten(1)
-    x = x - x.mean(0)
-    directions = torch.linalg.eigh(x.T @ x).eigenvectors  # the smallest eigenvalue first
-    return x @ directions[:, -d:].flip(1)
-
-# %%
-codes = linear_codes(middle(crowd.images), n_latents)  # (N, 2)
-p = debiasing_weights(codes, n_bins, alpha)
-print(f"deep skin is {share_drawn(p, crowd.deep):.1%} of a batch and {crowd.deep.float().mean():.1%} of the faces")
-
-# %%
-again = torch.multinomial(p, 1_000, replacement=True, generator=rng)
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.6), sharex=True, sharey=True)
-for ax, some, title in zip(axes, (torch.randperm(len(codes), generator=rng)[:1_000], again),
-                           ("1,000 as collected", "1,000 as drawn")):
-    plots.code_map(codes[some], crowd.deep[some].long(), ax, names=("pale", "deep"))
-    ax.set_title(title)
-plt.show()
-
-# %% [markdown]
-# **Figure 2.** Codes of faces as collected, and as drawn by your weights; a face drawn twice is one point.
-# Note the corner where deep skin lies: few pale faces share its intervals, and so a histogram can see that it is rare.
-# Pale faces at the other edges are drawn more often, too.
-
-# %%
-panel = widgets.resampling(debiasing_weights, codes, crowd.images, crowd.deep, n_bins=n_bins, start=alpha,
-                           name="deep skin")
-panel
-
-# %% [markdown]
-# **Figure 3.** Move α. Above, faces drawn uniformly and with your weights. The curve is the price: further up, more of a
-# batch is from the group; further left, a batch repeats fewer images. The *effective number* 1/Σp² says how many
-# equally likely images would repeat themselves as often. A small α draws the same few faces over and over.
-#
-# **Does it help?** Four ways to draw, in the same trainings: as collected; by the density of codes, with α as above and
-# with a tenth of it; and by the true groups, each half of a batch. The last one needs the labels that we do not have, and
-# is the upper limit.
-
-# %%
-def of_groups(*members: Tensor) -> Tensor:
-    """Probabilities that give each group the same share, bool (N,) each: (N,)."""
-    return sum(some / some.sum().clamp(min=1) for some in members) / len(members)
-
-# %%
-def compare(some: Faces, ways: dict, group: Tensor, *, trainings: int) -> dict[str, list[tuple[float, float]]]:
-    """For each way to draw, percent wrong in the group and outside, one pair per training."""
-    errors = {name: [] for name in ways}
-    for training in range(trainings):
-        half = half_of(some, seed=training)
-        mine = Faces(*(column[half] for column in some))
-        for name, weigh in ways.items():
-            model = trained_judge(mine, weigh(half), seed=training)
-            errors[name].append((error_of(model, group), error_of(model, ~group)))
-    return errors
-
-# %%
-ways = {
-    "as collected": lambda half: torch.ones(len(half)) / len(half),
-    "density of codes": lambda half: debiasing_weights(codes[half], n_bins, alpha),
-    "density, a tenth of α": lambda half: debiasing_weights(codes[half], n_bins, alpha / 10),
-    "true groups": lambda half: of_groups(crowd.deep[half], ~crowd.deep[half]),
-}
-errors = compare(crowd, ways, tested.deep, trainings=n_trainings)
-
-# %%
-half = half_of(crowd, seed=0)
-for name, weigh in ways.items():
-    deep, pale = (student_interval(column) for column in zip(*errors[name]))
-    print(f"{name:21s} deep skin {share_drawn(weigh(half), crowd.deep[half]):4.0%} of a batch; wrong: "
-          f"deep {deep[0]:4.1f} ± {deep[1]:3.1f} %, pale {pale[0]:4.1f} ± {pale[1]:3.1f} %")
-
-# %%
-def told_change(errors: dict, name: str, who: str) -> str:
-    """What the paired differences to "as collected" say about the group, in a sentence."""
-    pairs = zip(errors[name], errors["as collected"], strict=True)
-    mean, half = student_interval([mine[0] - theirs[0] for mine, theirs in pairs])
-    verdict = "no change shown in so few trainings."
-    if abs(mean) > half:
-        verdict = f"this helps {who}." if mean < 0 else f"this harms {who}."
-    return f"{name:22s} {mean:+5.1f} ± {half:4.1f} points over {len(errors[name])} trainings: {verdict}"
-
-# %%
-for name in list(ways)[1:]:
-    print(told_change(errors, name, "faces with deep skin"))
-short_run_note("the differences between ways to draw")
-
-# %%
-def show_errors(errors: dict, ax: plt.Axes, names: tuple[str, str]) -> None:
-    """Mean and interval of the error in the group, and outside, of each way to draw."""
-    reports = {}
-    for name, pairs in errors.items():
-        both = [student_interval(column) for column in zip(*pairs)][::-1]  # others, then the group
-        reports[name] = {i: (m, max(0.0, m - h), m + h) for i, (m, h) in enumerate(both)}
-    plots.group_intervals(reports, ax, names=names, x_label="percent wrong")
-    ax.invert_yaxis()
-
-# %%
-fig, ax = plt.subplots(figsize=(8, 3))
-show_errors(errors, ax, ("pale skin", "deep skin"))
-plt.show()
-
-# %% [markdown]
-# **Figure 4.** Errors on unseen faces of both groups, for four ways to draw the same training faces: mean and
-# 95% interval (Student's t) over trainings, each with its own half of the faces. Note how far the density of
-# codes goes of the way to the true groups, and what pale faces pay. More of the group in a batch is not all: with a
-# tenth of α a batch repeats fewer faces, so look at what this does to both errors.
-#
-# **When it fails.** The weights know one thing: how rare a code is, latent by latent. So there are three ways for a
-# rare group to stay unseen. Its factor may not be in the code. It may be in the code, but spread over latents in each of which it
-# is nothing special. Or each of its values is frequent, and only their *combination* is rare.
-
-# %% [markdown]
-# **Prediction.** (1) The same faces, the same group; but the VAE sees the whole picture in place of its middle, with
-# background, shirt and hair. Which share of a batch is deep now? (2) A deep VAE in place of the linear one: more, or
-# less? (3) Half of the faces are deep, half wear
-# glasses; but of the deep ones only one in twenty wears any. What do the weights do to these?
 #
 # ✎ *Double-click here and write your answer:*
 
@@ -746,60 +239,6 @@ plt.show()
 # <details><summary>Hint 1</summary>
 #
 # z_q = z + (z_q − z). Which part should count as a constant?
-# Try it on `torch.arange(24.).reshape(1, 1, 4, 6)` with size 2: the first patch is 0, 1, 6, 7.
-#
-# </details>
-
-# %% exercise="patchify"
-def patchify(x: Tensor, size: int) -> Tensor:
-    """Squares of size × size pixels: (B, C, H, W) to (B, N, C·size²), N = (H/size)·(W/size).
-
-    Patches stand in reading order, row by row; in each, channel by channel, then row by row.
-    H and W are multiples of size, and need not be equal.
-    """
-    ### BEGIN SOLUTION
-    B, C, H, W = x.shape
-    grid = x.reshape(B, C, H // size, size, W // size, size)
-    return grid.permute(0, 2, 4, 1, 3, 5).reshape(B, -1, C * size**2)
-    ### END SOLUTION
-
-
-# %% check="patchify"
-patchify = check("patchify", patchify)
-
-# %% [markdown]
-# The way back takes the same six axes. It also paints masks: each patch gets one value for all of its pixels.
-
-# %%
-SIDE, GRID = 4, 8  # pixels a side of a patch, patches a side of an image
-
-
-def unpatchify(patches: Tensor) -> Tensor:
-    """The images that `patchify` was given: (B, 64, C·16) to (B, C, 32, 32)."""
-    pixels = patches.reshape(len(patches), GRID, GRID, -1, SIDE, SIDE)
-    return pixels.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)
-
-
-def pixels_of(mask: Tensor) -> Tensor:
-    """Which pixels belong to the patches that a mask names: (B, 64) to (B, 1, 32, 32) bool."""
-    return unpatchify(mask[:, :, None].expand(-1, -1, SIDE**2))
-
-
-assert torch.equal(unpatchify(patchify(x_32, SIDE)), x_32)
-print("an image is", tuple(patchify(x_32, SIDE).shape[1:]), "numbers: 64 patches of 3 · 4 · 4")
-
-# %% [markdown]
-# ### Exercise 2 · `random_masking`
-#
-# *Difficulty ●●● · importance ●●● · 12 minutes.* Hide M = `round(ratio * N)` of the N tokens of each image,
-# every image its own, and keep the other K = N − M. Three results: the visible tokens, the mask, and what puts things back in
-# order. Put K visible tokens and then M stand-ins in a row. `restore[b, n]` says where in this row token n of image b
-# is to be found.
-#
-# <details><summary>Hint 1</summary>
-#
-# How are exactly M of N drawn, in all images at once? Give each token a random number and sort: `argsort` of
-# (B, N) random numbers is a random order for each image. The first K of this order are visible.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -891,455 +330,6 @@ plt.show()
 # %% [markdown]
 # **Prediction.** K = 256 can write down twice as many bits per symbol as K = 16. Will its PSNR be twice as far
 # above that of K = 4, or less? And is every symbol worth its bits?
-torch.manual_seed(seed)
-young_denoiser = CodeDenoiser(codes["AE"].shape[1], width=200).learn_scale(codes["AE"])
-young_told = train_briefly(young_denoiser, diffusion.code_objective, diffusion.as_labels(codes["AE"]),
-                           steps=latent_steps, lr=5e-3)
-linear = linear_error(young_denoiser.standardized(codes["AE"]))
-every = len(young_told["losses"]) // 10
-smooth = torch.tensor(young_told["losses"])[: 10 * every].reshape(10, every).mean(1)  # (10,)
-young_size = sum(p.numel() for p in young_denoiser.parameters())
-print(f"{young_size:,} parameters, {latent_steps} steps in {young_told['seconds']:.0f} s; error of v per code "
-      f"{smooth[0]:.1f} at first, {smooth[-1]:.1f} at last; best linear {linear:.1f}")
-short_run_note("The error and the samples")
-
-# %%
-fig, ax = plt.subplots(figsize=(8.6, 2.9))
-places = [every * (i + 0.5) for i in range(10)]
-plots.curves({"denoiser": (places, smooth), "best linear": (places, [linear] * 10)}, ax,
-             x_label="step", y_label="‖v − v̂‖² per code")
-plt.show()
-
-# %% [markdown]
-# **Figure 1.** Live training on the autoencoder's codes, mean error over tenths of the steps. Note where the
-# curve crosses the line of the best linear guess: from there on the network knows more of the codes than a
-# Gaussian does.
-#
-# For the VAE's codes the course keeps a denoiser that was trained for longer. Where other faces are at hand,
-# one is trained here instead, for the same few steps.
-
-# %%
-def kept_or(ending: str, model: nn.Module, *task: object, steps: int, lr: float) -> tuple[nn.Module, dict]:
-    """The committed model with this ending and its card; of other faces, `model` trained briefly."""
-    if name := fitting(ending, celebs):
-        return checkpoints.load(name)
-    told = train_briefly(model, *task, steps=steps, lr=lr)
-    return model, told | {"parameters": sum(p.numel() for p in model.parameters())}
-
-# %%
-denoisers = {"AE": young_denoiser}
-denoisers["VAE"], latent_card = kept_or(
-    "-latent", CodeDenoiser(codes["VAE"].shape[1], width=200).learn_scale(codes["VAE"]),
-    diffusion.code_objective, diffusion.as_labels(codes["VAE"]), steps=latent_steps, lr=3e-3)
-print(f"denoiser of the VAE's codes: {latent_card['parameters']:,} parameters, "
-      f"trained for {latent_card['seconds']:.0f} s")
-
-# %% [markdown]
-# Now all densities on one ruler, notebook 05's Fréchet distance on course features. A distance to test faces
-# mixes two things, what the density gets wrong and what the decoder does. So there is a second column:
-# distance to test faces *that the same decoder has rebuilt*. There the decoder is on both sides, and only the
-# density counts.
-
-# %% [markdown]
-# **Prediction.** Order the four for each decoder: N(0, I), fitted Gaussian, latent diffusion, rebuilt
-# training faces. Is a learned density of more use to the autoencoder or to the VAE?
-def spoiled(x: Tensor, s2: float = 0.0, s1: float = 0.0) -> TopDown:
-    """The exact posterior with the mean of q(z2|x) moved by s2, that of q(z1|z2, x) by s1."""
-    q = chain.posterior(x)
-    return q._replace(mu2=q.mu2 + s2, mu1=q.mu1 + s1)
-
-# %%
-def x_alone(x: Tensor) -> TopDown:
-    """The best q(z2|x) q(z1|x): z1 does not know which z2 was drawn."""
-    q = chain.posterior(x)
-    precision = torch.eye(2).double() + chain.A.T @ torch.linalg.solve(chain.S1, chain.A)  # z2 | z1
-    mean = q.mu1 + q.mu2 @ q.gain.T
-    return q._replace(mu1=mean, gain=0 * q.gain, cov2=torch.linalg.inv(precision))
-
-# %%
-shifts = torch.linspace(-1, 1, 17)
-gap_of, kl_of = {}, {}
-for layer in ("s2", "s1"):
-    posteriors = [partial(spoiled, **{layer: float(s)}) for s in shifts]
-    name = f"z{layer[1]} moved by s"
-    gap_of[name] = [float((evidence - chain_elbo(q)).mean()) for q in posteriors]
-    kl_of[name] = [float(chain.gap(x_chain, q(x_chain)).mean()) for q in posteriors]
-
-# %%
-blind = (evidence - chain_elbo(x_alone)).mean()
-off = max(abs(a - b) for name in gap_of for a, b in zip(gap_of[name], kl_of[name]))
-print(f"gap and KL to the exact posterior differ by {off:.0e} nats at most")
-print(f"with q(z1|x) in place of q(z1|z2, x) the gap is {blind:.2f} nats at best")
-
-# %%
-fig, ax = plt.subplots(figsize=(8, 3.8))
-for (name, kl), gap, colour in zip(kl_of.items(), gap_of.values(), [plots.BLUE, plots.ORANGE]):
-    ax.plot(shifts, kl, color=colour, label=f"KL to the posterior, {name}")
-    ax.plot(shifts, gap, "o", color=colour, label=f"gap of your bound, {name}")
-ax.set(xlabel="s", ylabel="nats per image")
-ax.axhline(float(blind), color=plots.BLACK, linestyle=":", label="q(z1|x), which does not see z2")
-ax.legend()
-plt.show()
-
-# %% [markdown]
-# **Figure 1.** The gap between the evidence and your bound on the linear chain (dots), and the KL to
-# the exact posterior from its closed form (lines). Note that they agree at every s, and that there is
-# no gap at s = 0 alone. The dotted line is an encoder whose two layers ignore each other: no training
-# closes its gap, since given x the two latents of the exact posterior are *not* independent. That is
-# the reason for going down from z2 to z1.
-
-# %% [markdown]
-# **What can an upper layer earn?** The likelihood p(x|z1) never sees z2. All that z2 can do is write
-# a better prior for z1. For any q(z1|x) the two KLs together are at least the information I(x; z1).
-# With one layer and the prior N(0, I) the rate is I(x; z1) + KL(q(z1) ‖ N(0, I)), the information and
-# the *mismatch* of [notebook 04](04_beta_vae.ipynb). So the upper layer can earn the mismatch at
-# most, and that is what training makes small anyway.
-#
-# If all codes z1 together are Gaussian, there is nothing to earn. We take the upper layer of our
-# chain away and widen the noise of z1 to make up for it.
-
-# %%
-flat = replace(chain, A=0 * chain.A, S1=chain.S1 + chain.A @ chain.A.T)  # z2 has no effect any more
-difference = (flat.log_evidence(x_chain) - evidence).abs().max()
-print(f"without the upper layer log p(x) changes by {difference:.0e} nats at most")
-for name, one in {"both layers": chain, "upper layer without effect": flat}.items():
-    told = one.terms(x_chain, one.posterior(x_chain))
-    print(f"{name:27s} KL upper {told.kl_upper.mean():.2f}, lower {told.kl_lower.mean():.2f}, "
-          f"ELBO {(told.log_lik - told.kl_upper - told.kl_lower).mean():.3f} nats per image")
-
-# %% [markdown]
-# Two very different ways to share out the nats, and one and the same bound. So the objective does not
-# protect the upper layer. Training does not either: at the start z1 says nothing yet, so there is no
-# prior for it to learn and nothing for z2 to say, while the KL of z2 is charged from the first step.
-# The lower layer is next to x and learns at once. An upper layer that dies meanwhile has
-# **collapsed**, and as long as p(z1|z2) ignores z2, no gradient wakes it.
-#
-# We try it on digits: 16 lower and 8 upper latents, and beside it a VAE of one layer with as many
-# parameters.
-
-# %%
-digits = datasets.load("mnist")
-n_left_out = min(5_000, len(digits.train) // 12)  # from training, as in the notebooks before
-X_digits = digits.train.images[:-n_left_out]
-both_sizes = models.HierarchicalVAE(16, 8), models.MLPVAE(16, hidden=139)
-n_two, n_one = (sum(p.numel() for p in vae.parameters()) for vae in both_sizes)
-print(f"{digits.source}: {len(X_digits):,} training images; "
-      f"{n_two:,} parameters in two layers, {n_one:,} in one")
-
-# %%
-def layer_terms(vae: nn.Module, x: Tensor) -> LayerTerms:
-    """The terms of your bound, one sample of each layer: (B,) each."""
-    x = x.flatten(1)
-    eps2, eps1 = (torch.randn(len(x), d, device=x.device) for d in (vae.d2, vae.d1))
-    bound, upper, lower = hierarchical_elbo(vae, x, eps2, eps1)
-    return LayerTerms(bound + upper + lower, upper, lower)
-
-# %%
-def plain_layers(vae: nn.Module, x: Tensor, beta: float = 1.0) -> tuple[Tensor, LayerTerms]:
-    """−ELBO of a batch; with β < 1 the KLs of both layers cost less."""
-    terms = layer_terms(vae, x)
-    return (beta * (terms.kl_upper + terms.kl_lower) - terms.log_lik).mean(), terms
-
-# %% [markdown]
-# Two repairs are known from [notebook 04](04_beta_vae.ipynb). **Warm-up** lets β rise from 0 to 1 in
-# the first half of the training: z2 may find something to say while it is cheap ([Sønderby et al.,
-# 2016](https://arxiv.org/abs/1602.02282)). **Free bits** leave the upper layer 6 nats per image free
-# of charge, max(6, KL) in place of its KL ([Kingma et al., 2016](https://arxiv.org/abs/1606.04934)).
-
-# %%
-def warm_layers(total: int) -> Callable:
-    """The objective with β rising from 0 to 1 in so many steps, one step a call."""
-    step = itertools.count()
-    return lambda vae, x: plain_layers(vae, x, beta=min(1.0, next(step) / total))
-
-# %%
-def free_layers(vae: nn.Module, x: Tensor, floor: float = 6.0) -> tuple[Tensor, LayerTerms]:
-    """−ELBO with the upper KL, averaged over the batch, charged at the floor at least."""
-    terms = layer_terms(vae, x)
-    charge = terms.kl_upper.mean().clamp(min=floor) + terms.kl_lower.mean()
-    return charge - terms.log_lik.mean(), terms
-
-# %% [markdown]
-# **Prediction.** Of the nats that the plain model spends, which share is in the upper layer, and how
-# many of its eight latents carry more than 0.1 nats? Does each repair raise that number, and does it
-# lower −ELBO? Are two layers better than one?
-# `tokens.gather(1, index)` wants an index as large as its result, (B, K, D): `index[:, :, None].expand(-1, -1, D)`.
-#
-# </details>
-# <details><summary>Hint 3</summary>
-#
-# `order[b, j]` is the token at place j. `restore[b, n]` is the place of token n, the inverse. What does
-# `argsort` of a permutation give? And a token is hidden if its place is K or beyond.
-#
-# </details>
-
-# %% exercise="random_masking"
-def random_masking(tokens: Tensor, ratio: float, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Hide round(ratio · N) tokens of each image, drawn without replacement: (visible, mask, restore).
-
-    tokens: (B, N, D). visible: (B, K, D), the others, in any order; mask: (B, N) bool, True where hidden;
-    restore: (B, N) int64, the place of each token in cat([visible, hidden], dim=1).
-    """
-    ### BEGIN SOLUTION
-    B, N, D = tokens.shape
-    n_visible = N - round(ratio * N)
-    order = torch.rand(B, N, generator=generator).argsort(dim=1).to(tokens.device)  # one per image
-    visible = tokens.gather(1, order[:, :n_visible, None].expand(-1, -1, D))
-    restore = order.argsort(dim=1)  # the inverse: where each token stands in that order
-    mask = restore >= n_visible
-    return visible, mask, restore
-    ### END SOLUTION
-
-
-# %% check="random_masking"
-random_masking = check("random_masking", random_masking)
-
-# %% [markdown]
-# The network is a small vision transformer in three parts.
-#
-# - `embed(x)`: a linear layer makes a token of each patch's 48 numbers, and adds fixed sines and cosines
-#   of its row and column. Without them, patches would have no places.
-# - `encode(visible)`: three transformer blocks. In each, every token looks at every other (attention), then
-#   passes a small MLP. They take any number of tokens.
-# - `decode(codes, restore)`: one learned vector stands for every hidden patch, `restore` puts all in their places, one
-#   narrow block mixes them, and a linear layer paints all 64 patches.
-#
-# One network was trained beforehand; another, with the same layers, stays untrained.
-
-# %%
-mae, mae_card = checkpoints.load(f"{kind_32}-mae")
-torch.manual_seed(seed)
-untrained = checkpoints.build(mae_card).eval().requires_grad_(False)
-n_encoder, n_all = (sum(p.numel() for p in part.parameters()) for part in (mae.encoder, mae))
-print(f"{n_all:,} parameters, {n_encoder / n_all:.0%} in the encoder; {mae_card['training']['epochs']} epochs "
-      f"on: {mae_card['source']}")
-
-# %%
-def guess(model: nn.Module, x: Tensor, ratio: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """What a model paints in all patches, and which of them were hidden: (B, N, 48), (B, N)."""
-    visible, mask, restore = random_masking(model.embed(x), ratio, generator)
-    return model.decode(model.encode(visible), restore), mask
-
-# %% [markdown]
-# **Prediction.** With 3/4 of the patches hidden, how many times faster is the encoder? And will the pictures still show
-# what is in the image?
-#
-# ✎ *Double-click here and write your answer:*
-
-# %%
-def train_layers(vae: nn.Module, objective: Callable) -> list[Record]:
-    """layer_steps steps of 128 digits; the model changes in place."""
-    epochs = -(-layer_steps * 128 // len(X_digits))
-    records = fit(vae, objective, X_digits, epochs=epochs, steps=layer_steps, batch_size=128,
-                  lr=3e-3, seed=seed)
-    records = list(tqdm(records, total=layer_steps, leave=False))
-    vae.cpu().eval().requires_grad_(False)
-    return records
-
-
-# %%
-plans_of_layers = {"plain": plain_layers, "warm-up": warm_layers(layer_steps // 2),
-                   "free bits": free_layers}
-layer_vaes, layer_records = {}, {}
-for name, objective in plans_of_layers.items():
-    torch.manual_seed(seed)
-    layer_vaes[name] = models.HierarchicalVAE(16, 8)
-    layer_records[name] = train_layers(layer_vaes[name], objective)
-
-# %%
-torch.manual_seed(seed)
-one_layer = models.MLPVAE(16, hidden=139)
-one_records = train_layers(one_layer, losses.vae_objective)
-
-# %%
-def smoothed(records: list[Record], term: str) -> tuple[Tensor, Tensor]:
-    """Steps and means of a term over short windows of the training."""
-    values = torch.tensor([record.terms[term] for record in records])
-    window = max(1, len(values) // 45)
-    means = torch.stack([part.mean() for part in values.split(window)])
-    return window * torch.arange(len(means)), means
-
-# %%
-short_run_note("the curves")
-fig, axes = plt.subplots(1, 2, figsize=(11, 3.8), sharey=True)
-for ax, layer in zip(axes, ["upper", "lower"]):
-    rising = {name: smoothed(records, f"kl_{layer}") for name, records in layer_records.items()}
-    plots.curves(rising, ax, x_label="training step", y_label=f"KL of the {layer} layer (nats)")
-plt.show()
-
-# %% [markdown]
-# **Figure 2.** What each layer carries during training, three trainings. Note when the two layers
-# begin to rise, and which of them ends higher; that free bits hold the upper layer at their floor,
-# because below it nothing is to be gained by saying less; and what warm-up does while β is small.
-
-# %%
-lives = 0.1  # nats per image
-
-
-def layer_report(vae: nn.Module, x: Tensor) -> tuple[Tensor, Tensor, float]:
-    """KL of each upper and lower latent, (d2,) and (d1,), and what the upper layer saves, nats."""
-    h = vae.bottom_up(x)
-    q_z2 = vae.q_z2(h)
-    z2 = q_z2.mean + q_z2.stddev * torch.randn(q_z2.mean.shape, generator=rng)
-    q_z1 = vae.q_z1(h, z2)
-    upper = kl_divergence(q_z2, losses.standard_normal(z2)).mean(0)
-    lower = kl_divergence(q_z1, vae.p_z1(z2)).mean(0)
-    return upper, lower, metrics.one_gaussian_rate(q_z1) - float(upper.sum() + lower.sum())
-
-# %%
-x_digits = to_float(digits.test.images).flatten(1)
-carried = {}
-print("            −ELBO   KL upper   lower   alive of 8 upper, 16 lower   saved")
-for name, vae in layer_vaes.items():
-    tested = evaluate(vae, plain_layers, digits.test.images, seed=seed)
-    upper, lower, saved = layer_report(vae, x_digits)
-    carried[name] = (upper, lower)
-    print(f"{name:9s} {tested['loss']:7.2f} {upper.sum():10.2f} {lower.sum():7.2f}"
-          f" {(upper > lives).sum():18} {(lower > lives).sum():9} {saved:7.2f}")
-
-# %%
-tested = evaluate(one_layer, losses.vae_objective, digits.test.images, seed=seed)
-print(f"one layer {tested['loss']:7.2f} {'':10} {tested['kl']:7.2f}")
-
-# %%
-for name, (upper, lower) in carried.items():
-    share = float(upper.sum() / (upper.sum() + lower.sum()))
-    print(f"{name}: the {'upper' if share > 0.5 else 'lower'} layer wins, with "
-          f"{max(share, 1 - share):.0%} of the nats")
-
-# %% [markdown]
-# The last column is what the upper layer earned, at most: the nats that q(z1|z2, x) would cost under
-# *one* Gaussian, the best that there is for all codes, less the KLs of both layers. Where it is
-# negative, a prior with one mean and one covariance would have been cheaper than eight latents and a
-# network.
-#
-# One training of each is one draw, and a short one. The course keeps a longer run of the same code,
-# three seeds of each kind.
-
-# %%
-kept_runs = checkpoints.metrics("hierarchy")
-print(f"{kept_runs['source']}, {kept_runs['training']['steps']:,} steps; three seeds each")
-by_kind = {}
-for row in kept_runs["rows"]:
-    by_kind.setdefault(row["kind"], []).append(row)
-
-# %%
-for kind, runs in by_kind.items():
-    costs = ", ".join(f"{run['negative_elbo']:6.2f}" for run in runs)
-    upper_nats = ", ".join(f"{run['kl_upper']:4.1f}" for run in runs)
-    lower_nats = ", ".join(f"{run['kl_lower']:4.1f}" for run in runs)
-    alive = ", ".join(str(run["living"]["upper"]) for run in runs if "living" in run)
-    saved = ", ".join(f"{run['saved_by_upper']:.1f}" for run in runs if "living" in run)
-    layered = f"KL upper {upper_nats}, alive {alive}; saved {saved}" if alive else ""
-    print(f"{kind:9s} −ELBO {costs}; KL lower {lower_nats}; {layered}")
-
-# %%
-def pairs_ahead(a: str, b: str) -> str:
-    """In how many pairs of trainings a has the lower −ELBO than b, in words."""
-    won = [x["negative_elbo"] < y["negative_elbo"] for x in by_kind[a] for y in by_kind[b]]
-    return f"{a} is ahead of {b} in {sum(won)} of {len(won)} pairs of trainings"
-
-# %%
-for a, b in [("plain", "one layer"), ("warm-up", "one layer"), ("free bits", "one layer"),
-             ("warm-up", "plain"), ("free bits", "plain")]:
-    print(pairs_ahead(a, b))
-
-# %% [markdown]
-# Read the two tables as in [notebook 04](04_beta_vae.ipynb): a repair that brings more latents to
-# life has repaired something only if −ELBO says so, too. Free bits raise the KL of the upper layer
-# *by construction*. And equal parameters are not equal networks: the VAE of one layer spends them all
-# near x.
-#
-# What does z2 hold? We draw images twice: one z2 with several z1 below it, and several z2 with the
-# same noise of z1. The variance of the images tells the same in a number: the part of it that z2
-# decides.
-
-# %%
-def drawn_layers(vae: nn.Module, eps2: Tensor, eps1: Tensor) -> Tensor:
-    """Images from the noise of both layers: (N, d2) and (N, d1) to (N, D)."""
-    p_z1 = vae.p_z1(eps2)  # z2 is its noise, as its prior is N(0, I)
-    return vae.p_x(p_z1.mean + p_z1.stddev * eps1).mean
-
-# %%
-def share_of_z2(vae: nn.Module, K: int = 100, S: int = 20) -> float:
-    """The part of the images' variance that z2 decides, from S draws of z1 below each of K z2."""
-    eps2, eps1 = torch.randn(K, 8, generator=rng), torch.randn(K * S, 16, generator=rng)
-    images = drawn_layers(vae, eps2.repeat_interleave(S, 0), eps1).view(K, S, -1)
-    return 1 - float(images.var(1).mean(0).sum() / images.flatten(0, 1).var(0).sum())
-
-# %%
-decided = {name: share_of_z2(vae) for name, vae in layer_vaes.items()}
-print("of the variance of drawn images z2 decides",
-      ", ".join(f"{name} {share:.0%}" for name, share in decided.items()))
-
-# %%
-eps_upper, eps_lower = torch.randn(10, 8, generator=rng), torch.randn(10, 16, generator=rng)
-pictures = {}
-for name in ("plain", "free bits"):
-    for i in (0, 1):
-        same_z2 = eps_upper[i].expand(10, 8)
-        pictures[f"{name}: one z2, z1 drawn {i + 1}"] = drawn_layers(layer_vaes[name], same_z2, eps_lower)
-    same_z1 = eps_lower[0].expand(10, 16)
-    pictures[f"{name}: z2 drawn, z1 kept"] = drawn_layers(layer_vaes[name], eps_upper, same_z1)
-
-# %%
-short_run_note("the pictures")
-fig, ax = plt.subplots(figsize=(9, 4.4))
-plots.image_rows({name: images.view(-1, 28, 28) for name, images in pictures.items()}, ax)
-plt.show()
-
-# %% [markdown]
-# **Figure 3.** Images drawn from two of the models. In the first two rows of each z2 stays and z1 is
-# drawn below it; in the third z2 is drawn and the noise of z1 stays. Note how much of a row changes:
-# what stays in a row of the first kind is what z2 decides. The printed shares say it for all images.
-
-# %%
-def decode_upper(z2: Tensor) -> Tensor:
-    """The image of z2, z1 at the mean of its prior, by the model with free bits."""
-    vae = layer_vaes["free bits"]
-    return vae.p_x(vae.p_z1(z2).mean).mean
-
-
-# %%
-upper_slider = widgets.latents(decode_upper, carried["free bits"][0], shown=4)
-upper_slider
-
-# %% [markdown]
-# **Figure 4.** The upper latents of the model with free bits, the four that carry most, with z1 at
-# the mean of p(z1|z2). Move one: the picture is what z2 alone says of an image, and it is blurred
-# where z1 would still have to decide.
-
-# %% [markdown]
-# **Very deep.** With top-down inference one can go on: z_L, …, z_1, x, and one KL for each layer,
-#
-# $$\log p(x) \ge \mathbb{E}_q[\log p(x\mid z_1)] - \mathrm{KL}(q(z_L\mid x)\,\|\,p(z_L))
-# - \sum_{l<L}\mathbb{E}_q\,\mathrm{KL}\big(q(z_l\mid z_{>l}, x)\,\|\,p(z_l\mid z_{>l})\big).$$
-#
-# [Child (2021)](https://arxiv.org/abs/2011.10650) stacks dozens of layers, from 1 × 1 to the full
-# size of the image. Each gets what the layers above have said *and* what the pass up has seen at its
-# size; the last weights of each block start small, and steps with too large a gradient are skipped.
-# The paper's argument for depth: with a layer for each pixel such a VAE can be any autoregressive
-# model, and it may do with fewer, since the latents of one layer are drawn at once.
-
-# %% [markdown]
-# ### Diffusion: the limit in which q is fixed
-#
-# Now choose the encoder once and for all: q(x_t|x_{t−1}) adds a little noise, for t = 1 … T. All
-# layers have the size of x, and no parameter is left in q. With z_l = x_l the bound above is that of
-# a **diffusion model** ([Ho et al., 2020](https://arxiv.org/abs/2006.11239)), term by term:
-#
-# $$\log p(x) \ge \mathbb{E}_q[\log p(x\mid x_1)] - \mathrm{KL}(q(x_T\mid x)\,\|\,p(x_T))
-# - \sum_{t=2}^{T}\mathbb{E}_q\,\mathrm{KL}\big(q(x_{t-1}\mid x_t, x)\,\|\,p(x_{t-1}\mid x_t)\big).$$
-#
-# q(x_{t−1}|x_t, x) is a Gaussian that everyone can write down. No layer can collapse, since q is not
-# trained: the nats of each layer are set by the schedule of the noise. What is learned is p alone.
-# One network serves all layers, and each layer can be trained by itself, as q(x_t|x) needs no pass
-# through the others.
-
-# %% [markdown]
-# **Prediction.** Take Gaussian data, x ~ N(0, diag λ), and two steps of noise as the two layers. The
-# best p(x_{t−1}|x_t) is then a Gaussian too. How large is the gap of the bound, with two layers only
-# and an encoder that nobody has trained?
 #
 # ✎ *Double-click here and write your answer:*
 
@@ -1483,6 +473,197 @@ for name in (best, best_vq):
 # %% [markdown]
 # **Prediction.** Symbols as frequent as in real faces, but independent: how much of the way from uniform symbols to
 # rebuilt faces do they go?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+M = len(vq_test)
+train_symbols = vq.symbols_of(vqs[64], vq_data.train.images[:2_000])  # (2000, 64)
+shuffle = torch.rand(train_symbols.shape, generator=rng).argsort(0)  # each place by itself
+drawn_symbols = {
+    "uniform": torch.randint(64, (M, 64), generator=rng),
+    "independent places": train_symbols.gather(0, shuffle)[:M],
+    "learned prior": priors[64].sample(M, generator=rng),
+}
+
+# %%
+judge, _ = checkpoints.load("faces32-classifier")
+to_test = feature_statistics(features_of(judge, vq_test))
+decoded_sets = {name: vq.images_of(vqs[64], s) for name, s in drawn_symbols.items()}
+sampled = {K: vq.images_of(vqs[K], priors[K].sample(M, generator=rng)) for K in Ks if K != 64}
+decoded_sets |= {f"learned prior, K = {K}": x for K, x in sampled.items()}
+sampled[64] = decoded_sets["learned prior"]
+vae = gaussian_vaes[128]
+z_fit = drawn_codes(vae, to_float(vq_data.train.images[:2_000]), generator=rng)
+decoded_sets["VAE 128, N(0, I)"] = image_of(vae, torch.randn(M, 128, generator=rng))
+decoded_sets["VAE 128, Gaussian"] = image_of(vae, gaussian_codes(z_fit, M, generator=rng))
+decoded_sets["test images rebuilt"] = vq.images_of(vqs[64], vq_codes[64])
+decoded_sets["training images"] = to_float(vq_data.train.images[:M])
+
+# %%
+from_test = {}
+for name, x in decoded_sets.items():
+    from_test[name] = frechet_distance(*feature_statistics(features_of(judge, x)), *to_test)
+    print(f"{name:24s} Fréchet distance {from_test[name]:7.1f}")
+far, mid, near = (from_test[name] for name in drawn_symbols)
+floor = from_test["test images rebuilt"]
+print(f"Of the way from uniform symbols to rebuilt images independent places go {(far - mid) / (far - floor):.0%}, "
+      f"the learned prior {(far - near) / (far - floor):.0%}")
+
+# %%
+rows = {name: x[:10] for name, x in decoded_sets.items() if "K =" not in name}
+fig, ax = plt.subplots(figsize=(8.6, 0.85 * len(rows)))
+plots.image_rows(rows, ax)
+plt.show()
+
+# %% [markdown]
+# **Figure 4.** The same decoder, three densities of its symbols; below, the VAE with 128 latents. Note what
+# uniform symbols still show: the outline that all faces share stands in the decoder's weights, and within it
+# nothing fits together. Independent places have symbols as frequent as they are, and no knowledge of which go with
+# which: blends of several people. The learned prior guesses each symbol from those before it, so what was drawn
+# first decides what follows. The floor of its distance are the rebuilt images: what the decoder loses no density
+# can bring back.
+#
+# The slider below walks along the codebooks.
+
+# %%
+told = {K: {"perplexity": codebook_usage(vq_codes[K], K), "bits at most": 64 * math.log2(K),
+            "bits with the learned prior": symbol_bits[K], "distortion in nats": distortion[K],
+            "PSNR in dB": vq_cards[K]["test"]["psnr"]} for K in Ks}
+uniform = {K: torch.randint(K, (8, 64), generator=rng) for K in Ks}
+shelf = widgets.codebooks(vq_test[:8], {
+    "decoded": lambda K: vqs[K].image_of(vq_codes[K][:8]),
+    "learned prior": lambda K: sampled[K][:8],
+    "uniform": lambda K: vqs[K].image_of(uniform[K]),
+}, told, start=64)
+shelf
+
+# %% [markdown]
+# **Figure 5.** Eight test faces, rebuilt from 64 symbols out of K, and drawn from two densities. Note what comes
+# with more symbols, and that the samples of K = 4 and of K = 256 are limited by different things: the first by
+# what 4 symbols can say, the last by how well p(s) is known. Larger codebooks make the decoder's work easier, and
+# the prior's harder.
+#
+# **What was seen.** Rounding has no gradient, and straight-through replaces it; a codebook loses symbols unless
+# they are revived; a learned density of symbols saves bits and turns the same decoder into a generator. What the
+# density needs is a finite alphabet. The next section keeps vectors, and learns their density otherwise.
+# ([Esser et al., 2021](https://arxiv.org/abs/2012.09841) draw large images in this section's way, with an
+# adversarial loss in place of ours.)
+
+# %% [markdown]
+# ## 6.2 · A learned density, continuous
+#
+# Notebooks [02](02_convolutional_autoencoder.ipynb) and [05](05_generation_celeba_cifar.ipynb) ended at the
+# same place: random numbers make bad codes, a Gaussian fitted to the codes makes better ones, and the decoder
+# was the same all the time. **What is missing is a density, not a decoder.** A Gaussian knows mean and
+# covariance of the codes and nothing else. How much is left to know, and what does it cost to learn it?
+#
+# The strongest model of a density that we have met is diffusion. Nothing in it needs pixels: put codes in
+# place of images, and it is **latent diffusion**
+# ([Rombach et al., 2022](https://arxiv.org/abs/2112.10752)). First the faces and two decoders of notebook 05:
+# an autoencoder, which never heard of a prior, and a VAE.
+
+# %%
+celebs = datasets.load("celeba", size=64)
+painters = {"AE": load_or_train("-ae-128", celebs, steps=100, seed=seed).model}
+painters["VAE"], vae_card, _ = load_or_train("-vae-128", celebs, steps=100, seed=seed)
+x_codes = celebs.train.images[:latent_faces]
+codes = {kind: torch.cat([code_of(model, to_float(part)) for part in x_codes.split(1_000)])
+         for kind, model in painters.items()}  # (N, 128) each
+print(f"{celebs.source}; codes of {len(x_codes):,} training faces, {codes['AE'].shape[1]} numbers each")
+
+# %% [markdown]
+# The forward process and the velocity are those of notebook 05, with z in place of x:
+#
+# $$z_t = \sqrt{\bar\alpha_t}\,z + \sqrt{1-\bar\alpha_t}\,\varepsilon, \qquad
+#   v = \sqrt{\bar\alpha_t}\,\varepsilon - \sqrt{1-\bar\alpha_t}\,z .$$
+#
+# Two things change. Codes have no range, so each latent is **standardized**, to mean 0 and variance 1, and
+# the guess ẑ is not cut off at ±1. And a code has no places, so the network is no U-Net: a residual MLP that
+# is told t, `CodeDenoiser`.
+#
+# One number says what it has learned. If the codes were Gaussian with their mean and covariance, the best
+# possible v̂ would be linear, and its error known. In a direction of variance λ it is
+# λ/(ᾱ_t λ + 1 − ᾱ_t), averaged over t. **An error below this cannot come from mean and covariance.**
+
+# %%
+def linear_error(z: Tensor) -> float:
+    """E‖v − v̂‖² of the best linear v̂, for standardized codes (N, d): that of a Gaussian."""
+    lam = torch.linalg.eigvalsh(torch.cov(z.T)).clamp(min=0)  # (d,)
+    kept = diffusion.noise_schedule()[:, None]  # ᾱ, (T, 1)
+    return (lam / (kept * lam + 1 - kept)).mean(0).sum().item()
+
+# %%
+def train_briefly(model: nn.Module, objective: Callable, data: tuple, *, steps: int, lr: float) -> dict:
+    """Steps of 128 by `fit`, in place; the losses and the seconds."""
+    records = fit(model, objective, data, epochs=steps, steps=steps, batch_size=128, lr=lr, seed=seed)
+    falling = [(record.loss, record.seconds) for record in records]
+    model.eval().requires_grad_(False)
+    return {"losses": [loss for loss, _ in falling], "seconds": falling[-1][1]}
+
+# %% [markdown]
+# **Prediction.** We train on the autoencoder's codes, live. Will the error get below the linear one, and in
+# how many seconds: one, ten, a hundred?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+torch.manual_seed(seed)
+young_denoiser = CodeDenoiser(codes["AE"].shape[1], width=200).learn_scale(codes["AE"])
+young_told = train_briefly(young_denoiser, diffusion.code_objective, diffusion.as_labels(codes["AE"]),
+                           steps=latent_steps, lr=5e-3)
+linear = linear_error(young_denoiser.standardized(codes["AE"]))
+every = len(young_told["losses"]) // 10
+smooth = torch.tensor(young_told["losses"])[: 10 * every].reshape(10, every).mean(1)  # (10,)
+young_size = sum(p.numel() for p in young_denoiser.parameters())
+print(f"{young_size:,} parameters, {latent_steps} steps in {young_told['seconds']:.0f} s; error of v per code "
+      f"{smooth[0]:.1f} at first, {smooth[-1]:.1f} at last; best linear {linear:.1f}")
+short_run_note("The error and the samples")
+
+# %%
+fig, ax = plt.subplots(figsize=(8.6, 2.9))
+places = [every * (i + 0.5) for i in range(10)]
+plots.curves({"denoiser": (places, smooth), "best linear": (places, [linear] * 10)}, ax,
+             x_label="step", y_label="‖v − v̂‖² per code")
+plt.show()
+
+# %% [markdown]
+# **Figure 6.** Live training on the autoencoder's codes, mean error over tenths of the steps. Note where the
+# curve crosses the line of the best linear guess: from there on the network knows more of the codes than a
+# Gaussian does.
+#
+# For the VAE's codes the course keeps a denoiser that was trained for longer. Where other faces are at hand,
+# one is trained here instead, for the same few steps.
+
+# %%
+def kept_or(ending: str, model: nn.Module, *task: object, steps: int, lr: float) -> tuple[nn.Module, dict]:
+    """The committed model with this ending and its card; of other faces, `model` trained briefly."""
+    if name := fitting(ending, celebs):
+        return checkpoints.load(name)
+    told = train_briefly(model, *task, steps=steps, lr=lr)
+    return model, told | {"parameters": sum(p.numel() for p in model.parameters())}
+
+# %%
+denoisers = {"AE": young_denoiser}
+denoisers["VAE"], latent_card = kept_or(
+    "-latent", CodeDenoiser(codes["VAE"].shape[1], width=200).learn_scale(codes["VAE"]),
+    diffusion.code_objective, diffusion.as_labels(codes["VAE"]), steps=latent_steps, lr=3e-3)
+print(f"denoiser of the VAE's codes: {latent_card['parameters']:,} parameters, "
+      f"trained for {latent_card['seconds']:.0f} s")
+
+# %% [markdown]
+# Now all densities on one ruler, notebook 05's Fréchet distance on course features. A distance to test faces
+# mixes two things, what the density gets wrong and what the decoder does. So there is a second column:
+# distance to test faces *that the same decoder has rebuilt*. There the decoder is on both sides, and only the
+# density counts.
+
+# %% [markdown]
+# **Prediction.** Order the four for each decoder: N(0, I), fitted Gaussian, latent diffusion, rebuilt
+# training faces. Is a learned density of more use to the autoencoder or to the VAE?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
 judge, _ = checkpoints.load("faces32-classifier" if celebs.stand_in else "cifar10-classifier")
 
 
@@ -1531,7 +712,7 @@ plots.image_rows({name: image_of(model, z[:10]) for name, (model, z) in drawn.it
 plt.show()
 
 # %% [markdown]
-# **Figure 2.** The first ten of each row, none chosen. Note that each block of four has one decoder: all that
+# **Figure 7.** The first ten of each row, none chosen. Note that each block of four has one decoder: all that
 # changes is where the codes come from. The last row of a block is its **ceiling**, faces that went through
 # the code: no density can be expected to do better with this decoder. What separates it from the floor is
 # the decoder's, and no learning of densities will bring it back.
@@ -1562,7 +743,7 @@ step_panel = widgets.denoising(way, lambda z: image_of(painters["VAE"], z), star
 step_panel
 
 # %% [markdown]
-# **Figure 3.** Move the step from 1 to 50. Note the lower row at step 1: from noise alone the best guess is
+# **Figure 8.** Move the step from 1 to 50. Note the lower row at step 1: from noise alone the best guess is
 # the mean code, the same for all, and its image is a mean face of this decoder. Then faces part: first skin, hair
 # and background, at the end small things. Unlike pixels, noisy codes do not look noisy: the decoder has
 # only faces to show, also for codes that belong to none.
@@ -1642,7 +823,7 @@ plots.image_rows(rival_rows | {"test faces": x_held_out[:10]}, ax)
 plt.show()
 
 # %% [markdown]
-# **Figure 4.** The first ten of each, and test faces. Note what each gets wrong: latent diffusion has the
+# **Figure 9.** The first ten of each, and test faces. Note what each gets wrong: latent diffusion has the
 # decoder's blur and the decoder's coherence, two eyes in one face. Pixel diffusion has to learn both from
 # scratch, so what it lacks after little training is the whole, not the edge.
 #
@@ -1659,78 +840,6 @@ plt.show()
 # ✎ *Double-click here and write your answer:*
 
 # %%
-M = len(vq_test)
-train_symbols = vq.symbols_of(vqs[64], vq_data.train.images[:2_000])  # (2000, 64)
-shuffle = torch.rand(train_symbols.shape, generator=rng).argsort(0)  # each place by itself
-drawn_symbols = {
-    "uniform": torch.randint(64, (M, 64), generator=rng),
-    "independent places": train_symbols.gather(0, shuffle)[:M],
-    "learned prior": priors[64].sample(M, generator=rng),
-}
-
-# %%
-judge, _ = checkpoints.load("faces32-classifier")
-to_test = feature_statistics(features_of(judge, vq_test))
-decoded_sets = {name: vq.images_of(vqs[64], s) for name, s in drawn_symbols.items()}
-sampled = {K: vq.images_of(vqs[K], priors[K].sample(M, generator=rng)) for K in Ks if K != 64}
-decoded_sets |= {f"learned prior, K = {K}": x for K, x in sampled.items()}
-sampled[64] = decoded_sets["learned prior"]
-vae = gaussian_vaes[128]
-z_fit = drawn_codes(vae, to_float(vq_data.train.images[:2_000]), generator=rng)
-decoded_sets["VAE 128, N(0, I)"] = image_of(vae, torch.randn(M, 128, generator=rng))
-decoded_sets["VAE 128, Gaussian"] = image_of(vae, gaussian_codes(z_fit, M, generator=rng))
-decoded_sets["test images rebuilt"] = vq.images_of(vqs[64], vq_codes[64])
-decoded_sets["training images"] = to_float(vq_data.train.images[:M])
-
-# %%
-from_test = {}
-for name, x in decoded_sets.items():
-    from_test[name] = frechet_distance(*feature_statistics(features_of(judge, x)), *to_test)
-    print(f"{name:24s} Fréchet distance {from_test[name]:7.1f}")
-far, mid, near = (from_test[name] for name in drawn_symbols)
-floor = from_test["test images rebuilt"]
-print(f"Of the way from uniform symbols to rebuilt images independent places go {(far - mid) / (far - floor):.0%}, "
-      f"the learned prior {(far - near) / (far - floor):.0%}")
-
-# %%
-rows = {name: x[:10] for name, x in decoded_sets.items() if "K =" not in name}
-fig, ax = plt.subplots(figsize=(8.6, 0.85 * len(rows)))
-plots.image_rows(rows, ax)
-plt.show()
-
-# %% [markdown]
-# **Figure 4.** The same decoder, three densities of its symbols; below, the VAE with 128 latents. Note what
-# uniform symbols still show: the outline that all faces share stands in the decoder's weights, and within it
-# nothing fits together. Independent places have symbols as frequent as they are, and no knowledge of which go with
-# which: blends of several people. The learned prior guesses each symbol from those before it, so what was drawn
-# first decides what follows. The floor of its distance are the rebuilt images: what the decoder loses no density
-# can bring back.
-#
-# The slider below walks along the codebooks.
-
-# %%
-told = {K: {"perplexity": codebook_usage(vq_codes[K], K), "bits at most": 64 * math.log2(K),
-            "bits with the learned prior": symbol_bits[K], "distortion in nats": distortion[K],
-            "PSNR in dB": vq_cards[K]["test"]["psnr"]} for K in Ks}
-uniform = {K: torch.randint(K, (8, 64), generator=rng) for K in Ks}
-shelf = widgets.codebooks(vq_test[:8], {
-    "decoded": lambda K: vqs[K].image_of(vq_codes[K][:8]),
-    "learned prior": lambda K: sampled[K][:8],
-    "uniform": lambda K: vqs[K].image_of(uniform[K]),
-}, told, start=64)
-shelf
-
-# %% [markdown]
-# **Figure 5.** Eight test faces, rebuilt from 64 symbols out of K, and drawn from two densities. Note what comes
-# with more symbols, and that the samples of K = 4 and of K = 256 are limited by different things: the first by
-# what 4 symbols can say, the last by how well p(s) is known. Larger codebooks make the decoder's work easier, and
-# the prior's harder.
-#
-# **What was seen.** Rounding has no gradient, and straight-through replaces it; a codebook loses symbols unless
-# they are revived; a learned density of symbols saves bits and turns the same decoder into a generator. What the
-# density needs is a finite alphabet. The next section keeps vectors, and learns their density otherwise.
-# ([Esser et al., 2021](https://arxiv.org/abs/2012.09841) draw large images in this section's way, with an
-# adversarial loss in place of ours.)
 def milliseconds(work: Callable[[], object], count: int) -> float:
     """Per image, the fastest of three runs."""
     times = []
@@ -1786,7 +895,7 @@ if name := fitting("-vae-128px", celebs):
     plt.show()
 
 # %% [markdown]
-# **Figure 5.** 128 × 128: codes from the prior, and codes from latent diffusion, by one small VAE. Note that
+# **Figure 10.** 128 × 128: codes from the prior, and codes from latent diffusion, by one small VAE. Note that
 # nothing in the denoiser knows how many pixels there will be: it is the network of the small faces.
 #
 # **What we have seen.** The two columns of the table answer the question: what a Gaussian leaves is a density, and
@@ -1794,6 +903,456 @@ if name := fitting("-vae-128px", celebs):
 # that is the decoder's. Latent diffusion divides the work: an autoencoder, trained once, deals with pixels, and a
 # diffusion model deals with what is possible. The price is a ceiling that no density can lift. The first section asked
 # for the same density over *symbols* in place of numbers; both are answers to one question.
+
+# %% [markdown]
+# ## 6.3 · Deep hierarchies
+#
+# A VAE has one layer of latents, with the prior N(0, I). Why not two, of which the upper one writes
+# the prior of the lower? Images are drawn from the top:
+#
+# $$z_2 \sim \mathcal{N}(0, I), \qquad z_1 \sim p(z_1\mid z_2), \qquad x \sim p(x\mid z_1).$$
+#
+# The networks of p(z1|z2) and p(x|z1) return means and variances, as decoders do. The hope: z2 says
+# *what* is to be seen, z1 *how*. The question of this section is which layer does the work, and what
+# becomes of it with three layers, or a thousand.
+
+# %% [markdown]
+# **The bound.** An encoder of two layers has two distributions. Going down as the generation does
+# (**top-down inference**), they are q(z2|x) and q(z1|z2, x), and the KL of both layers together is,
+# by the chain rule, that of the upper one and the mean of that of the lower one:
+#
+# $$\log p(x) \ge \mathbb{E}_q[\log p(x\mid z_1)] - \mathrm{KL}\big(q(z_2\mid x)\,\|\,\mathcal{N}(0, I)\big)
+# - \mathbb{E}_{q(z_2\mid x)}\,\mathrm{KL}\big(q(z_1\mid z_2, x)\,\|\,p(z_1\mid z_2)\big).$$
+#
+# The lower layer pays only for what z2 has not said. In code, `vae.bottom_up(x)` is one pass up that
+# both distributions share; `vae.q_z2(h)`, `vae.q_z1(h, z2)`, `vae.p_z1(z2)` and `vae.p_x(z1)` are the
+# four of the equation.
+#
+# ### Exercise 5 · `hierarchical_elbo`
+#
+# *Difficulty ●●○ · importance ●●● · 12 minutes.* The bound of each image, with one sample of z2 and
+# of z1, and what each layer costs. The noise is handed in.
+#
+# <details><summary>Hint 1</summary>
+#
+# One pass up, then down: q(z2|x), a z2 = μ + σ·ε, with it both distributions of z1, a z1, the
+# likelihood.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `kl_divergence(q, p)` of two diagonal Gaussians gives one number per latent,
+# `losses.standard_normal(z2)` is N(0, I) in the shape of z2. Sum over the latents of a layer, not
+# over images.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# Which z2 stands in p(z1|z2)? The same sample as in q(z1|z2, x).
+#
+# </details>
+
+# %% exercise="hierarchical_elbo"
+def hierarchical_elbo(
+    vae: nn.Module, x: Tensor, eps2: Tensor, eps1: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(ELBO, KL of the upper layer, KL of the lower layer), nats per image: (B,) each.
+
+    x: (B, D); eps2: (B, d2) and eps1: (B, d1), the noise of z2 ~ q(z2|x) and z1 ~ q(z1|z2, x).
+    Both KLs in closed form, given z2.
+    """
+    ### BEGIN SOLUTION
+    h = vae.bottom_up(x)
+    q_z2 = vae.q_z2(h)
+    z2 = q_z2.mean + q_z2.stddev * eps2  # (B, d2)
+    p_z1, q_z1 = vae.p_z1(z2), vae.q_z1(h, z2)
+    z1 = q_z1.mean + q_z1.stddev * eps1  # (B, d1)
+    log_lik = vae.p_x(z1).log_prob(x).sum(1)
+    kl_upper = kl_divergence(q_z2, losses.standard_normal(z2)).sum(1)
+    kl_lower = kl_divergence(q_z1, p_z1).sum(1)
+    return log_lik - kl_upper - kl_lower, kl_upper, kl_lower
+    ### END SOLUTION
+
+
+# %% check="hierarchical_elbo"
+hierarchical_elbo = check("hierarchical_elbo", hierarchical_elbo)
+
+# %% [markdown]
+# **Where the truth is known.** Let all three maps be linear and all noise Gaussian, z1 = A z2 + a +
+# noise and x = B z1 + b + noise. Then x is Gaussian, its evidence log p(x) is known, and so is the
+# exact posterior, layer by layer. With it in place of an encoder the bound has to *be* the evidence.
+#
+# The mean over the noise needs no random numbers here. The bound is a quadratic in (ε2, ε1), and the
+# mean of a quadratic under N(0, I) is its mean over 2n points ±√n e_i.
+
+# %%
+chain = aligned_chain(4, 2, 8, generator=rng)  # d1 = 4, d2 = 2, D = 8
+x_chain = chain.sample(500, generator=rng)[2]  # (N, 8), float64
+chain_points = sigma_points(2 + 4)
+
+# %%
+def chain_elbo(infer: Callable[[Tensor], TopDown]) -> Tensor:
+    """The mean over the noise of your bound with this q, exact up to rounding: (N,) nats."""
+    vae, n = ChainVAE(chain, infer), len(x_chain)
+    at = [hierarchical_elbo(vae, x_chain, eps[:2].expand(n, 2), eps[2:].expand(n, 4))[0]
+          for eps in chain_points]
+    return torch.stack(at).mean(0)
+
+# %%
+evidence = chain.log_evidence(x_chain)
+error = (chain_elbo(chain.posterior) - evidence).abs().max()
+print(f"log p(x) from {evidence.min():.1f} to {evidence.max():.1f} nats; at the exact posterior your "
+      f"bound is off by {error:.0e} at most")
+
+# %% [markdown]
+# **Prediction.** Now we spoil the posterior: we move the mean of z2 by s, or that of z1, or let
+# q(z1|x) look at x alone, at the best mean and variance that it can then have. Which of these opens a
+# gap, and how does it grow with s?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+def spoiled(x: Tensor, s2: float = 0.0, s1: float = 0.0) -> TopDown:
+    """The exact posterior with the mean of q(z2|x) moved by s2, that of q(z1|z2, x) by s1."""
+    q = chain.posterior(x)
+    return q._replace(mu2=q.mu2 + s2, mu1=q.mu1 + s1)
+
+# %%
+def x_alone(x: Tensor) -> TopDown:
+    """The best q(z2|x) q(z1|x): z1 does not know which z2 was drawn."""
+    q = chain.posterior(x)
+    precision = torch.eye(2).double() + chain.A.T @ torch.linalg.solve(chain.S1, chain.A)  # z2 | z1
+    mean = q.mu1 + q.mu2 @ q.gain.T
+    return q._replace(mu1=mean, gain=0 * q.gain, cov2=torch.linalg.inv(precision))
+
+# %%
+shifts = torch.linspace(-1, 1, 17)
+gap_of, kl_of = {}, {}
+for layer in ("s2", "s1"):
+    posteriors = [partial(spoiled, **{layer: float(s)}) for s in shifts]
+    name = f"z{layer[1]} moved by s"
+    gap_of[name] = [float((evidence - chain_elbo(q)).mean()) for q in posteriors]
+    kl_of[name] = [float(chain.gap(x_chain, q(x_chain)).mean()) for q in posteriors]
+
+# %%
+blind = (evidence - chain_elbo(x_alone)).mean()
+off = max(abs(a - b) for name in gap_of for a, b in zip(gap_of[name], kl_of[name]))
+print(f"gap and KL to the exact posterior differ by {off:.0e} nats at most")
+print(f"with q(z1|x) in place of q(z1|z2, x) the gap is {blind:.2f} nats at best")
+
+# %%
+fig, ax = plt.subplots(figsize=(8, 3.8))
+for (name, kl), gap, colour in zip(kl_of.items(), gap_of.values(), [plots.BLUE, plots.ORANGE]):
+    ax.plot(shifts, kl, color=colour, label=f"KL to the posterior, {name}")
+    ax.plot(shifts, gap, "o", color=colour, label=f"gap of your bound, {name}")
+ax.set(xlabel="s", ylabel="nats per image")
+ax.axhline(float(blind), color=plots.BLACK, linestyle=":", label="q(z1|x), which does not see z2")
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# **Figure 11.** The gap between the evidence and your bound on the linear chain (dots), and the KL to
+# the exact posterior from its closed form (lines). Note that they agree at every s, and that there is
+# no gap at s = 0 alone. The dotted line is an encoder whose two layers ignore each other: no training
+# closes its gap, since given x the two latents of the exact posterior are *not* independent. That is
+# the reason for going down from z2 to z1.
+
+# %% [markdown]
+# **What can an upper layer earn?** The likelihood p(x|z1) never sees z2. All that z2 can do is write
+# a better prior for z1. For any q(z1|x) the two KLs together are at least the information I(x; z1).
+# With one layer and the prior N(0, I) the rate is I(x; z1) + KL(q(z1) ‖ N(0, I)), the information and
+# the *mismatch* of [notebook 04](04_beta_vae.ipynb). So the upper layer can earn the mismatch at
+# most, and that is what training makes small anyway.
+#
+# If all codes z1 together are Gaussian, there is nothing to earn. We take the upper layer of our
+# chain away and widen the noise of z1 to make up for it.
+
+# %%
+flat = replace(chain, A=0 * chain.A, S1=chain.S1 + chain.A @ chain.A.T)  # z2 has no effect any more
+difference = (flat.log_evidence(x_chain) - evidence).abs().max()
+print(f"without the upper layer log p(x) changes by {difference:.0e} nats at most")
+for name, one in {"both layers": chain, "upper layer without effect": flat}.items():
+    told = one.terms(x_chain, one.posterior(x_chain))
+    print(f"{name:27s} KL upper {told.kl_upper.mean():.2f}, lower {told.kl_lower.mean():.2f}, "
+          f"ELBO {(told.log_lik - told.kl_upper - told.kl_lower).mean():.3f} nats per image")
+
+# %% [markdown]
+# Two very different ways to share out the nats, and one and the same bound. So the objective does not
+# protect the upper layer. Training does not either: at the start z1 says nothing yet, so there is no
+# prior for it to learn and nothing for z2 to say, while the KL of z2 is charged from the first step.
+# The lower layer is next to x and learns at once. An upper layer that dies meanwhile has
+# **collapsed**, and as long as p(z1|z2) ignores z2, no gradient wakes it.
+#
+# We try it on digits: 16 lower and 8 upper latents, and beside it a VAE of one layer with as many
+# parameters.
+
+# %%
+digits = datasets.load("mnist")
+n_left_out = min(5_000, len(digits.train) // 12)  # from training, as in the notebooks before
+X_digits = digits.train.images[:-n_left_out]
+both_sizes = models.HierarchicalVAE(16, 8), models.MLPVAE(16, hidden=139)
+n_two, n_one = (sum(p.numel() for p in vae.parameters()) for vae in both_sizes)
+print(f"{digits.source}: {len(X_digits):,} training images; "
+      f"{n_two:,} parameters in two layers, {n_one:,} in one")
+
+# %%
+def layer_terms(vae: nn.Module, x: Tensor) -> LayerTerms:
+    """The terms of your bound, one sample of each layer: (B,) each."""
+    x = x.flatten(1)
+    eps2, eps1 = (torch.randn(len(x), d, device=x.device) for d in (vae.d2, vae.d1))
+    bound, upper, lower = hierarchical_elbo(vae, x, eps2, eps1)
+    return LayerTerms(bound + upper + lower, upper, lower)
+
+# %%
+def plain_layers(vae: nn.Module, x: Tensor, beta: float = 1.0) -> tuple[Tensor, LayerTerms]:
+    """−ELBO of a batch; with β < 1 the KLs of both layers cost less."""
+    terms = layer_terms(vae, x)
+    return (beta * (terms.kl_upper + terms.kl_lower) - terms.log_lik).mean(), terms
+
+# %% [markdown]
+# Two repairs are known from [notebook 04](04_beta_vae.ipynb). **Warm-up** lets β rise from 0 to 1 in
+# the first half of the training: z2 may find something to say while it is cheap ([Sønderby et al.,
+# 2016](https://arxiv.org/abs/1602.02282)). **Free bits** leave the upper layer 6 nats per image free
+# of charge, max(6, KL) in place of its KL ([Kingma et al., 2016](https://arxiv.org/abs/1606.04934)).
+
+# %%
+def warm_layers(total: int) -> Callable:
+    """The objective with β rising from 0 to 1 in so many steps, one step a call."""
+    step = itertools.count()
+    return lambda vae, x: plain_layers(vae, x, beta=min(1.0, next(step) / total))
+
+# %%
+def free_layers(vae: nn.Module, x: Tensor, floor: float = 6.0) -> tuple[Tensor, LayerTerms]:
+    """−ELBO with the upper KL, averaged over the batch, charged at the floor at least."""
+    terms = layer_terms(vae, x)
+    charge = terms.kl_upper.mean().clamp(min=floor) + terms.kl_lower.mean()
+    return charge - terms.log_lik.mean(), terms
+
+# %% [markdown]
+# **Prediction.** Of the nats that the plain model spends, which share is in the upper layer, and how
+# many of its eight latents carry more than 0.1 nats? Does each repair raise that number, and does it
+# lower −ELBO? Are two layers better than one?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
+def train_layers(vae: nn.Module, objective: Callable) -> list[Record]:
+    """layer_steps steps of 128 digits; the model changes in place."""
+    epochs = -(-layer_steps * 128 // len(X_digits))
+    records = fit(vae, objective, X_digits, epochs=epochs, steps=layer_steps, batch_size=128,
+                  lr=3e-3, seed=seed)
+    records = list(tqdm(records, total=layer_steps, leave=False))
+    vae.cpu().eval().requires_grad_(False)
+    return records
+
+
+# %%
+plans_of_layers = {"plain": plain_layers, "warm-up": warm_layers(layer_steps // 2),
+                   "free bits": free_layers}
+layer_vaes, layer_records = {}, {}
+for name, objective in plans_of_layers.items():
+    torch.manual_seed(seed)
+    layer_vaes[name] = models.HierarchicalVAE(16, 8)
+    layer_records[name] = train_layers(layer_vaes[name], objective)
+
+# %%
+torch.manual_seed(seed)
+one_layer = models.MLPVAE(16, hidden=139)
+one_records = train_layers(one_layer, losses.vae_objective)
+
+# %%
+def smoothed(records: list[Record], term: str) -> tuple[Tensor, Tensor]:
+    """Steps and means of a term over short windows of the training."""
+    values = torch.tensor([record.terms[term] for record in records])
+    window = max(1, len(values) // 45)
+    means = torch.stack([part.mean() for part in values.split(window)])
+    return window * torch.arange(len(means)), means
+
+# %%
+short_run_note("the curves")
+fig, axes = plt.subplots(1, 2, figsize=(11, 3.8), sharey=True)
+for ax, layer in zip(axes, ["upper", "lower"]):
+    rising = {name: smoothed(records, f"kl_{layer}") for name, records in layer_records.items()}
+    plots.curves(rising, ax, x_label="training step", y_label=f"KL of the {layer} layer (nats)")
+plt.show()
+
+# %% [markdown]
+# **Figure 12.** What each layer carries during training, three trainings. Note when the two layers
+# begin to rise, and which of them ends higher; that free bits hold the upper layer at their floor,
+# because below it nothing is to be gained by saying less; and what warm-up does while β is small.
+
+# %%
+lives = 0.1  # nats per image
+
+
+def layer_report(vae: nn.Module, x: Tensor) -> tuple[Tensor, Tensor, float]:
+    """KL of each upper and lower latent, (d2,) and (d1,), and what the upper layer saves, nats."""
+    h = vae.bottom_up(x)
+    q_z2 = vae.q_z2(h)
+    z2 = q_z2.mean + q_z2.stddev * torch.randn(q_z2.mean.shape, generator=rng)
+    q_z1 = vae.q_z1(h, z2)
+    upper = kl_divergence(q_z2, losses.standard_normal(z2)).mean(0)
+    lower = kl_divergence(q_z1, vae.p_z1(z2)).mean(0)
+    return upper, lower, metrics.one_gaussian_rate(q_z1) - float(upper.sum() + lower.sum())
+
+# %%
+x_digits = to_float(digits.test.images).flatten(1)
+carried = {}
+print("            −ELBO   KL upper   lower   alive of 8 upper, 16 lower   saved")
+for name, vae in layer_vaes.items():
+    tested = evaluate(vae, plain_layers, digits.test.images, seed=seed)
+    upper, lower, saved = layer_report(vae, x_digits)
+    carried[name] = (upper, lower)
+    print(f"{name:9s} {tested['loss']:7.2f} {upper.sum():10.2f} {lower.sum():7.2f}"
+          f" {(upper > lives).sum():18} {(lower > lives).sum():9} {saved:7.2f}")
+
+# %%
+tested = evaluate(one_layer, losses.vae_objective, digits.test.images, seed=seed)
+print(f"one layer {tested['loss']:7.2f} {'':10} {tested['kl']:7.2f}")
+
+# %%
+for name, (upper, lower) in carried.items():
+    share = float(upper.sum() / (upper.sum() + lower.sum()))
+    print(f"{name}: the {'upper' if share > 0.5 else 'lower'} layer wins, with "
+          f"{max(share, 1 - share):.0%} of the nats")
+
+# %% [markdown]
+# The last column is what the upper layer earned, at most: the nats that q(z1|z2, x) would cost under
+# *one* Gaussian, the best that there is for all codes, less the KLs of both layers. Where it is
+# negative, a prior with one mean and one covariance would have been cheaper than eight latents and a
+# network.
+#
+# One training of each is one draw, and a short one. The course keeps a longer run of the same code,
+# three seeds of each kind.
+
+# %%
+kept_runs = checkpoints.metrics("hierarchy")
+print(f"{kept_runs['source']}, {kept_runs['training']['steps']:,} steps; three seeds each")
+by_kind = {}
+for row in kept_runs["rows"]:
+    by_kind.setdefault(row["kind"], []).append(row)
+
+# %%
+for kind, runs in by_kind.items():
+    costs = ", ".join(f"{run['negative_elbo']:6.2f}" for run in runs)
+    upper_nats = ", ".join(f"{run['kl_upper']:4.1f}" for run in runs)
+    lower_nats = ", ".join(f"{run['kl_lower']:4.1f}" for run in runs)
+    alive = ", ".join(str(run["living"]["upper"]) for run in runs if "living" in run)
+    saved = ", ".join(f"{run['saved_by_upper']:.1f}" for run in runs if "living" in run)
+    layered = f"KL upper {upper_nats}, alive {alive}; saved {saved}" if alive else ""
+    print(f"{kind:9s} −ELBO {costs}; KL lower {lower_nats}; {layered}")
+
+# %%
+def pairs_ahead(a: str, b: str) -> str:
+    """In how many pairs of trainings a has the lower −ELBO than b, in words."""
+    won = [x["negative_elbo"] < y["negative_elbo"] for x in by_kind[a] for y in by_kind[b]]
+    return f"{a} is ahead of {b} in {sum(won)} of {len(won)} pairs of trainings"
+
+# %%
+for a, b in [("plain", "one layer"), ("warm-up", "one layer"), ("free bits", "one layer"),
+             ("warm-up", "plain"), ("free bits", "plain")]:
+    print(pairs_ahead(a, b))
+
+# %% [markdown]
+# Read the two tables as in [notebook 04](04_beta_vae.ipynb): a repair that brings more latents to
+# life has repaired something only if −ELBO says so, too. Free bits raise the KL of the upper layer
+# *by construction*. And equal parameters are not equal networks: the VAE of one layer spends them all
+# near x.
+#
+# What does z2 hold? We draw images twice: one z2 with several z1 below it, and several z2 with the
+# same noise of z1. The variance of the images tells the same in a number: the part of it that z2
+# decides.
+
+# %%
+def drawn_layers(vae: nn.Module, eps2: Tensor, eps1: Tensor) -> Tensor:
+    """Images from the noise of both layers: (N, d2) and (N, d1) to (N, D)."""
+    p_z1 = vae.p_z1(eps2)  # z2 is its noise, as its prior is N(0, I)
+    return vae.p_x(p_z1.mean + p_z1.stddev * eps1).mean
+
+# %%
+def share_of_z2(vae: nn.Module, K: int = 100, S: int = 20) -> float:
+    """The part of the images' variance that z2 decides, from S draws of z1 below each of K z2."""
+    eps2, eps1 = torch.randn(K, 8, generator=rng), torch.randn(K * S, 16, generator=rng)
+    images = drawn_layers(vae, eps2.repeat_interleave(S, 0), eps1).view(K, S, -1)
+    return 1 - float(images.var(1).mean(0).sum() / images.flatten(0, 1).var(0).sum())
+
+# %%
+decided = {name: share_of_z2(vae) for name, vae in layer_vaes.items()}
+print("of the variance of drawn images z2 decides",
+      ", ".join(f"{name} {share:.0%}" for name, share in decided.items()))
+
+# %%
+eps_upper, eps_lower = torch.randn(10, 8, generator=rng), torch.randn(10, 16, generator=rng)
+pictures = {}
+for name in ("plain", "free bits"):
+    for i in (0, 1):
+        same_z2 = eps_upper[i].expand(10, 8)
+        pictures[f"{name}: one z2, z1 drawn {i + 1}"] = drawn_layers(layer_vaes[name], same_z2, eps_lower)
+    same_z1 = eps_lower[0].expand(10, 16)
+    pictures[f"{name}: z2 drawn, z1 kept"] = drawn_layers(layer_vaes[name], eps_upper, same_z1)
+
+# %%
+short_run_note("the pictures")
+fig, ax = plt.subplots(figsize=(9, 4.4))
+plots.image_rows({name: images.view(-1, 28, 28) for name, images in pictures.items()}, ax)
+plt.show()
+
+# %% [markdown]
+# **Figure 13.** Images drawn from two of the models. In the first two rows of each z2 stays and z1 is
+# drawn below it; in the third z2 is drawn and the noise of z1 stays. Note how much of a row changes:
+# what stays in a row of the first kind is what z2 decides. The printed shares say it for all images.
+
+# %%
+def decode_upper(z2: Tensor) -> Tensor:
+    """The image of z2, z1 at the mean of its prior, by the model with free bits."""
+    vae = layer_vaes["free bits"]
+    return vae.p_x(vae.p_z1(z2).mean).mean
+
+
+# %%
+upper_slider = widgets.latents(decode_upper, carried["free bits"][0], shown=4)
+upper_slider
+
+# %% [markdown]
+# **Figure 14.** The upper latents of the model with free bits, the four that carry most, with z1 at
+# the mean of p(z1|z2). Move one: the picture is what z2 alone says of an image, and it is blurred
+# where z1 would still have to decide.
+
+# %% [markdown]
+# **Very deep.** With top-down inference one can go on: z_L, …, z_1, x, and one KL for each layer,
+#
+# $$\log p(x) \ge \mathbb{E}_q[\log p(x\mid z_1)] - \mathrm{KL}(q(z_L\mid x)\,\|\,p(z_L))
+# - \sum_{l<L}\mathbb{E}_q\,\mathrm{KL}\big(q(z_l\mid z_{>l}, x)\,\|\,p(z_l\mid z_{>l})\big).$$
+#
+# [Child (2021)](https://arxiv.org/abs/2011.10650) stacks dozens of layers, from 1 × 1 to the full
+# size of the image. Each gets what the layers above have said *and* what the pass up has seen at its
+# size; the last weights of each block start small, and steps with too large a gradient are skipped.
+# The paper's argument for depth: with a layer for each pixel such a VAE can be any autoregressive
+# model, and it may do with fewer, since the latents of one layer are drawn at once.
+
+# %% [markdown]
+# ### Diffusion: the limit in which q is fixed
+#
+# Now choose the encoder once and for all: q(x_t|x_{t−1}) adds a little noise, for t = 1 … T. All
+# layers have the size of x, and no parameter is left in q. With z_l = x_l the bound above is that of
+# a **diffusion model** ([Ho et al., 2020](https://arxiv.org/abs/2006.11239)), term by term:
+#
+# $$\log p(x) \ge \mathbb{E}_q[\log p(x\mid x_1)] - \mathrm{KL}(q(x_T\mid x)\,\|\,p(x_T))
+# - \sum_{t=2}^{T}\mathbb{E}_q\,\mathrm{KL}\big(q(x_{t-1}\mid x_t, x)\,\|\,p(x_{t-1}\mid x_t)\big).$$
+#
+# q(x_{t−1}|x_t, x) is a Gaussian that everyone can write down. No layer can collapse, since q is not
+# trained: the nats of each layer are set by the schedule of the noise. What is learned is p alone.
+# One network serves all layers, and each layer can be trained by itself, as q(x_t|x) needs no pass
+# through the others.
+
+# %% [markdown]
+# **Prediction.** Take Gaussian data, x ~ N(0, diag λ), and two steps of noise as the two layers. The
+# best p(x_{t−1}|x_t) is then a Gaussian too. How large is the gap of the bound, with two layers only
+# and an encoder that nobody has trained?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
 spectrum = torch.tensor([4, 1, 0.25, 0.05], dtype=torch.float64)  # λ
 
 
@@ -1875,7 +1434,7 @@ axes[1].set(xscale="log", yscale="log")
 plt.show()
 
 # %% [markdown]
-# **Figure 5.** Diffusion of Gaussian data as a hierarchy of T layers. Left: what each layer costs
+# **Figure 15.** Diffusion of Gaussian data as a hierarchy of T layers. Left: what each layer costs
 # with the exact variance. Note that the top costs next to nothing, as its prior is what the noise
 # leaves, and that most nats stand at the bottom, where the image becomes sharp; in between, more
 # layers share them. Right: the gap to the evidence. With the exact variance it is that of the top, at
@@ -1888,7 +1447,7 @@ plt.show()
 # its share by schedule, and p alone is learned, which with short steps is enough.
 #
 # **To think about.** (1) A paper reports that all its upper latents are active, with free bits. What
-# do you ask for? (2) In Figure 5 no layer collapses, though the top costs hardly anything. Why is
+# do you ask for? (2) In Figure 15 no layer collapses, though the top costs hardly anything. Why is
 # that no failure?
 #
 # <details><summary>Some answers</summary>
@@ -1899,6 +1458,168 @@ plt.show()
 # its nats.
 #
 # </details>
+
+# %% [markdown]
+# ## 6.4 · What is learned by filling in
+#
+# The restorer of [notebook 02](02_convolutional_autoencoder.ipynb) gets an image with a small hole, looks at
+# all of it, black square included, and returns it whole. A **masked autoencoder**
+# ([He et al., 2022](https://arxiv.org/abs/2111.06377)) changes three things. It cuts the image into patches and
+# hides three in four. Its encoder is shown the visible ones *alone*, with nothing in place of the others.
+# And nobody wants its pictures: once trained, the decoder is thrown away, and the codes are kept.
+#
+# The bet: whoever can guess three quarters of an image from the rest knows something of what images are of.
+# We take CIFAR-10 where it is at hand, photographs of ten classes, else cartoon faces of the same size in
+# ten classes. No class is used before the very end.
+
+# %%
+images_32 = datasets.load("cifar10")
+kind_32 = prefix(images_32)  # "cifar10", or "faces32" where cartoon faces stand in
+x_32 = to_float(images_32.test.images[:n_filled])  # (N, 3, 32, 32) in [0, 1]
+print(f"{images_32.source}: {len(images_32.train):,} training images, {len(x_32)} test images are filled in")
+
+# %% [markdown]
+# ### Exercise 6 · `patchify`
+#
+# *Difficulty ●●○ · importance ●●○ · 8 minutes.* Cut images into squares, each laid out as one row of numbers: a
+# sentence of N words. The patches stand in reading order, and in a patch one channel after the other.
+#
+# <details><summary>Hint 1</summary>
+#
+# `reshape` never moves a number. First take H apart into (row of the grid, row in the patch), and W likewise:
+# six axes. Then put them into the order that you want, and only then join some.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# What changes slowest in the result? The image, the row of the grid, its column; then, inside of a patch,
+# the channel, the row, the column. `permute` takes the six axes in this order.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# Try it on `torch.arange(24.).reshape(1, 1, 4, 6)` with size 2: the first patch is 0, 1, 6, 7.
+#
+# </details>
+
+# %% exercise="patchify"
+def patchify(x: Tensor, size: int) -> Tensor:
+    """Squares of size × size pixels: (B, C, H, W) to (B, N, C·size²), N = (H/size)·(W/size).
+
+    Patches stand in reading order, row by row; in each, channel by channel, then row by row.
+    H and W are multiples of size, and need not be equal.
+    """
+    ### BEGIN SOLUTION
+    B, C, H, W = x.shape
+    grid = x.reshape(B, C, H // size, size, W // size, size)
+    return grid.permute(0, 2, 4, 1, 3, 5).reshape(B, -1, C * size**2)
+    ### END SOLUTION
+
+
+# %% check="patchify"
+patchify = check("patchify", patchify)
+
+# %% [markdown]
+# The way back takes the same six axes. It also paints masks: each patch gets one value for all of its pixels.
+
+# %%
+SIDE, GRID = 4, 8  # pixels a side of a patch, patches a side of an image
+
+
+def unpatchify(patches: Tensor) -> Tensor:
+    """The images that `patchify` was given: (B, 64, C·16) to (B, C, 32, 32)."""
+    pixels = patches.reshape(len(patches), GRID, GRID, -1, SIDE, SIDE)
+    return pixels.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)
+
+
+def pixels_of(mask: Tensor) -> Tensor:
+    """Which pixels belong to the patches that a mask names: (B, 64) to (B, 1, 32, 32) bool."""
+    return unpatchify(mask[:, :, None].expand(-1, -1, SIDE**2))
+
+
+assert torch.equal(unpatchify(patchify(x_32, SIDE)), x_32)
+print("an image is", tuple(patchify(x_32, SIDE).shape[1:]), "numbers: 64 patches of 3 · 4 · 4")
+
+# %% [markdown]
+# ### Exercise 7 · `random_masking`
+#
+# *Difficulty ●●● · importance ●●● · 12 minutes.* Hide M = `round(ratio * N)` of the N tokens of each image,
+# every image its own, and keep the other K = N − M. Three results: the visible tokens, the mask, and what puts things back in
+# order. Put K visible tokens and then M stand-ins in a row. `restore[b, n]` says where in this row token n of image b
+# is to be found.
+#
+# <details><summary>Hint 1</summary>
+#
+# How are exactly M of N drawn, in all images at once? Give each token a random number and sort: `argsort` of
+# (B, N) random numbers is a random order for each image. The first K of this order are visible.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `tokens.gather(1, index)` wants an index as large as its result, (B, K, D): `index[:, :, None].expand(-1, -1, D)`.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `order[b, j]` is the token at place j. `restore[b, n]` is the place of token n, the inverse. What does
+# `argsort` of a permutation give? And a token is hidden if its place is K or beyond.
+#
+# </details>
+
+# %% exercise="random_masking"
+def random_masking(tokens: Tensor, ratio: float, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Hide round(ratio · N) tokens of each image, drawn without replacement: (visible, mask, restore).
+
+    tokens: (B, N, D). visible: (B, K, D), the others, in any order; mask: (B, N) bool, True where hidden;
+    restore: (B, N) int64, the place of each token in cat([visible, hidden], dim=1).
+    """
+    ### BEGIN SOLUTION
+    B, N, D = tokens.shape
+    n_visible = N - round(ratio * N)
+    order = torch.rand(B, N, generator=generator).argsort(dim=1).to(tokens.device)  # one per image
+    visible = tokens.gather(1, order[:, :n_visible, None].expand(-1, -1, D))
+    restore = order.argsort(dim=1)  # the inverse: where each token stands in that order
+    mask = restore >= n_visible
+    return visible, mask, restore
+    ### END SOLUTION
+
+
+# %% check="random_masking"
+random_masking = check("random_masking", random_masking)
+
+# %% [markdown]
+# The network is a small vision transformer in three parts.
+#
+# - `embed(x)`: a linear layer makes a token of each patch's 48 numbers, and adds fixed sines and cosines
+#   of its row and column. Without them, patches would have no places.
+# - `encode(visible)`: three transformer blocks. In each, every token looks at every other (attention), then
+#   passes a small MLP. They take any number of tokens.
+# - `decode(codes, restore)`: one learned vector stands for every hidden patch, `restore` puts all in their places, one
+#   narrow block mixes them, and a linear layer paints all 64 patches.
+#
+# One network was trained beforehand; another, with the same layers, stays untrained.
+
+# %%
+mae, mae_card = checkpoints.load(f"{kind_32}-mae")
+torch.manual_seed(seed)
+untrained = checkpoints.build(mae_card).eval().requires_grad_(False)
+n_encoder, n_all = (sum(p.numel() for p in part.parameters()) for part in (mae.encoder, mae))
+print(f"{n_all:,} parameters, {n_encoder / n_all:.0%} in the encoder; {mae_card['training']['epochs']} epochs "
+      f"on: {mae_card['source']}")
+
+# %%
+def guess(model: nn.Module, x: Tensor, ratio: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """What a model paints in all patches, and which of them were hidden: (B, N, 48), (B, N)."""
+    visible, mask, restore = random_masking(model.embed(x), ratio, generator)
+    return model.decode(model.encode(visible), restore), mask
+
+# %% [markdown]
+# **Prediction.** With 3/4 of the patches hidden, how many times faster is the encoder? And will the pictures still show
+# what is in the image?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
 def encoder_seconds(tokens: Tensor) -> float:
     """The fastest of three passes through the encoder."""
     times = []
@@ -1939,7 +1660,7 @@ plots.image_rows(rows_32, ax)
 plt.show()
 
 # %% [markdown]
-# **Figure 1.** Test images with a quarter to nine tenths of their patches hidden (grey), and filled in. Note
+# **Figure 16.** Test images with a quarter to nine tenths of their patches hidden (grey), and filled in. Note
 # what is continued, edges and areas of one colour, and where the answer is a blur: squared error asks for the
 # mean of all that would fit. No term of the loss speaks of the borders between patches, and some can be seen.
 
@@ -1948,7 +1669,7 @@ hiding = widgets.masking(x_32[:6], filled_by_mae, seed=seed)
 hiding
 
 # %% [markdown]
-# **Figure 2.** Move the slider. Note at which share *you* no longer see what it is, and how the network's
+# **Figure 17.** Move the slider. Note at which share *you* no longer see what it is, and how the network's
 # error grows. It was trained at 75% alone: at other shares it gets a number of tokens that it never met.
 #
 # **A planned failure.** Most people forget the inverse in `random_masking` and return the order itself as
@@ -2071,7 +1792,8 @@ print("at 75%:", " < ".join(sorted(fill_error, key=lambda name: fill_error[name]
 # Compare rows of equal seconds first, the restorer's and your own. A convolution has built in that near pixels
 # belong together. A transformer gets places as numbers, and has to find out. The last row had far more
 # time, so its lead says nothing about methods. Note how far the neighbours get without any learning, and at
-# which share they fall behind.
+# which share they fall behind. And note the restorer away from 75%: it takes black for a part of the
+# image, so another share of black is another image to it.
 #
 # But pictures were not the aim. **What is in the codes?** A **linear probe** answers: freeze the network, and fit one linear
 # classifier to its codes. What the probe finds was made easy to find by the encoder. All get the same
@@ -2118,7 +1840,7 @@ def views_of(x: Tensor) -> dict[str, Tensor]:
 
 # %%
 chosen_32 = torch.randperm(len(images_32.train), generator=rng)[: (n_subsets + 1) * n_labels]
-labelled_32, tested_32 = images_32.train.take(chosen_32), images_32.test.take(torch.arange(4 * n_labels))
+labelled_32, tested_32 = images_32.train.take(chosen_32), images_32.test.take(torch.arange(3 * n_labels))
 labelled_views, tested_views = (views_of(to_float(split.images)) for split in (labelled_32, tested_32))
 probed = {}
 for view, codes in labelled_views.items():
@@ -2130,30 +1852,30 @@ for view, codes in labelled_views.items():
 accuracy = {view: [probe.accuracy for probe in found] for view, found in probed.items()}
 print(f"{n_subsets} subsets of {n_labels} labelled images, {len(tested_32)} test images: mean, 95% interval, strengths")
 for view, found in probed.items():
-    mean, low, high = mean_interval(accuracy[view])
+    mean, half = student_interval(accuracy[view])
     strengths = ", ".join(f"{strength:g}" for strength in sorted({probe.strength for probe in found}))
-    print(f"{view:18s} {mean:6.1%}  [{low:.1%}, {high:.1%}]   C = {strengths}")
+    print(f"{view:18s} {mean:6.1%} ± {half:.1%}   C = {strengths}")
 
 # %%
 for view in ("raw pixels", "VAE", "untrained", "masked, quarters"):
     pairs = [100 * (own - other) for own, other in zip(accuracy["masked"], accuracy[view])]  # on the same images
-    mean, low, high = mean_interval(pairs)
-    verdict = "ahead" if low > 0 else "behind" if high < 0 else "not told apart"
-    print(f"masked − {view:18s} {mean:+5.1f} points [{low:+.1f}, {high:+.1f}]: {verdict}")
+    mean, half = student_interval(pairs)
+    verdict = "ahead" if mean > half else "behind" if mean < -half else "not told apart"
+    print(f"masked − {view:18s} {mean:+5.1f} ± {half:.1f} points: {verdict}")
 
 # %%
 short_run_note("intervals")
 fig, ax = plt.subplots(figsize=(8.6, 2.8))
 for row, view in enumerate(accuracy):
-    mean, low, high = mean_interval(accuracy[view])
-    ax.errorbar(mean, row, xerr=[[mean - low], [high - mean]], fmt="o", capsize=4, color=plots.BLUE)
+    mean, half = student_interval(accuracy[view])
+    ax.errorbar(mean, row, xerr=half, fmt="o", capsize=4, color=plots.BLUE)
 ax.axvline(1 / len(images_32.label_names), color=plots.BLACK, linestyle=":")
 ax.set_yticks(range(len(accuracy)), list(accuracy))
 ax.set_xlabel("share of test images whose class is found")
 plt.show()
 
 # %% [markdown]
-# **Figure 3.** Linear probes: mean over subsets of labelled images with its 95% interval; dotted, pure guessing. Note that
+# **Figure 18.** Linear probes: mean over subsets of labelled images with its 95% interval; dotted, pure guessing. Note that
 # the intervals say how much the choice of labelled images matters. The printed differences are sharper, as
 # they compare on the same images. How much another *training* would change is in neither.
 #
@@ -2161,6 +1883,305 @@ plt.show()
 # of large areas first; a class is often a small thing. The masked autoencoder pays for the same squared error, but it can copy nothing:
 # it has to tell from one patch what its neighbours are like. That asks what kind of thing a patch
 # belongs to.
+
+# %% [markdown]
+# ## 6.5 · Debiasing by latent density
+#
+# **Whom does a network fail?** [Notebook 05](05_generation_celeba_cifar.ipynb) found that a group which is rare
+# in training is served worse. If we knew who is in it, we would draw it more often. Often nobody knows.
+# [Amini et al. (2019)](https://doi.org/10.1145/3306618.3314243) ask a VAE instead: rare images have
+# rare *codes*, and the density of codes needs no label of any group.
+#
+# We draw the faces, so here the group is known, and used to measure alone. A classifier is to tell whether a
+# face wears glasses. Three in a hundred faces have deep skin, on which dark frames stand out less.
+
+# %%
+n_latents, n_bins, alpha = 2, 10, 0.03
+
+# %%
+class Faces(NamedTuple):
+    """Images uint8 (N, 3, 32, 32), whether each wears glasses, 0 or 1 (N,), and has deep skin (N,)."""
+
+    images: Tensor
+    worn: Tensor
+    deep: Tensor
+
+# %%
+def drawn_faces(n: int, *, deep: float, worn: tuple[float, float] = (0.5, 0.5), seed: int) -> Faces:
+    """n faces; deep: the share of deep skin; worn: that of glasses on pale and on deep skin."""
+    factors = sample_factors(n, seed=seed)
+    is_deep = torch.arange(n) < round(deep * n)
+    u, v = torch.rand(2, n, generator=torch.Generator().manual_seed(seed))
+    glasses = (v < torch.where(is_deep, worn[1], worn[0])).float()
+    factors[:, FACTOR_NAMES.index("skin")] = torch.where(is_deep, 0.2 * u, 0.6 + 0.4 * u)
+    factors[:, FACTOR_NAMES.index("glasses")] = glasses  # none, or round ones
+    return Faces(render(factors, size=32), glasses, is_deep)
+
+# %%
+crowd = drawn_faces(n_faces, deep=0.03, seed=seed)
+tested = drawn_faces(n_tested, deep=0.5, seed=seed + 1)
+print(f"{len(crowd.images):,} faces for training, {crowd.deep.sum()} of them with deep skin; "
+      f"{len(tested.images):,} for testing, {tested.deep.sum()} with deep skin")
+
+# %%
+first = [(~tested.deep & (tested.worn == 0)), (~tested.deep & (tested.worn == 1)),
+         (tested.deep & (tested.worn == 0)), (tested.deep & (tested.worn == 1))]
+rows = torch.cat([tested.images[some.nonzero()[:10, 0]] for some in first])
+fig, ax = plt.subplots(figsize=(7.5, 3.2))
+plots.image_grid(rows, ax, columns=10)
+plt.show()
+
+# %% [markdown]
+# **Figure 19.** Test faces: pale without and with glasses, then deep without and with glasses. Note how few
+# pixels the answer is in, and how much of each picture is background.
+#
+# The classifier is small, and is trained on batches that are *drawn*: image i with probability pᵢ, with
+# replacement. How a batch is drawn is all that will change. Each training sees its own half of the
+# faces, from its own start.
+
+# %%
+class Wrong(NamedTuple):
+    """1 for each image that is judged wrongly, (B,)."""
+
+    wrong: Tensor
+
+# %%
+def judge() -> nn.Sequential:
+    """Logit of "wears glasses": (B, 3, 32, 32) to (B, 1), three convolutions."""
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 4, stride=2, padding=1), nn.ReLU(),  # 16 × 16
+        nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.ReLU(),  # 8 × 8
+        nn.Conv2d(16, 16, 3, stride=2, padding=1), nn.ReLU(),  # 4 × 4
+        nn.Flatten(), nn.Linear(256, 1),
+    )
+
+# %%
+def glasses_objective(model: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, Wrong]:
+    """Cross-entropy of the answer, mean over the batch."""
+    logit = model(2 * x - 1)[:, 0]
+    wrong = ((logit > 0) != (y > 0.5)).float()
+    return F.binary_cross_entropy_with_logits(logit, y), Wrong(wrong)
+
+# %%
+def trained_judge(some: Faces, p: Tensor, *, seed: int) -> nn.Module:
+    """A classifier after judge_steps batches of 64 images, drawn with probabilities p (N,)."""
+    g = torch.Generator().manual_seed(seed)
+    drawn = torch.multinomial(p, 64 * judge_steps, replacement=True, generator=g)
+    torch.manual_seed(seed)
+    model = judge()
+    for _ in fit(model, glasses_objective, (some.images[drawn], some.worn[drawn]),
+                 epochs=1, batch_size=64, lr=3e-3, seed=seed):
+        pass
+    return model.cpu().eval()
+
+# %%
+def half_of(some: Faces, *, seed: int) -> Tensor:
+    """Indices of a random half of the faces, (N/2,)."""
+    g = torch.Generator().manual_seed(1_000 + seed)
+    return torch.randperm(len(some.worn), generator=g)[: len(some.worn) // 2]
+
+
+@torch.no_grad()
+def error_of(model: nn.Module, group: Tensor) -> float:
+    """Percent of a group of the test faces, bool (N,), that are judged wrongly."""
+    x, y = to_float(tested.images[group]), tested.worn[group]
+    return 100 * glasses_objective(model, x, y)[1].wrong.mean().item()
+
+# %% [markdown]
+# **Prediction.** Trained on faces as they were collected, the classifier errs on how many percent of the
+# pale faces, and on how many of those with deep skin? And if both were drawn equally often?
+#
+# ✎ *Double-click here and write your answer:*
+#
+# To weigh an image we look where its code lies. For each latent j a histogram of the codes of all N images
+# gives $\hat Q_j$, the share of codes in each of `n_bins` intervals of equal width between the latent's least and
+# largest value. Then
+#
+# $$p(x) \propto \prod_{j=1}^{d} \frac{1}{\hat Q_j(z_j(x)) + \alpha} ,\qquad \sum_x p(x) = 1 .$$
+#
+# At α = 0 and with one latent, an image in an interval with a tenth as many codes is drawn ten times as often, and the
+# histogram of what is drawn is flat. A large α makes all images alike. A product of histograms is the density of the codes only
+# where the latents are independent; keep that in mind.
+#
+# ### Exercise 8 · `debiasing_weights`
+#
+# *Difficulty ●●○ · importance ●●○ · 12 minutes.* The probability with which each image is drawn.
+#
+# <details><summary>Hint 1</summary>
+#
+# First find the number of the interval of each code, 0 to n_bins − 1, for all latents at once: (N, d) whole
+# numbers. The largest code of a latent belongs into the last interval.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `torch.bincount(column, minlength=n_bins)` counts the codes of one latent; `counts[column]` looks up the count of
+# the interval of each image.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# With 80 latents a product of factors up to 500 leaves the range of float32. Add logarithms;
+# there is a function that makes of them positive numbers with the sum 1.
+#
+# </details>
+
+# %% exercise="debiasing_weights"
+def debiasing_weights(z: Tensor, n_bins: int = 10, alpha: float = 0.01) -> Tensor:
+    """p_i ∝ Π_j 1/(Q̂_j(z_ij) + α), with sum 1: how often image i is drawn.
+
+    z: (N, d) codes. Q̂_j: the share of the N codes of latent j in each of n_bins intervals of equal width
+    between its least and its largest value. Returns (N,), finite for any number of latents.
+    """
+    ### BEGIN SOLUTION
+    low, high = z.min(0).values, z.max(0).values  # (d,)
+    bins = ((z - low) / (high - low).clamp(min=1e-12) * n_bins).long().clamp(max=n_bins - 1)  # (N, d)
+    log_p = torch.zeros(len(z))
+    for column in bins.T:
+        share = torch.bincount(column, minlength=n_bins) / len(z)  # (n_bins,)
+        log_p -= torch.log(share[column] + alpha)
+    return torch.softmax(log_p, 0)
+    ### END SOLUTION
+
+
+# %% check="debiasing_weights"
+debiasing_weights = check("debiasing_weights", debiasing_weights)
+
+# %% [markdown]
+# **The codes.** The smallest VAE has a linear encoder and a linear decoder, and
+# [notebook 04](04_beta_vae.ipynb) knows where its training ends: each latent is a principal component. So we take its
+# codes in closed form, from the same faces and without a word about groups. It sees the middle of each picture,
+# from the eyes to the mouth, in 12 × 12 pixels. The paper trains a deep VAE together with the classifier, and weighs
+# anew in each epoch. We change one thing at a time; a deep VAE comes below.
+
+# %%
+def middle(images: Tensor) -> Tensor:
+    """From the eyes to the mouth: (N, 3, 32, 32) to (N, 3, 12, 12)."""
+    return images[:, :, 12:24, 10:22].contiguous()
+
+# %%
+def linear_codes(images: Tensor, d: int) -> Tensor:
+    """Codes of the linear VAE of these images up to scale, which bins do not see: (N, d)."""
+    x = to_float(images).flatten(1)
+    x = x - x.mean(0)
+    directions = torch.linalg.eigh(x.T @ x).eigenvectors  # the smallest eigenvalue first
+    return x @ directions[:, -d:].flip(1)
+
+# %%
+codes = linear_codes(middle(crowd.images), n_latents)  # (N, 2)
+p = debiasing_weights(codes, n_bins, alpha)
+print(f"deep skin is {share_drawn(p, crowd.deep):.1%} of a batch and {crowd.deep.float().mean():.1%} of the faces")
+
+# %%
+again = torch.multinomial(p, 1_000, replacement=True, generator=rng)
+fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.6), sharex=True, sharey=True)
+for ax, some, title in zip(axes, (torch.randperm(len(codes), generator=rng)[:1_000], again),
+                           ("1,000 as collected", "1,000 as drawn")):
+    plots.code_map(codes[some], crowd.deep[some].long(), ax, names=("pale", "deep"))
+    ax.set_title(title)
+plt.show()
+
+# %% [markdown]
+# **Figure 20.** Codes of faces as collected, and as drawn by your weights; a face drawn twice is one point.
+# Note the corner where deep skin lies: few pale faces share its intervals, and so a histogram can see that it is rare.
+# Pale faces at the other edges are drawn more often, too.
+
+# %%
+panel = widgets.resampling(debiasing_weights, codes, crowd.images, crowd.deep, n_bins=n_bins, start=alpha,
+                           name="deep skin")
+panel
+
+# %% [markdown]
+# **Figure 21.** Move α. Above, faces drawn uniformly and with your weights. The curve is the price: further up, more of a
+# batch is from the group; further left, a batch repeats fewer images. The *effective number* 1/Σp² says how many
+# equally likely images would repeat themselves as often. A small α draws the same few faces over and over.
+#
+# **Does it help?** Four ways to draw, in the same trainings: as collected; by the density of codes, with α as above and
+# with a tenth of it; and by the true groups, each half of a batch. The last one needs the labels that we do not have, and
+# is the upper limit.
+
+# %%
+def of_groups(*members: Tensor) -> Tensor:
+    """Probabilities that give each group the same share, bool (N,) each: (N,)."""
+    return sum(some / some.sum().clamp(min=1) for some in members) / len(members)
+
+# %%
+def compare(some: Faces, ways: dict, group: Tensor, *, trainings: int) -> dict[str, list[tuple[float, float]]]:
+    """For each way to draw, percent wrong in the group and outside, one pair per training."""
+    errors = {name: [] for name in ways}
+    for training in range(trainings):
+        half = half_of(some, seed=training)
+        mine = Faces(*(column[half] for column in some))
+        for name, weigh in ways.items():
+            model = trained_judge(mine, weigh(half), seed=training)
+            errors[name].append((error_of(model, group), error_of(model, ~group)))
+    return errors
+
+# %%
+ways = {
+    "as collected": lambda half: torch.ones(len(half)) / len(half),
+    "density of codes": lambda half: debiasing_weights(codes[half], n_bins, alpha),
+    "density, a tenth of α": lambda half: debiasing_weights(codes[half], n_bins, alpha / 10),
+    "true groups": lambda half: of_groups(crowd.deep[half], ~crowd.deep[half]),
+}
+errors = compare(crowd, ways, tested.deep, trainings=n_trainings)
+
+# %%
+half = half_of(crowd, seed=0)
+for name, weigh in ways.items():
+    deep, pale = (student_interval(column) for column in zip(*errors[name]))
+    print(f"{name:21s} deep skin {share_drawn(weigh(half), crowd.deep[half]):4.0%} of a batch; wrong: "
+          f"deep {deep[0]:4.1f} ± {deep[1]:3.1f} %, pale {pale[0]:4.1f} ± {pale[1]:3.1f} %")
+
+# %%
+def told_change(errors: dict, name: str, who: str) -> str:
+    """What the paired differences to "as collected" say about the group, in a sentence."""
+    pairs = zip(errors[name], errors["as collected"], strict=True)
+    mean, half = student_interval([mine[0] - theirs[0] for mine, theirs in pairs])
+    verdict = "no change shown in so few trainings."
+    if abs(mean) > half:
+        verdict = f"this helps {who}." if mean < 0 else f"this harms {who}."
+    return f"{name:22s} {mean:+5.1f} ± {half:4.1f} points over {len(errors[name])} trainings: {verdict}"
+
+# %%
+for name in list(ways)[1:]:
+    print(told_change(errors, name, "faces with deep skin"))
+short_run_note("the differences between ways to draw")
+
+# %%
+def show_errors(errors: dict, ax: plt.Axes, names: tuple[str, str]) -> None:
+    """Mean and interval of the error in the group, and outside, of each way to draw."""
+    reports = {}
+    for name, pairs in errors.items():
+        both = [student_interval(column) for column in zip(*pairs)][::-1]  # others, then the group
+        reports[name] = {i: (m, max(0.0, m - h), m + h) for i, (m, h) in enumerate(both)}
+    plots.group_intervals(reports, ax, names=names, x_label="percent wrong")
+    ax.invert_yaxis()
+
+# %%
+fig, ax = plt.subplots(figsize=(8, 3))
+show_errors(errors, ax, ("pale skin", "deep skin"))
+plt.show()
+
+# %% [markdown]
+# **Figure 22.** Errors on unseen faces of both groups, for four ways to draw the same training faces: mean and
+# 95% interval (Student's t) over trainings, each with its own half of the faces. Note how far the density of
+# codes goes of the way to the true groups, and what pale faces pay. More of the group in a batch is not all: with a
+# tenth of α a batch repeats fewer faces, so look at what this does to both errors.
+#
+# **When it fails.** The weights know one thing: how rare a code is, latent by latent. So there are three ways for a
+# rare group to stay unseen. Its factor may not be in the code. It may be in the code, but spread over latents in each of which it
+# is nothing special. Or each of its values is frequent, and only their *combination* is rare.
+
+# %% [markdown]
+# **Prediction.** (1) The same faces, the same group; but the VAE sees the whole picture in place of its middle, with
+# background, shirt and hair. Which share of a batch is deep now? (2) A deep VAE in place of the linear one: more, or
+# less? (3) Half of the faces are deep, half wear
+# glasses; but of the deep ones only one in twenty wears any. What do the weights do to these?
+#
+# ✎ *Double-click here and write your answer:*
+
+# %%
 class CodeVAE(models.MLPVAE):
     """`MLPVAE` of 12 × 12 colour images with a Gaussian likelihood, for the optimal σ."""
 
@@ -2267,7 +2288,7 @@ show_errors(errors_mixed, ax, ("frequent pairs", "rare pairs"))
 plt.show()
 
 # %% [markdown]
-# **Figure 5.** Errors where each value is frequent and two pairs are rare. One histogram per latent sees
+# **Figure 23.** Errors where each value is frequent and two pairs are rare. One histogram per latent sees
 # skin, half and half, and never asks with what it comes. Note the third way: within the class of faces with
 # glasses, deep skin *is* a rare value. The paper, too, weighs within one class, that of faces. It needs the label that
 # training has anyway; a rare pair of two unlabelled factors stays unseen, unless the histogram is of both

@@ -8,7 +8,7 @@ from torch import nn
 
 from course_lib import masking
 from course_lib.errors import CourseError
-from course_lib.metrics import linear_probe, mean_interval
+from course_lib.metrics import linear_probe, student_interval
 from course_lib.models import MaskedAutoencoder
 from course_lib.models.masked import grid_positions, image_from, patches_of
 from course_lib.training import fit
@@ -194,6 +194,6 @@ def test_intervals_of_a_few_values_are_wide():
     """Catches 1.96 in place of Student's quantile, and an interval of the spread."""
     for n in (2, 3, 5, 11, 12, 20, 60):
         values = torch.randn(n, generator=seeded(n)).tolist()
-        mean, low, high = mean_interval(values)
-        ends = stats.t.interval(0.95, n - 1, loc=0, scale=stats.sem(values))
-        assert (low - mean, high - mean) == pytest.approx(ends, rel=1e-3)
+        mean, half = student_interval(values)
+        _, wanted = stats.t.interval(0.95, n - 1, loc=0, scale=stats.sem(values))
+        assert half == pytest.approx(wanted, rel=1e-3) and mean == pytest.approx(sum(values) / n)

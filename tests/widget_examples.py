@@ -107,6 +107,8 @@ def make_codebooks(decoded=lambda size: FACES / size, **more):
     given = {"start": 4, "shape": (3, 8, 8), **more}
     figures = given.pop("figures", {16: {"bits": 9.25, "nats": -7.0}, 4: {"bits": 3.0}})
     return widgets.codebooks(FACES, {"decoded": decoded}, figures, **given)
+
+
 def hide_rows(x, ratio, generator):
     """Hides rows from the top, and fills them in with noise."""
     hidden = torch.zeros(len(x), 1, 8, 8, dtype=torch.bool)
@@ -127,6 +129,8 @@ WAY = [(t, Z[:3] + t / 900, Z[:3] * (1 - t / 1_800)) for t in (900, 600, 300)]  
 
 def make_denoising(decode=decode, **more):
     return widgets.denoising(WAY, decode, **{"shape": (1, 28, 28), **more})
+
+
 def inverse(z, n_bins, alpha):
     """Weights that grow with the size of a code, the less the larger alpha is."""
     size = z.abs().sum(1) + alpha * n_bins

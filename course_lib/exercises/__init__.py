@@ -26,10 +26,8 @@ NOTEBOOKS = {  # package: the modules of its exercises, as the notebook meets th
     "mutual_information_gap",
     "generation": "gaussian_nll optimal_log_sigma frechet_distance attribute_vector slerp "
     "condition nearest_training group_report",
-    "beyond_the_vae": "quantize codebook_usage straight_through bits_per_dim",
-    "beyond_the_vae": "hierarchical_elbo",
-    "beyond_the_vae": "patchify random_masking",
-    "beyond_the_vae": "debiasing_weights",
+    "beyond_the_vae": "quantize straight_through codebook_usage bits_per_dim "
+    "hierarchical_elbo patchify random_masking debiasing_weights",
     "when_training_fails": "spread_between_images kl_per_latent_from_samples train_eval_gap "
     "diagnose",
 }

@@ -26,7 +26,6 @@ from course_lib.metrics.measures import (
 )
 from course_lib.metrics.mismatch import gaussian_mismatch
 from course_lib.metrics.probe import Probe, linear_probe
-from course_lib.metrics.repeats import mean_and_range, mean_interval, ranking
 from course_lib.metrics.repeats import mean_and_range, ranking, student_interval
 from course_lib.metrics.reweighting import effective_number, share_drawn
 
@@ -47,7 +46,6 @@ __all__ = [
     "kernel_distance",
     "linear_probe",
     "mean_and_range",
-    "mean_interval",
     "mutual_information_gap",
     "neighbour_accuracy",
     "one_gaussian_rate",

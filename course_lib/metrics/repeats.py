@@ -7,12 +7,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-# 97.5 % quantiles of Student's distribution with 1, 2, … degrees of freedom
-STUDENT = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
 from course_lib.errors import CourseError
 
-# Of Student's t, 97.5%, by the number of values less one; for more of them the normal one is near.
-STUDENT_T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
+# 97.5% quantiles of Student's distribution with 1, 2, … degrees of freedom
+STUDENT = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
 
 
 def ranking(values: Mapping[str, Sequence[float]]) -> str:
@@ -36,32 +34,23 @@ def mean_and_range(values: Sequence[float], *, digits: int = 1) -> str:
     return f"{mean:.{digits}f}" + (f" ± {half:.{digits}f}" if len(values) > 1 else "")
 
 
-def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean of repeated measurements and its 95% interval: (mean, low, high), mean ± t s / √n.
+def student_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Mean of repeated measurements and half the width of its 95% interval, t s / √n.
 
-    s: standard deviation with n − 1; t: the 97.5 % quantile of Student's distribution with n − 1
-    degrees of freedom, which for a few values is much more than 1.96. At least two values.
+    values: at least two, such as one of each training; s: their deviation with n − 1; t: the 97.5%
+    quantile of Student's distribution with n − 1 degrees of freedom: 12.7 for two values, 2.8 for
+    five, where a normal one has 1.96.
     """
-    n, mean = len(values), statistics.fmean(values)
-    half = _student(n - 1) * statistics.stdev(values) / math.sqrt(n)
-    return mean, mean - half, mean + half
+    n = len(values)
+    if n < 2:
+        raise CourseError(f"an interval needs at least 2 values, not {n}")
+    return statistics.fmean(values), _student(n - 1) * statistics.stdev(values) / math.sqrt(n)
 
 
 def _student(degrees: int) -> float:
-    """The 97.5 % quantile, beyond the table by its series in 1 / degrees."""
+    """The 97.5% quantile, beyond the table by its series in 1 / degrees."""
     if degrees <= len(STUDENT):
         return STUDENT[degrees - 1]
     z = 1.959964
     first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
     return z + first / degrees + second / degrees**2
-def student_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and half width of its 95% interval by Student's t: t s/√n, s with n − 1.
-
-    values: 2 to 10 of them, such as one of each training.
-    """
-    n = len(values)
-    if not 2 <= n <= len(STUDENT_T) + 1:
-        raise CourseError(f"an interval needs 2 to {len(STUDENT_T) + 1} values, not {n}")
-    mean = sum(values) / n
-    variance = sum((value - mean) ** 2 for value in values) / (n - 1)
-    return mean, STUDENT_T[n - 2] * (variance / n) ** 0.5

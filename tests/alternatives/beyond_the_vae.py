@@ -1,4 +1,4 @@
-"""Right answers to notebook 06, written independently of its solutions."""
+"""Right answers to the exercises of notebook 06, written independently of the solutions."""
 
 import collections
 import math
@@ -6,7 +6,7 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch.distributions import Categorical
+from torch.distributions import Categorical, Independent, Normal, kl_divergence
 
 
 def nearest_by_cdist(z, codebook):
@@ -58,23 +58,6 @@ def usage_by_product(indices, size):
     return float(np.prod(p**-p, where=p > 0))
 
 
-ALTERNATIVES = {
-    "quantize": [nearest_by_cdist, nearest_by_products, nearest_one_by_one],
-    "straight_through": [
-        Straight.apply,
-        straight_under_no_grad,
-        lambda z, z_q: z_q.detach() + z - z.detach(),
-    ],
-    "codebook_usage": [usage_by_categorical, usage_by_counter, usage_by_product],
-    "bits_per_dim": [
-        lambda nats, dims: nats * math.log2(math.e) / dims,
-        lambda nats, dims: torch.log2(torch.exp(nats.double() / dims)).float(),
-    ],
-}
-import torch
-from torch.distributions import Independent, Normal, kl_divergence
-
-
 def layers_by_independent(vae, x, eps2, eps1):
     """Latents and pixels are parts of one event, so nothing is left to sum."""
     q2 = Independent(vae.q_z2(vae.bottom_up(x)), 1)
@@ -97,13 +80,6 @@ def layers_by_formula(vae, x, eps2, eps1):
     lower = 0.5 * (ratio + (q.mean - p.mean) ** 2 / p.variance - 1 - torch.log(ratio)).sum(-1)
     pixels = vae.p_x(torch.addcmul(q.mean, q.stddev, eps1)).log_prob(x)
     return torch.stack([pixels.sum(-1) - upper - lower, upper, lower])
-
-
-ALTERNATIVES = {"hierarchical_elbo": [layers_by_independent, layers_by_formula]}
-"""Right answers to the exercises of notebook 06, written independently of the solutions."""
-
-import torch
-import torch.nn.functional as F
 
 
 def patchify_by_unfold(x, size):
@@ -145,14 +121,6 @@ def masking_by_topk(tokens, ratio, generator):
     return visible, mask, before - 1
 
 
-ALTERNATIVES = {
-    "patchify": [patchify_by_unfold, patchify_by_cutting, patchify_by_windows],
-    "random_masking": [masking_by_permutations, masking_by_topk],
-}
-import numpy as np
-import torch
-
-
 def weights_by_numpy(z, n_bins, alpha):
     """Edges and digitize, as the literature's own code, one latent after another in float64."""
     log_p = np.zeros(len(z))
@@ -178,4 +146,20 @@ def weights_by_one_hot(z, n_bins, alpha):
     return torch.exp(log_p - torch.logsumexp(log_p, 0))
 
 
-ALTERNATIVES = {"debiasing_weights": [weights_by_numpy, weights_by_one_hot]}
+ALTERNATIVES = {
+    "quantize": [nearest_by_cdist, nearest_by_products, nearest_one_by_one],
+    "straight_through": [
+        Straight.apply,
+        straight_under_no_grad,
+        lambda z, z_q: z_q.detach() + z - z.detach(),
+    ],
+    "codebook_usage": [usage_by_categorical, usage_by_counter, usage_by_product],
+    "bits_per_dim": [
+        lambda nats, dims: nats * math.log2(math.e) / dims,
+        lambda nats, dims: torch.log2(torch.exp(nats.double() / dims)).float(),
+    ],
+    "hierarchical_elbo": [layers_by_independent, layers_by_formula],
+    "patchify": [patchify_by_unfold, patchify_by_cutting, patchify_by_windows],
+    "random_masking": [masking_by_permutations, masking_by_topk],
+    "debiasing_weights": [weights_by_numpy, weights_by_one_hot],
+}
