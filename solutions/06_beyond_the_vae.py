@@ -573,7 +573,8 @@ codes = {kind: torch.cat([code_of(model, to_float(part)) for part in x_codes.spl
 print(f"{celebs.source}; codes of {len(x_codes):,} training faces, {codes['AE'].shape[1]} numbers each")
 
 # %% [markdown]
-# The forward process and the velocity are those of notebook 05, with z in place of x:
+# The forward process and the velocity are those of
+# [notebook 05](05_generation_celeba_cifar.ipynb), with z in place of x:
 #
 # $$z_t = \sqrt{\bar\alpha_t}\,z + \sqrt{1-\bar\alpha_t}\,\varepsilon, \qquad
 #   v = \sqrt{\bar\alpha_t}\,\varepsilon - \sqrt{1-\bar\alpha_t}\,z .$$
@@ -652,7 +653,7 @@ print(f"denoiser of the VAE's codes: {latent_card['parameters']:,} parameters, "
       f"trained for {latent_card['seconds']:.0f} s")
 
 # %% [markdown]
-# Now all densities on one ruler, notebook 05's Fréchet distance on course features. A distance to test faces
+# Now all densities on one ruler, [notebook 05](05_generation_celeba_cifar.ipynb)'s Fréchet distance on course features. A distance to test faces
 # mixes two things, what the density gets wrong and what the decoder does. So there is a second column:
 # distance to test faces *that the same decoder has rebuilt*. There the decoder is on both sides, and only the
 # density counts.
@@ -750,7 +751,7 @@ step_panel
 #
 # ### Codes or pixels?
 #
-# The same faces by diffusion of pixels: notebook 05's U-Net, narrower, for 64 × 64, with as many
+# The same faces by diffusion of pixels: [notebook 05](05_generation_celeba_cifar.ipynb)'s U-Net, narrower, for 64 × 64, with as many
 # parameters as the denoiser of codes. Both cards say for how many seconds they were trained; where they were
 # trained by one run of the recipe `latent`, these compare.
 

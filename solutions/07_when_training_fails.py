@@ -1004,7 +1004,7 @@ with torch.no_grad():
 examine(running.encode, running.decode, X[:128], loss=running.loss)
 
 # %% [markdown]
-# **The repair**, one σ for all pixels, gives its nats to the pixels that matter: look at the two squared errors. Theory:
+# **The repair**, one σ for all pixels ([Rybkin et al., 2021](https://arxiv.org/abs/2006.13202)), gives its nats to the pixels that matter: look at the two squared errors. Theory:
 # [05, section 5.2](05_generation_celeba_cifar.ipynb), where the best σ is a formula.
 #
 # ### Good reconstructions, bad samples
