@@ -227,7 +227,7 @@ for name, kind, x in (("A", VAE, standardised(X)), ("B", ByHand, X), ("C", VAE, 
 
 # %% [markdown]
 # D is bytes: the code is linear in the pixels at the start, so log σ² is 255 times what it was, and
-# the KL has its exponential. With two hidden layers and 64 latents, as in the course's own MLP:
+# the KL has its exponential: **overflow** is near. With two hidden layers and 64 latents, as in the course's own MLP:
 
 # %%
 for s in range(2):
@@ -366,7 +366,7 @@ plt.show()
 # ### Exercise 1 · `spread_between_images`
 #
 # *Difficulty ●○○ · importance ●●● · 6 minutes.* The first measurement says whether there is one picture
-# at all: how far reconstructions are from their own mean picture, over how far the images are from theirs.
+# at all. The **spread between images** is how far reconstructions are from their own mean picture, over how far the images are from theirs.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -398,10 +398,10 @@ def spread_between_images(x_hat: Tensor, x: Tensor) -> float:
 spread_between_images = check("spread_between_images", spread_between_images)
 
 # %% [markdown]
-# Three more measurements tell the causes apart. **Other codes**: the squared error when each image is
+# Three more measurements tell the causes apart. Other codes, a **swap of codes**: the squared error when each image is
 # decoded from its neighbour's code, over that of the mean image (1 for one picture, near 2 for another
-# image, small where the picture comes another way). **Moved**: how far the encoder's weights went since
-# the start. **Gradient**: the norm of the distortion's gradient at the first layer, and at the last.
+# image, small where the picture comes another way). Moved: how far the encoder's weights went since
+# the start. Gradient: the norm of the distortion's gradient at the first layer, and at the last.
 
 # %%
 def from_other_codes(model: VAE, x: Tensor) -> float:
@@ -436,8 +436,8 @@ for name, model in {**flat, "sound": sound}.items():
 
 # %% [markdown]
 # One line each. A spread, and the least error from other codes: the picture comes another way (G). An encoder that
-# did not move: it is too slow, or the optimizer never saw it (I). No gradient at the last layer: the outputs are stuck
-# where they have no slope (J). A first layer that gets next to nothing of it, while the last one gets plenty: vanishing gradients (H).
+# did not move: a **lagging encoder**, which is too slow, or which the optimizer never saw (I). No gradient at the last layer: **dead outputs**, stuck
+# where they have no slope (J). A first layer that gets next to nothing of it, while the last one gets plenty: **vanishing gradients** (H).
 # All of it in order, and no KL: look at the price (F). **The repairs:**
 
 # %%
@@ -520,7 +520,7 @@ for name, (model, losses) in scaled_models.items():
     print(f"{name:32s} {b / a:9.4g} {losses[-1]:10.3f} {R:6.2f} {D:7.1f} {moment:6.2f}")
 
 # %% [markdown]
-# The price β = b/a decides, and the loss itself says nothing: two of the small ones belong to a dead code, one to
+# The **price of a nat**, β = b/a, decides, and the loss itself says nothing: two of the small ones belong to a dead code, one to
 # a sound model. **The measurement** is the gradient. On the decoder's weights only the distortion has one, on the
 # encoder's both do; so `examine` can compare the gradient of any loss with those of the true terms, in nats.
 
@@ -812,7 +812,7 @@ for name, model in modal.items():
     print(f"{name:14s} {sum(in_train):16.1f} {sum(terms(model)):11.1f} {train_eval_gap(model, X_new[:128]):8.3f}")
 
 # %% [markdown]
-# Running statistics that move by 0.001 per step have seen nothing after this training: `eval()` is another network. Dropout left on
+# **Running statistics** that move by 0.001 per step have seen nothing after this training: `eval()` is another network. Dropout left on
 # (or `model.eval()` forgotten) is the opposite. **The measurement** for company: one image alone, with one other, and in a batch.
 
 # %%

@@ -74,6 +74,7 @@ SHORT = {
     "03_variational_autoencoder": Short((500, 50, 12, 30), test=1_010),
     "04_beta_vae": Short((500, 12, 1, 12, 1)),
     "05_generation_celeba_cifar": Short((60, 4, 3, 3, 3, 3, 3)),
+    "07_when_training_fails": Short((20,)),
 }
 SECONDS = itertools.count(0, 0.2)  # a clock that every look moves on: loops end after a few rounds
 
