@@ -143,7 +143,7 @@ class Terms(NamedTuple):
     def __str__(self) -> str:
         return f"R {self.R:7.3f}, D {self.D:6.1f}, −ELBO {self.R + self.D:6.1f}"
 
-
+# %%
 @torch.no_grad()
 def terms(model: VAE, x: Tensor = X_new) -> Terms:
     torch.manual_seed(seed)
@@ -174,12 +174,12 @@ class Tanh(VAE):
     def decode(self, z: Tensor) -> Tensor:
         return torch.tanh(self.decoder(z))
 
-
+# %%
 class ByHand(VAE):
     def distortion(self, x_hat: Tensor, x: Tensor) -> Tensor:
         return -(x * x_hat.log() + (1 - x) * (1 - x_hat).log()).sum(1).mean()
 
-
+# %%
 class FromLogits(VAE):
     def loss(self, x: Tensor) -> Tensor:  # the same number, from the decoder's logits
         mu, log_var, z = self.encode(x)
@@ -220,14 +220,14 @@ def ranges(kind, x: Tensor) -> str:
     return (f"pixels {x.min():6.2f} to {x.max():6.2f}, outputs {x_hat.min():5.2f} to {x_hat.max():4.2f}, "
             f"largest log σ² {log_var.max():6.2f}, R {model.rate(mu, log_var):.3g}")
 
-
+# %%
 for name, kind, x in (("A", VAE, standardised(X)), ("B", ByHand, X), ("C", VAE, X),
                       ("D", VAE, 255 * X), ("E", Tanh, X)):
     print(f"{name}: {ranges(kind, x[:128])}")
 
 # %% [markdown]
 # D is bytes: the code is linear in the pixels at the start, so log σ² is 255 times what it was, and
-# the KL has its exponential. With two hidden layers and 64 latents, as in the course's own MLP:
+# the KL has its exponential: **overflow** is near. With two hidden layers and 64 latents, as in the course's own MLP:
 
 # %%
 for s in range(2):
@@ -262,7 +262,7 @@ print(f"B with the library's cross-entropy, same step: {terms(large_step)}")
 def last(name: str) -> str:
     return f"{trainings[name][1][-1]:.3g}" if trainings[name][1] else "none"
 
-
+# %%
 for name, repair in {"A": "leave the pixels in [0, 1]", "B": "logits, and a step of 0.004",
                      "D": "divide by 255", "E": "a sigmoid for the tanh"}.items():
     after = train(FromLogits)[0] if name == "B" else sound
@@ -288,14 +288,14 @@ def sigmoids(*widths: int) -> nn.Sequential:
     layers = [part for a, b in pairwise(widths) for part in (nn.Linear(a, b), nn.Sigmoid())]
     return nn.Sequential(*layers[:-1])
 
-
+# %%
 class Deep(VAE):
     def __init__(self) -> None:
         super().__init__()
         self.body = nn.Sequential(sigmoids(784, 128, 128, 128), nn.Sigmoid())
         self.decoder = sigmoids(8, 128, 128, 128, 784)
 
-
+# %%
 class Dear(VAE):
     def rate(self, mu: Tensor, log_var: Tensor) -> Tensor:
         return 50 * super().rate(mu, log_var)
@@ -306,7 +306,7 @@ class SlowEncoder(VAE):
         encoder = [*self.body.parameters(), *self.to_mu.parameters(), *self.to_log_var.parameters()]
         return [{"params": encoder, "lr": 4e-6}, {"params": self.decoder.parameters()}]
 
-
+# %%
 class Dead(VAE):
     def __init__(self) -> None:
         super().__init__()
@@ -366,7 +366,7 @@ plt.show()
 # ### Exercise 1 · `spread_between_images`
 #
 # *Difficulty ●○○ · importance ●●● · 6 minutes.* The first measurement says whether there is one picture
-# at all: how far reconstructions are from their own mean picture, over how far the images are from theirs.
+# at all. The **spread between images** is how far reconstructions are from their own mean picture, over how far the images are from theirs.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -398,10 +398,10 @@ def spread_between_images(x_hat: Tensor, x: Tensor) -> float:
 spread_between_images = check("spread_between_images", spread_between_images)
 
 # %% [markdown]
-# Three more measurements tell the causes apart. **Other codes**: the squared error when each image is
+# Three more measurements tell the causes apart. Other codes, a **swap of codes**: the squared error when each image is
 # decoded from its neighbour's code, over that of the mean image (1 for one picture, near 2 for another
-# image, small where the picture comes another way). **Moved**: how far the encoder's weights went since
-# the start. **Gradient**: the norm of the distortion's gradient at the first layer, and at the last.
+# image, small where the picture comes another way). Moved: how far the encoder's weights went since
+# the start. Gradient: the norm of the distortion's gradient at the first layer, and at the last.
 
 # %%
 def from_other_codes(model: VAE, x: Tensor) -> float:
@@ -409,7 +409,7 @@ def from_other_codes(model: VAE, x: Tensor) -> float:
     error = (model.decode(mu.roll(1, 0)) - x).square().sum(1).mean()
     return (error / (x - x.mean(0)).square().sum(1).mean()).item()
 
-
+# %%
 def moved(kind, model: VAE) -> float:
     torch.manual_seed(seed)
     start = kind().body[0]
@@ -425,7 +425,7 @@ def gradients(model: VAE) -> tuple[float, float]:
     weights = [p for name, p in model.named_parameters() if name.endswith("weight")]
     return weights[0].grad.norm().item(), weights[-1].grad.norm().item()
 
-
+# %%
 print("           spread   other codes    moved   gradient: first     last")
 for name, model in {**flat, "sound": sound}.items():
     kind, x = type(model), X_new[:200]
@@ -436,8 +436,8 @@ for name, model in {**flat, "sound": sound}.items():
 
 # %% [markdown]
 # One line each. A spread, and the least error from other codes: the picture comes another way (G). An encoder that
-# did not move: it is too slow, or the optimizer never saw it (I). No gradient at the last layer: the outputs are stuck
-# where they have no slope (J). A first layer that gets next to nothing of it, while the last one gets plenty: vanishing gradients (H).
+# did not move: a **lagging encoder**, which is too slow, or which the optimizer never saw (I). No gradient at the last layer: **dead outputs**, stuck
+# where they have no slope (J). A first layer that gets next to nothing of it, while the last one gets plenty: **vanishing gradients** (H).
 # All of it in order, and no KL: look at the price (F). **The repairs:**
 
 # %%
@@ -449,7 +449,7 @@ class Shallow(Deep):
                 for i, layer in enumerate(part):
                     part[i] = nn.ReLU() if isinstance(layer, nn.Sigmoid) else layer
 
-
+# %%
 class Awake(Dead):
     decode = VAE.decode
 
@@ -520,7 +520,7 @@ for name, (model, losses) in scaled_models.items():
     print(f"{name:32s} {b / a:9.4g} {losses[-1]:10.3f} {R:6.2f} {D:7.1f} {moment:6.2f}")
 
 # %% [markdown]
-# The price β = b/a decides, and the loss itself says nothing: two of the small ones belong to a dead code, one to
+# The **price of a nat**, β = b/a, decides, and the loss itself says nothing: two of the small ones belong to a dead code, one to
 # a sound model. **The measurement** is the gradient. On the decoder's weights only the distortion has one, on the
 # encoder's both do; so `examine` can compare the gradient of any loss with those of the true terms, in nats.
 
@@ -577,7 +577,7 @@ class Uniform(VAE):
     def sample(self, mu: Tensor, log_var: Tensor) -> Tensor:
         return mu + torch.exp(0.5 * log_var) * torch.rand_like(mu)
 
-
+# %%
 class SameNoise(VAE):
     def __init__(self) -> None:
         super().__init__()
@@ -591,13 +591,13 @@ class NoGradient(VAE):
     def sample(self, mu: Tensor, log_var: Tensor) -> Tensor:
         return Normal(mu, torch.exp(0.5 * log_var)).sample()  # rsample was meant
 
-
+# %%
 class PositiveLogVar(VAE):
     def __init__(self) -> None:
         super().__init__()
         self.to_log_var = nn.Sequential(self.to_log_var, nn.ReLU())
 
-
+# %%
 class Unseen(VAE):
     def __init__(self) -> None:
         super().__init__()
@@ -672,7 +672,7 @@ def noise_of(model: VAE, x: Tensor = X_new[:200], S: int = 20) -> list[float]:
     sampled = kl_per_latent_from_samples(z, mu, log_var).sum()
     return [v.item() for v in (eps.mean(), eps.std(), eps.std(0).mean(), sampled, VAE.rate(model, mu, log_var))]
 
-
+# %%
 print("                     mean   deviation   from draw to draw   KL sampled   closed form")
 for name, (model, _) in noisy.items():
     print("{:18s} {:6.2f} {:11.2f} {:19.2f} {:12.2f} {:13.2f}".format(name, *noise_of(model)))
@@ -693,7 +693,7 @@ def arrives(model: VAE) -> str:
     return (f"gradient at μ {at_mu:>7s}, at log σ² {at_log_var:>7s}; {seen:,} numbers trained; "
             f"σ {sigma.min():.2f} to {sigma.max():.2f}")
 
-
+# %%
 for name, (model, _) in noisy.items():
     print(f"{name:18s} {arrives(model)}")
 
@@ -716,7 +716,7 @@ def descend(to_sigma, raw: float, lr: float = 0.05, n: int = 2_000) -> str:
         s = (s - lr * slope).detach().requires_grad_()
     return f"first gradient {first:9.3g}, σ = {to_sigma(s).item():.3g} after {step} steps"
 
-
+# %%
 for sigma in (0.001, 100.0):
     print(f"exp(½ s)    from σ = {sigma:5}: {descend(lambda s: torch.exp(0.5 * s), 2 * math.log(sigma))}")
     print(f"softplus(s) from σ = {sigma:5}: {descend(F.softplus, sigma + math.log(-math.expm1(-sigma)))}")
@@ -755,7 +755,7 @@ class Normed(VAE):
 class SlowlyNormed(Normed):
     momentum = 1e-3  # in other libraries 0.999 means this, and 0.001 the opposite
 
-
+# %%
 class Dropped(VAE):
     def __init__(self) -> None:
         super().__init__()
@@ -812,7 +812,7 @@ for name, model in modal.items():
     print(f"{name:14s} {sum(in_train):16.1f} {sum(terms(model)):11.1f} {train_eval_gap(model, X_new[:128]):8.3f}")
 
 # %% [markdown]
-# Running statistics that move by 0.001 per step have seen nothing after this training: `eval()` is another network. Dropout left on
+# **Running statistics** that move by 0.001 per step have seen nothing after this training: `eval()` is another network. Dropout left on
 # (or `model.eval()` forgotten) is the opposite. **The measurement** for company: one image alone, with one other, and in a batch.
 
 # %%
@@ -825,7 +825,7 @@ def in_company(model: VAE, n: int, *, training: bool) -> str:
     except ValueError as error:
         return f"ValueError: {str(error)[:44]}"
 
-
+# %%
 for training in (True, False):
     print("train()" if training else "eval()")
     for n in (1, 2, 16):
@@ -843,7 +843,7 @@ def met(model: VAE) -> tuple[float, float]:
     scale, shift = norm[1].weight, norm[1].bias
     return tuple((((norm(c) - shift) / scale) ** 2).mean().item() for c in (z, prior))
 
-
+# %%
 for name in ("Normed", "SlowlyNormed"):
     print(f"{name:12s} mean square after the norm, 1 if it fits: codes {met(modal[name])[0]:.2f}, prior {met(modal[name])[1]:.2f}")
 probe = modal["SlowlyNormed"]
@@ -874,7 +874,7 @@ class AtMean(VAE):
     def sample(self, mu: Tensor, log_var: Tensor) -> Tensor:
         return mu
 
-
+# %%
 @torch.no_grad()
 def bounds(model: VAE, x: Tensor = X_new[:200], K: int = 100) -> list[float]:
     """R + D at μ, −ELBO, and minus the IWAE bound of K samples; nats per image."""
@@ -919,7 +919,7 @@ def nats_of_each(model: VAE) -> Tensor:
     kl = 0.5 * (mu**2 + log_var.exp() - 1 - log_var).sum(1)
     return kl + F.binary_cross_entropy(model.decode(mu), X_new, reduction="none").sum(1)
 
-
+# %%
 torch.manual_seed(seed)
 walker, scores = copy.deepcopy(sound).train(), []
 optimizer = Adam(walker.parameters(), lr=4e-3)
@@ -964,7 +964,7 @@ class OwnSigma(VAE):
     def distortion(self, p_x: Normal, x: Tensor) -> Tensor:
         return -p_x.log_prob(x).sum(1).mean()
 
-
+# %%
 class OneSigma(OwnSigma):
     def __init__(self) -> None:
         super().__init__()
@@ -1023,7 +1023,7 @@ def samples(model: VAE, *, n: int = 500, scale: float | Tensor = 1.0, shift: flo
     g = torch.Generator().manual_seed(seed)
     return model.decode(shift + scale * torch.randn(n, 8, generator=g))
 
-
+# %%
 with torch.no_grad():
     codes = {name: m.encode(X)[2] for name, m in {"cheap": cheap, "sound": sound}.items()}
 spread_of_codes = {name: (z.std(0), z.mean(0)) for name, z in codes.items()}
@@ -1093,7 +1093,7 @@ def objective(model: VAE, x: Tensor) -> tuple[Tensor, Parts]:
     loss = model.loss(x.flatten(1))
     return loss, Parts(loss.expand(len(x)))
 
-
+# %%
 def fitted(epochs: int, patience: int | None) -> tuple[VAE, list]:
     torch.manual_seed(seed)
     model = VAE()
@@ -1150,7 +1150,7 @@ class Skip(VAE):
     def decode(self, z: Tensor) -> Tensor:
         return torch.sigmoid(self.decoder(z) + self.skip(self.x))
 
-
+# %%
 skipping = train(Skip)[0]
 with torch.no_grad():
     for name, model in {"sound": sound, "with a skip": skipping}.items():
@@ -1186,7 +1186,7 @@ class Named(dict):
 
     __getattr__ = dict.__getitem__
 
-
+# %%
 class LibraryStyle(nn.Module):
     """model.encoder(x).embedding, .log_covariance; model.decoder(z).reconstruction; model({"data": x}).loss"""
 
@@ -1228,7 +1228,7 @@ class TutorialStyle(nn.Module):
         mu, logvar, z = self.vae.encode(x)
         return self.decode(z), mu, logvar
 
-
+# %%
 def loss_function(recon: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     return F.binary_cross_entropy(recon, x) - 0.5 * torch.sum(1 + logvar - mu**2 - logvar.exp()) / len(x)
 
@@ -1313,6 +1313,11 @@ for found, true in zip(diagnose(recordings), causes):
 # | millions, then NaN; a negative loss | least and largest pixel and output (7.1) | scale the pixels; sigmoid, logits |
 # | one picture for all | spread, other codes, gradient at the last layer (7.2) | ReLU, a smaller step, a slope at the output |
 # | the KL falls to 0 | the price; did the encoder move; other codes (7.2, 7.3) | sums, β = 1, one learning rate, a weaker decoder |
+#
+# The others show when it is over:
+#
+# | what you see | measure first | if it is so |
+# |---|---|---|
 # | a loss that is too good | (z − μ)/σ; KL from samples (7.4); z or μ (7.5) | σ = exp(½ log σ²), `randn`, `rsample` |
 # | good in training, bad after | −ELBO in `train()` and `eval()` (7.5) | `model.eval()`, fresh statistics |
 # | a loss that falls for ever | the smallest σ; held-out images (7.6) | one σ; `patience` |
