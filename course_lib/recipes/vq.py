@@ -36,21 +36,24 @@ def run(out: Path) -> None:
     if parallel.is_on():
         raise CourseError("vq: a codebook is moved by one process; start it without torchrun")
     data = official_split(datasets.load("celeba", size=64))
-    base = train_base(data)
+    base, seconds = train_base(data)
     for size in SIZES:
-        model = train_images(size, base, data, out=out)
+        model = train_images(size, base, data, out=out, seconds_before=seconds)
         train_symbols(model, data, out=out)
 
 
-def train_base(data: Dataset) -> VQVAE:
-    """The model that all four begin with."""
+def train_base(data: Dataset) -> tuple[VQVAE, float]:
+    """The model that all four begin with, and seconds."""
     torch.manual_seed(SEED)
     base = VQVAE(BASE)
-    _trained(base, vq_objective, (data.train.images, data.valid.images), "base", title="base")
-    return base
+    parts = (data.train.images, data.valid.images)
+    _, seconds = _trained(base, vq_objective, parts, "base", title="base")
+    return base, seconds
 
 
-def train_images(size: int, base: VQVAE, data: Dataset, *, out: Path) -> VQVAE:
+def train_images(
+    size: int, base: VQVAE, data: Dataset, *, out: Path, seconds_before: float
+) -> VQVAE:
     """Train and keep encoder, codebook and decoder for a codebook of this size."""
     torch.manual_seed(SEED)
     model = VQVAE(size)
@@ -60,8 +63,9 @@ def train_images(size: int, base: VQVAE, data: Dataset, *, out: Path) -> VQVAE:
     curve, seconds = _trained(model, vq_objective, parts, "images", title=_name(data, size))
     model.cpu().eval()
     _calibrate(model, data.valid.images)
-    test = measured(model, data)
-    _keep(model, "images", data, size, curve=curve, seconds=seconds, test=test, out=out)
+    before = {"epochs_before": EPOCHS["base"], "seconds_before": round(seconds_before, 1)}
+    card = {"training": before | _told("images"), "test": measured(model, data)}
+    _keep(model, _name(data, size), data, card | {"curve": {"valid": curve}}, seconds, out)
     return model
 
 
@@ -79,7 +83,8 @@ def train_symbols(model: VQVAE, data: Dataset, *, out: Path) -> CodePrior:
         f"bits{of}": round(evaluate(prior, prior_objective, codes)["nats"] / math.log(2), 2)
         for of, codes in {"": test, "_train": train[: len(test)]}.items()
     }
-    _keep(prior, "symbols", data, size, curve=curve, seconds=seconds, test=bits, out=out)
+    card = {"training": _told("symbols"), "test": bits, "curve": {"valid": curve}}
+    _keep(prior, f"{_name(data, size)}-prior", data, card, seconds, out)
     return prior
 
 
@@ -136,20 +141,18 @@ def _name(data: Dataset, size: int) -> str:
     return f"{'faces' if data.stand_in else 'celeba'}-vq-{size}"
 
 
-def _keep(
-    model: nn.Module, what: str, data: Dataset, size: int, *, curve: list, seconds: float,
-    test: dict, out: Path,
-) -> None:  # fmt: skip
-    """Save a model with its card."""
-    name = _name(data, size) + ("" if what == "images" else "-prior")
-    before = {"epochs_before": EPOCHS["base"]} if what == "images" else {}
-    training = before | {
+def _told(what: str) -> dict:
+    """What a card says of this part of the training."""
+    return {
         "epochs": EPOCHS[what], "batch_size": BATCH, "lr": RATES[what], "beta2": BETA2,
         "optimizer": "Adam, one cycle",
     }  # fmt: skip
-    card = cards.card(
-        "vq", data, seed=SEED, seconds=seconds, training=training, curve={"valid": curve},
-        test=test,
-    )  # fmt: skip
-    cards.keep(model, name, model.arguments, card, out=out)
-    print(f"{name}: {test}, {seconds:.0f} s", flush=True)
+
+
+def _keep(
+    model: nn.Module, name: str, data: Dataset, card: dict, seconds: float, out: Path
+) -> None:
+    """Save a model with its card."""
+    whole = cards.card("vq", data, seed=SEED, seconds=seconds, **card)
+    cards.keep(model, name, model.arguments, whole, out=out)
+    print(f"{name}: {card['test']}, {seconds:.0f} s", flush=True)
