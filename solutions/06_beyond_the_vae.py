@@ -264,8 +264,9 @@ hiding = widgets.masking(x_32[:6], filled_by_mae, seed=seed)
 hiding
 
 # %% [markdown]
-# **Figure 2.** Move the slider. Note at which share *you* no longer see what it is, and how the network's
-# error grows. It was trained at 75% alone: at other shares it gets a number of tokens that it never met.
+# **Figure 2.** Move the slider. Note at which share *you* no longer see what it is, and at which the network's
+# error is smallest. It was trained at 75% alone: at other shares it gets a number of tokens that it never
+# met, so to be shown more need not help it.
 #
 # **A planned failure.** Most people forget the inverse in `random_masking` and return the order itself as
 # `restore`. Nothing is raised; shapes and dtypes are right. What happens to the error?
