@@ -1490,6 +1490,7 @@ plt.show()
 # %%
 images_32 = datasets.load("cifar10")
 kind_32 = prefix(images_32)  # "cifar10", or "faces32" where cartoon faces stand in
+masked_steps, n_filled, n_labels, n_subsets = shortened((60, 300, 500, 4), (6, 60, 60, 2))
 x_32 = to_float(images_32.test.images[:n_filled])  # (N, 3, 32, 32) in [0, 1]
 print(f"{images_32.source}: {len(images_32.train):,} training images, {len(x_32)} test images are filled in")
 
@@ -1686,6 +1687,9 @@ hiding
 # %% [markdown]
 # **Figure 17.** Move the slider. Note at which share *you* no longer see what it is, and how the network's
 # error grows. It was trained at 75% alone: at other shares it gets a number of tokens that it never met.
+# **Figure 2.** Move the slider. Note at which share *you* no longer see what it is, and at which the network's
+# error is smallest. It was trained at 75% alone: at other shares it gets a number of tokens that it never
+# met, so to be shown more need not help it.
 #
 # **A planned failure.** Most people forget the inverse in `random_masking` and return the order itself as
 # `restore`. Nothing is raised; shapes and dtypes are right. What happens to the error?
@@ -2334,3 +2338,15 @@ plt.show()
 # [05](05_generation_celeba_cifar.ipynb) is turned round, and what is missing is a decoder, not a density.
 # [Esser et al. (2021)](https://arxiv.org/abs/2012.09841) go on there: larger networks, and an adversarial loss
 # beside ours. What this kind of density needs is a finite alphabet. The next section keeps vectors.
+# of large areas first; a class is often a small thing. The masked autoencoder pays for the same squared
+# error, but has nothing to copy: from one patch it has to tell what others are like, and that depends on what
+# the patch is a part of.
+#
+# Where *raw pixels* are ahead, ask what the classes are. Cartoon faces are all centred alike, hair and glasses
+# sit at the same pixels in each, and a linear map of 3,072 pixels can look there; a mean over all places
+# cannot. In photographs a class has no fixed place. A probe measures what is easy to read for *this* question.
+#
+# All of this is small: minutes of training, few labels, 32 pixels. [He et al. (2022)](https://arxiv.org/abs/2111.06377)
+# train large networks for long, and adapt them afterwards; their protocol is another, so their figures may not be
+# held against these. What carries over is the method: hide much, encode what is visible alone, and judge codes by
+# what a simple reader finds in them, beside the same reader on pixels and on an untrained network.

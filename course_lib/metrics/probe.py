@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # C of scikit-learn: 1 over the weight of Σ w²/2
+STRENGTHS = (1e-4, 1e-3, 1e-2, 0.1, 1, 10, 100)  # C of scikit-learn: 1 over the weight of Σ w²/2
 MAX_STEPS, TOLERANCE = 500, 1e-3  # of L-BFGS, each strength from where the last one ended
 
 
