@@ -53,6 +53,7 @@ n_trainings = 5
 # %%
 import itertools
 import math
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -97,7 +98,6 @@ rng = torch.Generator().manual_seed(seed)
     ),
     (120, 12, 6, 2_000, 120, 200, 40, 5, 60, 6, 60, 60, 2, 1_000, 400, 80, 40, 2),
 )
-n_symbols_eval, vq_steps, symbol_steps = shortened((n_symbols_eval, vq_steps, symbol_steps), (100, 8, 5))
 
 # %% [markdown]
 # ## 6.1 · A learned density, discrete
@@ -559,10 +559,11 @@ shelf
 # limits the samples, with many the density has more to learn.
 #
 # **What was seen.** Rounding has no gradient, and straight-through replaces it; a codebook loses symbols unless
-# they are revived; a learned density of symbols saves bits and turns the same decoder into a generator. What the
-# density needs is a finite alphabet. The next section keeps vectors, and learns their density otherwise.
-# ([Esser et al., 2021](https://arxiv.org/abs/2012.09841) draw large images in this section's way, with an
-# adversarial loss in place of ours.)
+# they are revived; a learned density of symbols saves bits and turns the same decoder into a generator. The line
+# "still missing" says where to work next: where the decoder's part is the larger, the sentence of notebook
+# [05](05_generation_celeba_cifar.ipynb) is turned round, and what is missing is a decoder, not a density.
+# [Esser et al. (2021)](https://arxiv.org/abs/2012.09841) go on there: larger networks, and an adversarial loss
+# beside ours. What this kind of density needs is a finite alphabet. The next section keeps vectors.
 
 # %% [markdown]
 # ## 6.2 · A learned density, continuous
@@ -574,7 +575,8 @@ shelf
 #
 # The strongest model of a density that we have met is diffusion. Nothing in it needs pixels: put codes in
 # place of images, and it is **latent diffusion**
-# ([Rombach et al., 2022](https://arxiv.org/abs/2112.10752)). First the faces and two decoders of notebook 05:
+# ([Rombach et al., 2022](https://arxiv.org/abs/2112.10752)). First the faces and two decoders of
+# [notebook 05](05_generation_celeba_cifar.ipynb):
 # an autoencoder, which never heard of a prior, and a VAE.
 
 # %%
@@ -1268,11 +1270,21 @@ for a, b in [("plain", "one layer"), ("warm-up", "one layer"), ("free bits", "on
              ("warm-up", "plain"), ("free bits", "plain")]:
     print(pairs_ahead(a, b))
 
+# %%
+for kind, runs in by_kind.items():
+    cost = statistics.mean(run["negative_elbo"] for run in runs)
+    lead = statistics.mean(run["negative_elbo"] for run in by_kind["one layer"]) - cost
+    share = statistics.mean(run["kl_upper"] / (run["kl_upper"] + run["kl_lower"]) for run in runs)
+    print(f"{kind:9s} mean −ELBO {cost:6.2f}, {lead:4.1f} nats better than one layer; "
+          f"{share:.0%} of the KL in the upper layer")
+
 # %% [markdown]
 # Read the two tables as in [notebook 04](04_beta_vae.ipynb): a repair that brings more latents to
 # life has repaired something only if −ELBO says so, too. Free bits raise the KL of the upper layer
-# *by construction*. And equal parameters are not equal networks: the VAE of one layer spends them all
-# near x.
+# *by construction*, so look at the other column. And compare the lead over one layer with what the
+# upper layer saved: the two are not far apart where it is the better prior that makes the difference.
+# The short training above need not agree with the longer one: a network of two layers has more to
+# learn before its prior is of use.
 #
 # What does z2 hold? We draw images twice: one z2 with several z1 below it, and several z2 with the
 # same noise of z1. The variance of the images tells the same in a number: the part of it that z2
@@ -1372,7 +1384,7 @@ spectrum = torch.tensor([4, 1, 0.25, 0.05], dtype=torch.float64)  # λ
 
 
 def noising(T: int) -> GaussianDiffusion:
-    """T steps of a cosine, like that of notebook 05; 0.01% of the variance is left at T."""
+    """T steps of a cosine, like that of the course; 0.01% of the variance is left at T."""
     t = torch.arange(1, T + 1, dtype=torch.float64)
     return GaussianDiffusion(spectrum, torch.cos(0.497 * math.pi * t / T) ** 2)
 
@@ -1490,7 +1502,6 @@ plt.show()
 # %%
 images_32 = datasets.load("cifar10")
 kind_32 = prefix(images_32)  # "cifar10", or "faces32" where cartoon faces stand in
-masked_steps, n_filled, n_labels, n_subsets = shortened((60, 300, 500, 4), (6, 60, 60, 2))
 x_32 = to_float(images_32.test.images[:n_filled])  # (N, 3, 32, 32) in [0, 1]
 print(f"{images_32.source}: {len(images_32.train):,} training images, {len(x_32)} test images are filled in")
 
@@ -1685,9 +1696,7 @@ hiding = widgets.masking(x_32[:6], filled_by_mae, seed=seed)
 hiding
 
 # %% [markdown]
-# **Figure 17.** Move the slider. Note at which share *you* no longer see what it is, and how the network's
-# error grows. It was trained at 75% alone: at other shares it gets a number of tokens that it never met.
-# **Figure 2.** Move the slider. Note at which share *you* no longer see what it is, and at which the network's
+# **Figure 17.** Move the slider. Note at which share *you* no longer see what it is, and at which the network's
 # error is smallest. It was trained at 75% alone: at other shares it gets a number of tokens that it never
 # met, so to be shown more need not help it.
 #
@@ -1899,9 +1908,18 @@ plt.show()
 # they compare on the same images. How much another *training* would change is in neither.
 #
 # Why should filling in help? A VAE keeps what its likelihood pays for, and squared error pays for the colours
-# of large areas first; a class is often a small thing. The masked autoencoder pays for the same squared error, but it can copy nothing:
-# it has to tell from one patch what its neighbours are like. That asks what kind of thing a patch
-# belongs to.
+# of large areas first; a class is often a small thing. The masked autoencoder pays for the same squared
+# error, but has nothing to copy: from one patch it has to tell what others are like, and that depends on what
+# the patch is a part of.
+#
+# Where *raw pixels* are ahead, ask what the classes are. Cartoon faces are all centred alike, hair and glasses
+# sit at the same pixels in each, and a linear map of 3,072 pixels can look there; a mean over all places
+# cannot. In photographs a class has no fixed place. A probe measures what is easy to read for *this* question.
+#
+# All of this is small: minutes of training, few labels, 32 pixels. [He et al. (2022)](https://arxiv.org/abs/2111.06377)
+# train large networks for long, and adapt them afterwards; their protocol is another, so their figures may not be
+# held against these. What carries over is the method: hide much, encode what is visible alone, and judge codes by
+# what a simple reader finds in them, beside the same reader on pixels and on an untrained network.
 
 # %% [markdown]
 # ## 6.5 · Debiasing by latent density
@@ -2333,20 +2351,3 @@ plt.show()
 # **Sources.** [Amini et al. 2019](https://doi.org/10.1145/3306618.3314243), *Uncovering and mitigating
 # algorithmic bias through learned latent structure* · [Sagawa et al. 2020](https://arxiv.org/abs/1911.08731),
 # *Distributionally robust neural networks for group shifts* (rare pairs).
-# they are revived; a learned density of symbols saves bits and turns the same decoder into a generator. The line
-# "still missing" says where to work next: where the decoder's part is the larger, the sentence of notebook
-# [05](05_generation_celeba_cifar.ipynb) is turned round, and what is missing is a decoder, not a density.
-# [Esser et al. (2021)](https://arxiv.org/abs/2012.09841) go on there: larger networks, and an adversarial loss
-# beside ours. What this kind of density needs is a finite alphabet. The next section keeps vectors.
-# of large areas first; a class is often a small thing. The masked autoencoder pays for the same squared
-# error, but has nothing to copy: from one patch it has to tell what others are like, and that depends on what
-# the patch is a part of.
-#
-# Where *raw pixels* are ahead, ask what the classes are. Cartoon faces are all centred alike, hair and glasses
-# sit at the same pixels in each, and a linear map of 3,072 pixels can look there; a mean over all places
-# cannot. In photographs a class has no fixed place. A probe measures what is easy to read for *this* question.
-#
-# All of this is small: minutes of training, few labels, 32 pixels. [He et al. (2022)](https://arxiv.org/abs/2111.06377)
-# train large networks for long, and adapt them afterwards; their protocol is another, so their figures may not be
-# held against these. What carries over is the method: hide much, encode what is visible alone, and judge codes by
-# what a simple reader finds in them, beside the same reader on pixels and on an untrained network.

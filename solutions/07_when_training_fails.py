@@ -196,7 +196,8 @@ trainings = {
 }
 for name, (_, losses) in trainings.items():
     shown = [f"{loss:.4g}" for loss in losses[:3]] + ["…", f"{losses[-1]:.4g}"] if losses else ["none"]
-    print(f"{name}: {', '.join(shown)}   ({len(losses)} steps)")
+    told = ", ".join(shown).replace("nan", "NaN")
+    print(f"{name}: {told}   ({len(losses)} steps)")
 
 # %% [markdown]
 # **Prediction.** Which is it? (1) pixels standardised by mean and deviation; (2) bytes that nobody
@@ -819,9 +820,9 @@ for name, model in modal.items():
 @torch.no_grad()
 def in_company(model: VAE, n: int, *, training: bool) -> str:
     """How far the first image moves if n images are reconstructed together in place of 128."""
-    probe = copy.deepcopy(model).train(training)
+    net = copy.deepcopy(model).train(training)
     try:
-        return f"{(probe(X_new[:n])[0] - probe(X_new[:128])[0]).square().mean().sqrt():.3f}"
+        return f"{(net(X_new[:n])[0] - net(X_new[:128])[0]).square().mean().sqrt():.3f}"
     except ValueError as error:
         return f"ValueError: {str(error)[:44]}"
 

@@ -75,7 +75,6 @@ SHORT = {
     "04_beta_vae": Short((500, 12, 1, 12, 1)),
     "05_generation_celeba_cifar": Short((60, 4, 3, 3, 3, 3, 3)),
     "06_beyond_the_vae": Short((40, 3, 2, 200, 4, 30, 10, 2, 4, 2, 20, 20, 2, 200, 60, 6, 4, 2)),
-    "07_when_training_fails": Short((8,)),
     "07_when_training_fails": Short((20,)),
 }
 SECONDS = itertools.count(0, 0.2)  # a clock that every look moves on: loops end after a few rounds
