@@ -239,7 +239,7 @@ for s in range(2):
         print(f"seed {s}, pixels up to {scale:3}: KL {VAE.rate(sound, q_z.mean, 2 * q_z.stddev.log()):.3g} nats")
 overflow = math.log(torch.finfo(torch.float32).max)
 print(f"exp of a float32 is infinite above {overflow:.2f}; e^88.7 is {torch.tensor(88.7).exp():.3g}, "
-      f"e^88.8 is {torch.tensor(88.8).exp():.3g}")
+      f"e^88.8 is {'finite' if torch.tensor(88.8).exp().isfinite() else 'infinite'}")
 
 # %% [markdown]
 # From there it is a step or two to NaN. A has pixels below 0 and above 1: there −x log x̂ − (1 − x) log(1 − x̂)

@@ -80,9 +80,10 @@ def test_each_exercise_has_hints_and_a_measure(source):
             prose += cell.source + "\n"
         if not cell.check:
             continue
-        hints = len(re.findall(r"<details>\s*<summary>", prose))
+        hints = len(re.findall(r"<details>\s*<summary>Hint \d</summary>", prose))
         assert 2 <= hints <= 3, f"{cell.path}:{cell.line}: {cell.check} has {hints} hints"
-        assert hints == prose.count("</details>"), f"{cell.path}:{cell.line}: an open <details>"
+        unfolding = len(re.findall(r"<details>\s*<summary>", prose))  # hints, and answers
+        assert unfolding == prose.count("</details>"), f"{cell.path}:{cell.line}: open <details>"
         measure = r"^.*difficulty.*importance.*\d+ minutes.*$"
         found = re.findall(measure, prose, re.MULTILINE | re.IGNORECASE)
         assert len(found) == 1, f"{cell.path}:{cell.line}: {cell.check} needs one line {measure}"
