@@ -817,12 +817,12 @@ print(f"Training: the denoiser of codes took {share:.2f} of the seconds of the U
       f"test faces: {min((ours, theirs), key=rival_distance.get)}")
 
 # %% [markdown]
-# Two things are to be said with it. The autoencoder had to be trained, too, and once it is there it serves
-# every density; the line above gives both shares. And a distance falls with training: pixel diffusion has no
-# decoder that limits it, so with hours in place of minutes it would go on where latent diffusion ends, at the
-# ceiling of its decoder.
+# Two things are to be said with it. The VAE had to be trained, too; once it is there it serves every density, and the
+# line above gives both shares. And minutes are little for pixels: `faces-pixels` has seen each of its images once,
+# `faces-latent` each code 40 times. Pixel diffusion has no decoder that limits it, so with enough training it can
+# pass the ceiling at which latent diffusion ends.
 #
-# The course keeps the same comparison with more faces and more steps of the U-Net.
+# The course keeps the same comparison with more faces and more steps of the U-Net, of one run.
 
 # %%
 kept_latent = metrics_of("latent", celebs)
@@ -843,6 +843,10 @@ plt.show()
 # **Figure 9.** The first ten of each, and test faces. Note what each gets wrong: latent diffusion has the
 # decoder's blur and the decoder's coherence, two eyes in one face. Pixel diffusion has to learn both from
 # scratch, so what it lacks after little training is the whole, not the edge.
+# **Figure 4.** The first ten of each, and test faces. Note what each lacks: latent diffusion has the decoder's
+# blur, and from the decoder it also has what holds a face together. Pixel diffusion must learn both from
+# scratch. How far it has come in its seconds, the third row shows: place and outline come first, skin and
+# eyes last. This is a comparison at equal parameters and little time, not a limit of pixels.
 #
 # ### 128 × 128
 #
