@@ -840,10 +840,7 @@ plots.image_rows(rival_rows | {"test faces": x_held_out[:10]}, ax)
 plt.show()
 
 # %% [markdown]
-# **Figure 9.** The first ten of each, and test faces. Note what each gets wrong: latent diffusion has the
-# decoder's blur and the decoder's coherence, two eyes in one face. Pixel diffusion has to learn both from
-# scratch, so what it lacks after little training is the whole, not the edge.
-# **Figure 4.** The first ten of each, and test faces. Note what each lacks: latent diffusion has the decoder's
+# **Figure 9.** The first ten of each, and test faces. Note what each lacks: latent diffusion has the decoder's
 # blur, and from the decoder it also has what holds a face together. Pixel diffusion must learn both from
 # scratch. How far it has come in its seconds, the third row shows: place and outline come first, skin and
 # eyes last. This is a comparison at equal parameters and little time, not a limit of pixels.
