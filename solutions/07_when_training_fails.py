@@ -323,7 +323,8 @@ class Dead(VAE):
 
 # %% [markdown]
 # The fifth decoder is told more than the code: for each pixel its neighbours above and to the left, as a
-# decoder that writes pixel by pixel knows them.
+# decoder that writes pixel by pixel knows them
+# ([Bowman et al., 2016](https://arxiv.org/abs/1511.06349), saw the code die beside such a decoder of words).
 
 # %%
 class Strong(VAE):
@@ -1008,7 +1009,8 @@ with torch.no_grad():
 examine(running.encode, running.decode, X[:128], loss=running.loss)
 
 # %% [markdown]
-# **The repair**, one σ for all pixels, gives its nats to the pixels that matter: look at the two squared errors. Theory:
+# **The repair**, one σ for all pixels, gives its nats to the pixels that matter: look at the two squared errors
+# ([Rybkin et al., 2021](https://arxiv.org/abs/2006.13202)). Theory:
 # [05, section 5.2](05_generation_celeba_cifar.ipynb), where the best σ is a formula.
 #
 # ### Good reconstructions, bad samples
