@@ -195,9 +195,8 @@ trainings = {
     "E": train(Tanh),
 }
 for name, (_, losses) in trainings.items():
-    shown = [f"{loss:.4g}" for loss in losses[:3]] + ["…", f"{losses[-1]:.4g}"] if losses else ["none"]
-    told = ", ".join(shown).replace("nan", "NaN")
-    print(f"{name}: {told}   ({len(losses)} steps)")
+    shown = ", ".join(f"{loss:.4g}" for loss in losses[:3]) + f", …; least {min(losses):.4g}" if losses else "none"
+    print(f"{name}: {shown} ({len(losses)} steps)".replace("nan", "NaN"))
 
 # %% [markdown]
 # **Prediction.** Which is it? (1) pixels standardised by mean and deviation; (2) bytes that nobody
@@ -243,7 +242,7 @@ print(f"exp of a float32 is infinite above {overflow:.2f}; e^88.7 is {torch.tens
 
 # %% [markdown]
 # From there it is a step or two to NaN. A has pixels below 0 and above 1: there −x log x̂ − (1 − x) log(1 − x̂)
-# has no minimum, and the loss falls below 0 for ever. (Both take logits. `binary_cross_entropy` looks at its
+# has no minimum, and the loss falls below 0 without end, until it breaks. (Both take logits. `binary_cross_entropy` looks at its
 # numbers and refuses E, and in newer versions of PyTorch it would refuse A and D, too.) B starts like C. It
 # fails later, where a sigmoid is 1 to the last digit:
 
@@ -260,14 +259,16 @@ print(f"B with the library's cross-entropy, same step: {terms(large_step)}")
 # number is still far from C's. **The repairs**, before and after:
 
 # %%
-def last(name: str) -> str:
-    return f"{trainings[name][1][-1]:.3g}" if trainings[name][1] else "none"
+def seen(name: str) -> str:
+    losses = trainings[name][1]
+    told = f"{losses[0]:.3g}, {losses[1]:.3g}, …, {losses[-1]:.3g}" if losses else "none"
+    return told.replace("nan", "NaN")
 
 # %%
 for name, repair in {"A": "leave the pixels in [0, 1]", "B": "logits, and a step of 0.004",
                      "D": "divide by 255", "E": "a sigmoid for the tanh"}.items():
     after = train(FromLogits)[0] if name == "B" else sound
-    print(f"{name}: last loss {last(name):>9s}; {repair:28s} → {sum(terms(after)):.1f} nats")
+    print(f"{name}: losses {seen(name):30s} {repair:28s} → {sum(terms(after)):.1f} nats")
 
 # %%
 for name, x in (("A", standardised(X)), ("D", 255 * X), ("E", X)):
@@ -285,16 +286,18 @@ examine(trainings["D"][0].encode, trainings["D"][0].decode, 255 * X[:128])
 # to 0, and the pictures are fine. Five trainings again, and here is what each of them prints.
 
 # %%
-def sigmoids(*widths: int) -> nn.Sequential:
-    layers = [part for a, b in pairwise(widths) for part in (nn.Linear(a, b), nn.Sigmoid())]
+def stack(activation, *widths: int) -> nn.Sequential:
+    layers = [part for a, b in pairwise(widths) for part in (nn.Linear(a, b), activation())]
     return nn.Sequential(*layers[:-1])
 
 # %%
 class Deep(VAE):
+    activation = nn.Sigmoid
+
     def __init__(self) -> None:
         super().__init__()
-        self.body = nn.Sequential(sigmoids(784, 128, 128, 128), nn.Sigmoid())
-        self.decoder = sigmoids(8, 128, 128, 128, 784)
+        self.body = nn.Sequential(stack(self.activation, 784, 128, 128, 128), self.activation())
+        self.decoder = stack(self.activation, 8, 128, 128, 128, 784)
 
 # %%
 class Dear(VAE):
@@ -321,7 +324,8 @@ class Dead(VAE):
 
 # %% [markdown]
 # The fifth decoder is told more than the code: for each pixel its neighbours above and to the left, as a
-# decoder that writes pixel by pixel knows them.
+# decoder that writes pixel by pixel knows them
+# ([Bowman et al., 2016](https://arxiv.org/abs/1511.06349), saw the code die beside such a decoder of words).
 
 # %%
 class Strong(VAE):
@@ -340,7 +344,7 @@ class Strong(VAE):
         return torch.sigmoid(self.decoder(z) + known.flatten(1))
 
 # %%
-flat = {"F": train(Dear), "G": train(Strong), "H": train(Deep, n=2 * steps), "I": train(SlowEncoder), "J": train(Dead)}
+flat = {"F": train(Dear), "G": train(Strong), "H": train(Deep), "I": train(SlowEncoder), "J": train(Dead)}
 flat = {name: model for name, (model, _) in flat.items()}
 print("held-out images")
 for name, model in flat.items():
@@ -400,7 +404,7 @@ spread_between_images = check("spread_between_images", spread_between_images)
 
 # %% [markdown]
 # Three more measurements tell the causes apart. Other codes, a **swap of codes**: the squared error when each image is
-# decoded from its neighbour's code, over that of the mean image (1 for one picture, near 2 for another
+# decoded from its neighbour's code, over that of the mean image (about 1 for the mean picture, 2 for another
 # image, small where the picture comes another way). Moved: how far the encoder's weights went since
 # the start. Gradient: the norm of the distortion's gradient at the first layer, and at the last.
 
@@ -442,25 +446,26 @@ for name, model in {**flat, "sound": sound}.items():
 # All of it in order, and no KL: look at the price (F). **The repairs:**
 
 # %%
-class Shallow(Deep):
+class Rectified(Deep):
+    activation = nn.ReLU
+
     def __init__(self) -> None:
         super().__init__()
-        for part in (*self.body.modules(), *self.decoder.modules()):
-            if isinstance(part, nn.Sequential):
-                for i, layer in enumerate(part):
-                    part[i] = nn.ReLU() if isinstance(layer, nn.Sigmoid) else layer
+        for part in [*self.body.modules(), *self.decoder[:-1]]:
+            if isinstance(part, nn.Linear):
+                nn.init.kaiming_normal_(part.weight)  # He's: no layer shrinks what passes
 
-# %%
+
 class Awake(Dead):
     decode = VAE.decode
 
 
 # %%
 repairs = {"F": ("weight 1", VAE), "G": ("a decoder that has the code alone", VAE),
-           "H": ("ReLU for the sigmoids", Shallow), "I": ("one learning rate", VAE),
+           "H": ("ReLU, and He's first weights", Rectified), "I": ("one learning rate", VAE),
            "J": ("a sigmoid for the ReLU", Awake)}
 for name, (repair, kind) in repairs.items():
-    after = sound if kind is VAE else train(kind, n=2 * steps)[0]
+    after = sound if kind is VAE else train(kind)[0]
     before, now = (spread_between_images(m(X_new).detach(), X_new) for m in (flat[name], after))
     print(f"{name}: {repair:34s} R {terms(flat[name]).R:7.3f} → {terms(after).R:6.2f}, "
           f"spread {before:.3f} → {now:.3f}")
@@ -1005,7 +1010,8 @@ with torch.no_grad():
 examine(running.encode, running.decode, X[:128], loss=running.loss)
 
 # %% [markdown]
-# **The repair**, one σ for all pixels ([Rybkin et al., 2021](https://arxiv.org/abs/2006.13202)), gives its nats to the pixels that matter: look at the two squared errors. Theory:
+# **The repair**, one σ for all pixels, gives its nats to the pixels that matter: look at the two squared errors
+# ([Rybkin et al., 2021](https://arxiv.org/abs/2006.13202)). Theory:
 # [05, section 5.2](05_generation_celeba_cifar.ipynb), where the best σ is a formula.
 #
 # ### Good reconstructions, bad samples
