@@ -28,7 +28,7 @@ LIVES = 0.1  # nats per image from which on a latent is said to live
 
 
 def run(out: Path) -> None:
-    """Writes metrics/hierarchy.json: five minutes of an idle CPU, MNIST or its stand-in.
+    """Writes metrics/hierarchy.json: about ten minutes of two cores, on MNIST or its stand-in.
 
     The last 5,000 training images are left out, as in the notebooks; all is measured on the test
     images, and nothing is chosen by them.
