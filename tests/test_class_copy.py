@@ -127,7 +127,7 @@ def test_commands_of_the_copy(copy, course):
         assert done.returncode == 2 and done.stderr.count("\n") == 1
         assert "is for students" in done.stderr
     doctor = course("doctor", cwd=copy)
-    assert "5 in this copy for students" in doctor.stdout and "failed itself" not in doctor.stdout
+    assert "7 in this copy for students" in doctor.stdout and "failed itself" not in doctor.stdout
 
 
 def test_zip_holds_the_folder(copy):

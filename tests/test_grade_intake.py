@@ -554,7 +554,7 @@ def test_the_sources_say_what_can_be_handed_in(root, tmp_path):
         (tmp_path / path).write_bytes(notebook(text="worked on"))
     shutil.copy(tmp_path / f"solutions/{STEM}.py", tmp_path / f"solutions/{STEM}-Copy1.py")
     found = assignment.assignments(tmp_path)
-    assert found == assignment.assignments() and len(found) == 5
+    assert found == assignment.assignments() and len(found) == 7
     for name, text in rendered(root, EXERCISES).items():
         cells = json.loads(text)["cells"]
         graded = [c["metadata"]["nbgrader"] for c in cells if c["id"].startswith("check-")]

@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
-from course_lib.diagnostics import report
 from course_lib.diagnostics.faults import findings
 from course_lib.diagnostics.measures import Probe, as_float, measure
 from course_lib.diagnostics.objective import weigh
 from course_lib.diagnostics.reading import as_found, modules_of
+from course_lib.diagnostics.report import Report, lines
 
 
 def examine(
@@ -21,7 +21,7 @@ def examine(
     *,
     held_out: Tensor | None = None,
     loss: Callable[[Tensor], Any] | None = None,
-) -> report.Report:
+) -> Report:
     """Measure a VAE or autoencoder from anywhere, and name its likely faults, each with evidence.
 
     encode: images to z, a distribution, (μ, log σ²) or these with z; decode: z to images or a
@@ -37,4 +37,4 @@ def examine(
     with as_found(modules):
         found = measure(probe, x, unseen, modules)
         weights = weigh(probe, loss, x, modules) if loss is not None else None
-    return report.Report(findings(found, weights), report.lines(found, weights))
+    return Report(findings(found, weights), lines(found, weights))

@@ -41,7 +41,7 @@ DENOISER = {"width": 200, "blocks": 3}
 UNET = {"n_classes": 1, "widths": [24, 64]}  # as many parameters as the denoiser, within 2 %
 LARGE_VAE = {"latent_dim": 64, "size": 128, "width": 8, "log_sigma": 0.0}
 LARGE_DENOISER = {"width": 160, "blocks": 3}
-STEPS = {"latent": 100, "pixels": 25}  # of DDIM
+SAMPLING_STEPS = {"latent": 100, "pixels": 25}  # of DDIM
 N, SEED = 500, 0  # images on each side of a distance
 
 
@@ -65,7 +65,7 @@ def run(out: Path) -> None:
         "128": compared(large, large_vae, large_denoiser, None),
     }
     seconds = sum(model.seconds for model in (denoiser, pixels, large_vae, large_denoiser))
-    about = cards.card("latent", data, seed=SEED, seconds=seconds, n=N, steps=STEPS)
+    about = cards.card("latent", data, seed=SEED, seconds=seconds, n=N, steps=SAMPLING_STEPS)
     checkpoints.write_json(out / "metrics" / "latent.json", about | {"sizes": sizes})
 
 
@@ -167,7 +167,7 @@ def compared(data: Dataset, vae: Trained, denoiser: Trained, pixels: Trained | N
         ruler.row("fitted Gaussian", lambda: image_of(
             decoder, gaussian_codes(codes, ruler.n, generator=noise))),
         ruler.row("latent diffusion", lambda: image_of(decoder, sample_codes(
-            denoiser.model, ruler.n, steps=STEPS["latent"], generator=_generator()))),
+            denoiser.model, ruler.n, steps=SAMPLING_STEPS["latent"], generator=_generator()))),
     ]  # fmt: skip
     _tell(rows[-1], denoiser)
     if pixels:
@@ -190,7 +190,7 @@ def _in_parts(unet: UNet, y: Tensor, shape: torch.Size) -> Tensor:
     """Samples of pixel diffusion, 50 at a time, to save memory."""
     noise = _generator()
     return torch.cat([
-        sample_ddim(unet, part, steps=STEPS["pixels"], generator=noise, shape=tuple(shape))
+        sample_ddim(unet, part, steps=SAMPLING_STEPS["pixels"], generator=noise, shape=tuple(shape))
         for part in y.split(50)
     ])  # fmt: skip
 
