@@ -31,7 +31,7 @@
 
 # %% tags=["parameters"]
 seed = 0
-layer_steps = 900
+layer_steps = 700
 
 # %%
 import itertools
