@@ -39,7 +39,7 @@ latent_steps = 1_000
 drawn_faces = 500
 pixel_faces = 150
 pixel_steps = 20
-layer_steps = 900
+layer_steps = 700
 masked_steps = 60
 n_filled = 500
 n_labels = 500
@@ -1196,8 +1196,8 @@ plt.show()
 
 # %% [markdown]
 # **Figure 12.** What each layer carries during training, three trainings. Note when the two layers
-# begin to rise, and which of them ends higher; that free bits hold the upper layer at their floor,
-# because below it nothing is to be gained by saying less; and what warm-up does while β is small.
+# begin to rise, and which of them ends higher; that with free bits the upper layer has nothing to
+# gain by saying less than 6 nats; and what warm-up does while β is small.
 
 # %%
 lives = 0.1  # nats per image
@@ -1235,10 +1235,10 @@ for name, (upper, lower) in carried.items():
           f"{max(share, 1 - share):.0%} of the nats")
 
 # %% [markdown]
-# The last column is what the upper layer earned, at most: the nats that q(z1|z2, x) would cost under
-# *one* Gaussian, the best that there is for all codes, less the KLs of both layers. Where it is
-# negative, a prior with one mean and one covariance would have been cheaper than eight latents and a
-# network.
+# How many of the eight upper latents are alive says how far the collapse went. The last column is
+# what the upper layer earned, at most: the nats that q(z1|z2, x) would cost under *one* Gaussian, the
+# best that there is for all codes, less the KLs of both layers. Where it is negative, a prior with
+# one mean and one covariance would have been cheaper than eight latents and a network.
 #
 # One training of each is one draw, and a short one. The course keeps a longer run of the same code,
 # three seeds of each kind.
