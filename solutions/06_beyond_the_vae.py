@@ -486,7 +486,7 @@ M = len(vq_test)
 train_symbols = vq.symbols_of(vqs[64], vq_data.train.images[:2_000])  # (2000, 64)
 shuffle = torch.rand(train_symbols.shape, generator=rng).argsort(0)  # each place by itself
 drawn_symbols = {
-    "uniform": torch.randint(64, (M, 64), generator=rng),
+    "uniform": torch.randint(64, vq_codes[64].shape, generator=rng),
     "independent places": train_symbols.gather(0, shuffle)[:M],
     "learned prior": priors[64].sample(M, generator=rng),
 }
@@ -545,7 +545,7 @@ for K in Ks:
 told = {K: {"perplexity": codebook_usage(vq_codes[K], K), "bits at most": 64 * math.log2(K),
             "bits with the learned prior": symbol_bits[K], "distortion in nats": distortion[K],
             "PSNR in dB": vq_cards[K]["test"]["psnr"]} for K in Ks}
-uniform = {K: torch.randint(K, (8, 64), generator=rng) for K in Ks}
+uniform = {K: torch.randint(K, vq_codes[K][:8].shape, generator=rng) for K in Ks}
 shelf = widgets.codebooks(vq_test[:8], {
     "decoded": lambda K: vqs[K].image_of(vq_codes[K][:8]),
     "learned prior": lambda K: sampled[K][:8],
@@ -615,7 +615,7 @@ def train_briefly(model: nn.Module, objective: Callable, data: tuple, *, steps: 
     """Steps of 128 by `fit`, in place; the losses and the seconds."""
     records = fit(model, objective, data, epochs=steps, steps=steps, batch_size=128, lr=lr, seed=seed)
     falling = [(record.loss, record.seconds) for record in records]
-    model.eval().requires_grad_(False)
+    model.cpu().eval().requires_grad_(False)
     return {"losses": [loss for loss, _ in falling], "seconds": falling[-1][1]}
 
 # %% [markdown]

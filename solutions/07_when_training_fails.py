@@ -250,7 +250,8 @@ print(f"exp of a float32 is infinite above {overflow:.2f}; e^88.7 is {torch.tens
 for logit in (10.0, 16.0, 17.0, 40.0):
     p = torch.tensor(logit).sigmoid()
     by_hand, stable = -(1 - p).log(), F.binary_cross_entropy_with_logits(torch.tensor(logit), 0 * p)
-    print(f"logit {logit:4.0f}: 1 − p = {1 - p:.2g}, −log(1 − p) by hand {by_hand:.4g}, from logits {stable:.4g}")
+    told = f"{by_hand:.4g}".replace("inf", "infinite")
+    print(f"logit {logit:4.0f}: 1 − p = {1 - p:.2g}, −log(1 − p) by hand {told}, from logits {stable:.4g}")
 large_step, _ = train(VAE, lr=0.1)
 print(f"B with the library's cross-entropy, same step: {terms(large_step)}")
 
@@ -1104,7 +1105,7 @@ def objective(model: VAE, x: Tensor) -> tuple[Tensor, Parts]:
 def fitted(epochs: int, patience: int | None) -> tuple[VAE, list]:
     torch.manual_seed(seed)
     model = VAE()
-    few, valid = digits.train.images[:250], digits.train.images[8_000:8_300]
+    few, valid = digits.train.images[:250], digits.train.images[-300:]
     records = fit(model, objective, few, epochs=epochs, batch_size=50, lr=2e-2, seed=seed,
                   valid=valid, patience=patience)
     return model, [(r.loss, r.valid["loss"]) for r in records if r.valid]

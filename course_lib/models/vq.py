@@ -136,13 +136,14 @@ class VQVAE(nn.Module):
 
     @torch.no_grad()
     def indices_of(self, x: Tensor) -> Tensor:
-        """The symbols of images: (B, C, S, S) to (B, N) int64."""
-        return self.codebook.nearest(self.encode(x))
+        """The symbols of images: (B, C, S, S) to (B, N) int64, on the images' device."""
+        return self.codebook.nearest(self.encode(x.to(self.codebook.vectors.device))).to(x.device)
 
     @torch.no_grad()
     def image_of(self, indices: Tensor) -> Tensor:
-        """x̂ of symbols: (B, N) to (B, C, S, S)."""
-        return self.decode(self.codebook.vectors[indices]).mean
+        """x̂ of symbols: (B, N) to (B, C, S, S), on the symbols' device."""
+        there = indices.to(self.codebook.vectors.device)
+        return self.decode(self.codebook.vectors[there]).mean.to(indices.device)
 
 
 class _AcrossPlaces(nn.Module):
