@@ -167,6 +167,7 @@ FAULTS: dict[str, tuple[str, How]] = {
     "ReLU on mu": ("codes behind a ReLU", How(of_mu=torch.relu)),
     "tanh on mu": ("μ behind a tanh", How(of_mu=torch.tanh)),
     "rand": ("uniform noise for normal noise", How(noise=torch.rand_like)),
+    "no noise": ("z is μ, without noise", How(noise=torch.zeros_like)),
     "fixed noise": ("the same noise in every step", How(fixed_noise=True)),
     "stale batch norm": ("train() and eval() differ", How(batch_norm=True, momentum=1e-4)),
     "strong dropout": ("train() and eval() differ", How(dropout=0.8, steps=600)),

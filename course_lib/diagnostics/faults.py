@@ -84,7 +84,11 @@ def _sigma(m: Measures, w: Weights | None) -> Found:
             "softplus that gives log σ²",
         )
     low, high = math.exp(-0.5), math.exp(0.5)
-    if m.is_vae and low - 1e-6 <= m.sigma_min < low + 0.03 and m.sigma_max <= high + 1e-6:
+    if (
+        m.is_vae
+        and low - 1e-6 <= m.sigma_min < low + 0.03
+        and (1 < m.sigma_max <= high + 1e-6 and not bypassed(m))
+    ):
         yield Finding(
             "log σ² behind a tanh", f"σ from {m.sigma_min:.3f} to {m.sigma_max:.3f}, e^±½ at most"
         )
@@ -104,13 +108,15 @@ def _noise(m: Measures, w: Weights | None) -> Found:
             "uniform noise for normal noise",
             f"(z − μ)/σ has mean {m.drawn_mean:.2f} and deviation {m.drawn_sd:.2f}: `torch.rand`",
         )
+    elif m.drawn_sd < 1e-3:
+        yield Finding("z is μ, without noise", f"(z − μ)/σ has deviation {m.drawn_sd:.2g}, not 1")
     elif abs(m.drawn_sd - 1) > 0.15:
         yield Finding(
             "σ of the sample is not σ of the KL",
             f"(z − μ)/σ has deviation {m.drawn_sd:.2f}, not 1: is log σ² taken for log σ, or σ² "
             "for σ?",
         )
-    if not m.drawn_again:
+    if not m.drawn_again and m.drawn_sd >= 1e-3:
         yield Finding("the same noise in every step", "encode gave the same z under another seed")
 
 

@@ -176,6 +176,8 @@ def _fitted(goal: Gradient, parts: list[Gradient], places: list[int]) -> tuple[l
         return [0.0] * len(parts), math.nan
     A = torch.stack(columns, 1)
     gram = A.T @ A
+    if not gram.isfinite().all():
+        return [math.nan] * len(parts), math.nan
     weights = torch.linalg.lstsq(gram, (A.T @ y)[:, None], driver="gelsd").solution[:, 0]
     left = (y - A @ weights).square().sum() / y.square().sum()
     return weights.tolist(), 1 - left.item()
