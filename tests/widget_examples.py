@@ -109,14 +109,13 @@ def make_codebooks(decoded=lambda size: FACES / size, **more):
     return widgets.codebooks(FACES, {"decoded": decoded}, figures, **given)
 
 
-def hide_rows(x, ratio, generator):
-    """Hides rows from the top, and fills them in with noise."""
-    hidden = torch.zeros(len(x), 1, 8, 8, dtype=torch.bool)
-    hidden[:, :, : round(8 * ratio)] = True
+def hide_top(x, ratio, generator):
+    """Hides pixels from the top, row by row, and fills them in with noise."""
+    hidden = (torch.arange(64).view(8, 8) < round(64 * ratio)).expand(len(x), 1, 8, 8)
     return torch.where(hidden, torch.rand(x.shape, generator=generator), x), hidden
 
 
-def make_masking(fill=hide_rows, grey=lambda x, hidden: x.masked_fill(hidden, 0.5)):
+def make_masking(fill=hide_top, grey=lambda x, hidden: x.masked_fill(hidden, 0.5)):
     return widgets.masking(FACES, fill, {"grey": grey}, shape=(3, 8, 8))
 
 
@@ -190,7 +189,7 @@ BREAKABLE = {
     "face": ("face", lambda f: make_attributes(lambda x: f(encode_face(x))), 1),
     "attributes": ("smile", lambda f: make_attributes(decode=lambda z: f(decode_face(z))), 1.0),
     "class": ("class", lambda f: make_samples(lambda *a: f(decode_class(*a))), 1),
-    "fill": ("hidden", lambda f: make_masking(lambda *a: f(hide_rows(*a))), 0.5),
+    "fill": ("hidden", lambda f: make_masking(lambda *a: f(hide_top(*a))), 0.5),
     "grey": (
         "hidden",
         lambda f: make_masking(grey=lambda x, hidden: f(x.masked_fill(hidden, 0.5))),
