@@ -142,7 +142,7 @@ def test_the_recipe_compares_codes_and_pixels(monkeypatch, tmp_path):
     """Catches a row or a checkpoint that is lost, and networks of unequal size."""
     data_tools.cut_images(monkeypatch, {"train": 64, "test": 24, "valid": 16})
     monkeypatch.setattr(latent, "EPOCHS", dict.fromkeys(latent.EPOCHS, 1))
-    monkeypatch.setattr(latent, "STEPS", {"latent": 2, "pixels": 2})
+    monkeypatch.setattr(latent, "SAMPLING_STEPS", {"latent": 2, "pixels": 2})
     latent.run(tmp_path)
     made = checkpoints.names(tmp_path)
     assert made == ["faces-latent", "faces-latent-128px", "faces-pixels", "faces-vae-128px"]
