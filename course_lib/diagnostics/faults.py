@@ -35,9 +35,8 @@ def findings(m: Measures, w: Weights | None) -> list[Finding]:
     if not m.finite or (w is not None and not w.finite):
         return [*_inputs(m, w), *_not_finite(m)]
     found = {one.name: one for rule in RULES for one in rule(m, w)}
-    for name in found.keys() & set(_EXPLAINS_ALL):  # what else is wrong follows from it, or may
-        return [found[name]]
-    return list(found.values())
+    causes = [one for one in found.values() if one.name in _EXPLAINS_ALL]
+    return causes[:1] or list(found.values())  # what else is wrong follows from a cause, or may
 
 
 def _inputs(m: Measures, w: Weights | None) -> Found:

@@ -29,9 +29,8 @@ SEED = 0
 
 @dataclass
 class Measures:
-    """Numbers about one model; None where they cannot be had. Distances are relative, see there."""
+    """Numbers about one model; NaN where they cannot be had. Distances are relative, see there."""
 
-    n: int
     pixels: int
     latents: int
     is_vae: bool
@@ -55,7 +54,6 @@ class Measures:
     sigma_min: float = math.nan
     sigma_max: float = math.nan
     second_moment: list[float] = field(default_factory=list)  # E z² of the aggregate, per latent
-    code_mean: list[float] = field(default_factory=list)
     drawn_mean: float = math.nan  # (z − μ)/σ of the encoder's own z
     drawn_sd: float = math.nan
     drawn_again: bool = True  # whether its noise is another one each time
@@ -118,7 +116,7 @@ def measure(probe: Probe, x: Tensor, held_out: Tensor | None, modules: list[nn.M
     set_mode(modules, training=False)
     code = probe.code(x)
     found = Measures(
-        n=len(x), pixels=x[0].numel(), latents=code.mu.shape[1], is_vae=code.sigma is not None,
+        pixels=x[0].numel(), latents=code.mu.shape[1], is_vae=code.sigma is not None,
         x_min=x.min().item(), x_max=x.max().item(), finite=bool(code.mu.isfinite().all()),
     )  # fmt: skip
     _of_codes(found, code, probe, x)
@@ -136,7 +134,6 @@ def measure(probe: Probe, x: Tensor, held_out: Tensor | None, modules: list[nn.M
 
 
 def _of_codes(found: Measures, code: Code, probe: Probe, x: Tensor) -> None:
-    found.code_mean = code.mu.mean(0).tolist()
     found.mu_min, found.mu_max = code.mu.min().item(), code.mu.max().item()
     found.mu_stopped = (code.mu == 0).float().mean().item()
     if code.sigma is None:
