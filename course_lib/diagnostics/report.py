@@ -100,19 +100,19 @@ def lines(m: Measures, w: Weights | None) -> list[Line]:
         found.append(_line("error on held-out images", m.held_out_error, "as above",
                            m.held_out_error < 1.5 * m.error + 0.02))  # fmt: skip
     if not math.isnan(m.nats):
-        told = f"{m.nats:.1f}" + (
-            "" if math.isnan(m.held_out_nats) else f", held out {m.held_out_nats:.1f}"
+        told = _told(m.nats, ".1f") + (
+            "" if math.isnan(m.held_out_nats) else f", held out {_told(m.held_out_nats, '.1f')}"
         )
         found.append(Line("−ELBO, nats per image", told, "alike on both", None))
     return [*found, *(_of_loss(w) if w is not None and w.kind else [])]
 
 
 def _of_vae(m: Measures) -> list[Line]:
-    used = sum(kl > 0.02 for kl in m.kl)
+    rate, used = sum(m.kl), sum(kl > 0.02 for kl in m.kl)
     moment = statistics.median(m.second_moment)
     found = [
-        Line("KL, nats per image", f"{sum(m.kl):.2f}, {used} of {len(m.kl)} latents used",
-             "above 0", used > 0),
+        Line("KL, nats per image", f"{_told(rate, '.2f')}, {used} of {len(m.kl)} latents used",
+             "above 0", used > 0 and math.isfinite(rate)),
         _line("σ of q(z|x)", (m.sigma_min, m.sigma_max), "some below 1", m.sigma_min < 1),
         _line("E z² of the codes, median", moment, "near 1, as the prior", moment < 4),
         _line("noise moves images by", m.noise_effect, "below what codes do", None),
@@ -134,5 +134,12 @@ def _of_loss(w: Weights) -> list[Line]:
 
 
 def _line(what: str, value: float | tuple[float, float], normal: str, fine: bool | None) -> Line:
-    told = f"{value[0]:.3g} to {value[1]:.3g}" if isinstance(value, tuple) else f"{value:.3g}"
-    return Line(what, told, normal, fine)
+    values = value if isinstance(value, tuple) else (value,)
+    return Line(what, " to ".join(_told(v) for v in values), normal, fine)
+
+
+def _told(value: float, form: str = ".3g") -> str:
+    """A number in words where it is none: `inf` in a table reads like a name."""
+    if math.isnan(value):
+        return "not a number"
+    return format(value, form) if math.isfinite(value) else "beyond any number"

@@ -11,8 +11,8 @@ def cases(g: torch.Generator) -> Cases:
         """Skewed codes in the middle of n intervals: rounding decides nothing. (N, d)."""
         z = torch.randn(N, d, generator=g)
         z = torch.exp(torch.linspace(0.3, 0.7, d) * z)  # a long tail to the right
-        low, high = z.min(0).values, z.max(0).values
-        place = (z - low) / (high - low)
+        low = z.amin(0)
+        place = (z - low) / (z.amax(0) - low)
         inner = (place * n).floor().clamp(max=n - 1) + 0.2 + 0.6 * torch.rand(z.shape, generator=g)
         place = torch.where((place == 0) | (place == 1), place, inner / n)
         return torch.linspace(-2, 1, d) + torch.linspace(0.5, 4, d) * place
