@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ARTEFACTS = ROOT / "test-artefacts"
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser"])), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-VIEWS = ["pad", "bound", "latents", "holes", "denoise", "diffusion", "price", "faces"]
+VIEWS = ["pad", "bound", "latents", "holes", "denoise", "diffusion", "price", "faces", "symbols"]
 SCREENS = {
     "projector": (1280, 720),
     "square": (1024, 768),

@@ -1,6 +1,7 @@
 """The exported page in a real browser: pixels, keys, pointer, animation."""
 
 # ruff: noqa: F401, F811 (fixtures are imported by name)
+import base64
 import math
 import re
 
@@ -38,6 +39,7 @@ def in_page(page, code, *arguments):
 
 
 DECODERS = [name for name in MODELS if re.search("decoder|autoencoder|vae", name)]
+CODEBOOKS = [name for name in MODELS if "-vq-" in name]
 
 
 @pytest.mark.parametrize("name", DECODERS)
@@ -96,6 +98,37 @@ def test_diffusion_agrees_with_torch(open_page):
     assert expected.std() > 0.1 and (found - expected).abs().max() < 1 / 255
 
 
+@pytest.mark.parametrize("name", CODEBOOKS)
+def test_symbols_agree_with_torch(open_page, name):
+    """Catches places or channels that are mixed up, on the way to symbols and on the way back."""
+    model, _ = checkpoints.load(name)
+    walks = checkpoints.metrics("walks")["originals"]
+    bytes_ = np.stack([np.frombuffer(base64.b85decode(pixels), np.uint8) for pixels in walks])
+    x = torch.tensor(bytes_).view(-1, 3, 64, 64) / 255
+    page, symbols = open_page(), model.indices_of(x)
+    code = "(name, x) => x.map(row => course.net(name).indices(Float32Array.from(row)))"
+    found = torch.tensor(in_page(page, code, name, x.flatten(1)))
+    assert (found != symbols).float().mean() < 0.005  # two vectors that are equally near
+    some = torch.randint(len(model.codebook.vectors), (3, 64))
+    code = "(name, s) => s.map(row => [...course.net(name).decode(row)])"
+    drawn = torch.tensor(in_page(page, code, name, some))
+    assert (drawn - model.image_of(some).flatten(1)).abs().max() < 0.1 / 255
+
+
+def test_symbols_by_lot_are_framed_and_replace_those_of_the_face(open_page):
+    """Catches a lot that leaves the image as it is, or more symbols than were asked for."""
+    page = open_page("symbols")
+    symbols = "course.state.view.symbolsOf(course.state.values.symbols)"
+    assert text(page).startswith("K = 64: 64 symbols of 6 bits are 384 bits")
+    press(page, *6 * ["ArrowLeft"])
+    before = page.evaluate(symbols)
+    assert "0 drawn by lot" in text(page)
+    press(page, "ArrowRight", "ArrowRight")
+    after = page.evaluate(symbols)
+    changed = sum(a != b for a, b in zip(before, after, strict=True))
+    assert 0 < changed <= 8 and "8 drawn by lot" in text(page)
+
+
 def images():
     """The page's ten test digits, (10, 784) in [0, 1]."""
     return torch.tensor(checkpoints.metrics("digits")["images"]) / 255
@@ -133,7 +166,9 @@ def code_of(view, values):
     return walks["model"], (torch.tensor(walks["faces"][int(values["face"])]) + sum(steps))[None]
 
 
-@pytest.mark.parametrize("view", [view for view in VIEWS if view not in ("denoise", "diffusion")])
+@pytest.mark.parametrize(
+    "view", [view for view in VIEWS if view not in ("denoise", "diffusion", "symbols")]
+)
 def test_each_view_shows_what_torch_decodes(open_page, view):
     """Catches a slider of another latent, channels or rows that are mixed up, gamma."""
     dice = "Math.random = () => 0.5" if view == "price" else None

@@ -31,14 +31,16 @@ SCRIPTS = (
     "denoise",
     "diffusion",
     "families",
+    "symbols",
     "words",
     "layout",
     "bench",
     "main",
 )
 FAMILY = ("0.1", "0.5", "1", "2", "10")  # β
+CODEBOOKS = (4, 16, 64, 256)  # K
 # Which of a model's tensors the page needs, by how their names begin.
-MODELS = {
+MODELS: dict[str, str | tuple[str, ...]] = {
     "mnist-encoder-2": "encoder.",
     "mnist-decoder-2": "decoder.",
     "mnist-encoder-64": "encoder.",
@@ -47,6 +49,7 @@ MODELS = {
     "mnist-denoiser": "",
     "mnist-ddpm": "",
     "faces-vae-128": "decoder.",
+    **{f"faces-vq-{size}": ("encoder.", "codebook.vectors", "decoder.") for size in CODEBOOKS},
 }
 
 
@@ -57,6 +60,10 @@ def page(data: Path) -> str:
         "table": {"seconds": _json(data / "metrics" / "table1.json")["seconds"]},
         "walks": _json(data / "metrics" / "walks.json"),
         "digits": _json(data / "metrics" / "digits.json"),
+        "bits": {
+            size: _json(data / "checkpoints" / f"faces-vq-{size}-prior.json")["test"]["bits"]
+            for size in CODEBOOKS
+        },
         "course": _address(),
     }
     parts = {
@@ -82,7 +89,7 @@ def _joined(names: Iterable[str]) -> str:
     return "\n".join((SITE / name).read_text(encoding="utf-8") for name in names)
 
 
-def _model(folder: Path, name: str, part: str) -> dict:
+def _model(folder: Path, name: str, part: str | tuple[str, ...]) -> dict:
     """Card and weights, these as base85, of a checkpoint; its curves are left out.
 
     part: how the names of the tensors begin that are wanted.
@@ -110,7 +117,7 @@ def _address() -> dict[str, str]:
     return {"home": home, "files": f"{home}/blob/{tag[1] if tag else 'main'}"}
 
 
-def _tensors(file: bytes, part: str) -> bytes:
+def _tensors(file: bytes, part: str | tuple[str, ...]) -> bytes:
     """A .safetensors file with those tensors alone whose names begin with `part`.
 
     The format: 8 bytes with the length of a JSON header, the header with type, shape and place of

@@ -3,19 +3,20 @@
 const content = JSON.parse(document.getElementById("content").textContent);
 const built = {};
 const net = (name) => (built[name] ??= build(content.models[name])); // when a view first needs it
-const BETAS = ["0.1", "0.5", "1", "2", "10"];
+const BETAS = ["0.1", "0.5", "1", "2", "10"], CODEBOOKS = Object.keys(content.bits);
 const sheet = newSheet(content.digits.images.map((bytes) => Float32Array.from(bytes, (byte) => byte / 255)));
 const FIRST_DIGIT = 3, SETTLED = 300; // milliseconds without a change
 const lazily = (id, tab, make) => ({ id, tab, make });
 const VIEWS = [
   lazily("pad", "Draw", () => padView(net, sheet, surpriseOf(net, content.digits))),
-  lazily("bound", "The bound", () => boundView(net, sheet)),
+  lazily("bound", "Bound", () => boundView(net, sheet)),
   lazily("latents", "64 latents", () => latentsView(net)),
   lazily("holes", "AE or VAE", () => holesView(net)),
   lazily("denoise", "Denoise", () => denoiseView(net, sheet)),
   lazily("diffusion", "Diffusion", () => diffusionView(net, refresh)),
-  lazily("price", "The price β", () => priceView(net, BETAS, content.table)),
+  lazily("price", "Price β", () => priceView(net, BETAS, content.table)),
   lazily("faces", "Faces", () => facesView(net, content.walks)),
+  lazily("symbols", "Symbols", () => symbolsView(net, CODEBOOKS, content.walks, content.bits)),
 ];
 const state = {
   view: null, values: {}, toggles: {}, met: {}, seen: {}, chosen: 0, playing: null, frame: 0, settling: 0, address: "",

@@ -70,6 +70,49 @@ function convAutoencoder(layers) {
   };
 }
 
+/** `VQVAE`: an image to one symbol for each place of a grid, and symbols to an image. */
+function vqvae({ tensors, dense, conv }) {
+  const { shape: [, d], data: vectors } = tensors["codebook.vectors"], side = Math.sqrt(tensors["encoder.8.mix.bias"].data.length);
+  const places = side * side, pixels = 8 * side;
+  const across = (name, h) => {
+    for (let from = 0; from < h.length; from += places) {
+      const row = h.subarray(from, from + places);
+      add(row, dense(name, row.slice()));
+    }
+    return h;
+  };
+  const channels = tensors["encoder.0.weight"].shape[1];
+  return {
+    shape: [channels, pixels, pixels],
+    indices(x) {
+      let h = silu(conv("encoder.0", x, pixels, pixels, { stride: 4, margin: 2 }));
+      h = silu(conv("encoder.2", h, 2 * side, 2 * side, { stride: 2 }));
+      h = silu(conv("encoder.4", h, side, side));
+      h = across("encoder.8.mix", silu(conv("encoder.6", h, side, side)));
+      const z = conv("encoder.9", h, side, side); // (d, places)
+      return Array.from({ length: places }, (_, n) => closest(Float32Array.from({ length: d }, (_, i) => z[i * places + n]), vectors));
+    },
+    decode(symbols) {
+      let h = Float32Array.from({ length: d * places }, (_, k) => vectors[symbols[k % places] * d + Math.floor(k / places)]);
+      h = silu(across("decoder.1.mix", conv("decoder.0", h, side, side)));
+      h = silu(conv("decoder.3", h, side, side));
+      h = silu(pixelShuffle(conv("decoder.5", h, side, side), side, side, 2));
+      return sigmoid(pixelShuffle(conv("decoder.8", h, 2 * side, 2 * side), 2 * side, 2 * side, 4));
+    },
+  };
+}
+
+/** Which row of (K, d) numbers is nearest to z, (d,). */
+function closest(z, rows) {
+  let best = 0, least = Infinity;
+  for (let k = 0; k < rows.length / z.length; k++) {
+    let distance = 0;
+    for (let i = 0; i < z.length; i++) distance += (z[i] - rows[k * z.length + i]) ** 2;
+    if (distance < least) [best, least] = [k, distance];
+  }
+  return best;
+}
+
 /** `UNet`: the velocity v̂(x_t, t, y), (channels, side, side). */
 function unet({ tensors, dense, conv, norm }) {
   function block(name, x, side, e) {
@@ -108,7 +151,7 @@ function unet({ tensors, dense, conv, norm }) {
 
 const BUILDERS = {
   MLPDecoder: mlpDecoder, MLPEncoder: mlpEncoder, MLPAutoencoder: mlpDecoder, ConvVAE: convDecoder,
-  ConvAutoencoder: convAutoencoder, UNet: unet,
+  ConvAutoencoder: convAutoencoder, UNet: unet, VQVAE: vqvae,
 };
 
 /** The network that a card describes, from the base85 text of its weights. */
