@@ -8,11 +8,12 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from torch import Tensor
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from broken_models import FAULTS, SOUND, images, trained  # noqa: E402
+from broken_models import FACES, FAULTS, SOUND, How, faces, images, trained  # noqa: E402
 
 from course_lib import plots  # noqa: E402
 from course_lib.diagnostics import examine  # noqa: E402
@@ -22,24 +23,26 @@ FIRST, LATER = 2, 1
 
 def named() -> dict[str, tuple[list[str], list[str]]]:
     """Model to what is named with loss and held-out images, and without."""
-    x, unseen = images()
-    found = {}
-    for name, how in [*((n, h) for n, (_, h) in FAULTS.items()), *SOUND.items()]:
-        model, fed = trained(how, x), how.prepare(x[: how.n_train])
-        full = examine(
-            model.encode, model.decode, fed, held_out=how.prepare(unseen), loss=model.loss
-        )
-        bare = examine(model.encode, model.decode, fed)
-        label = f"sound: {name}" if how is SOUND.get(name) else name
-        found[label] = tuple([one.name for one in report.findings] for report in (full, bare))
-        print(label, *found[label], sep=" | ", flush=True)
-    return found
+    digits, rows = images(), {name: how for name, (_, how) in FAULTS.items()}
+    rows |= {f"sound: {name}": how for name, how in SOUND.items()}
+    found = {name: reported(how, *digits) for name, how in rows.items()}
+    people, rows = faces(), {f"faces, {name}": how for name, (_, how) in FACES.items()}
+    rows["faces, sound: plain"] = SOUND["plain"]
+    return found | {name: reported(how, *people) for name, how in rows.items()}
+
+
+def reported(how: How, x: Tensor, unseen: Tensor) -> tuple[list[str], list[str]]:
+    """What is named of the model of this description, trained on these images."""
+    model, fed = trained(how, x), how.prepare(x[: how.n_train])
+    full = examine(model.encode, model.decode, fed, held_out=how.prepare(unseen), loss=model.loss)
+    both = full, examine(model.encode, model.decode, fed)
+    return tuple([one.name for one in report.findings] for report in both)
 
 
 def draw(found: dict[str, tuple[list[str], list[str]]]) -> plt.Figure:
     """Rows: models; columns: names; dark what stands first, light what stands below."""
     columns = [*dict.fromkeys(name for pair in found.values() for names in pair for name in names)]
-    fig, axes = plt.subplots(1, 2, figsize=(17, 13), sharey=True, layout="constrained")
+    fig, axes = plt.subplots(1, 2, figsize=(17, 21), sharey=True, layout="constrained")
     titles = ("with loss and held-out images", "without")
     for i, (ax, title) in enumerate(zip(axes, titles, strict=True)):
         table = np.zeros((len(found), len(columns)))
@@ -56,4 +59,4 @@ def draw(found: dict[str, tuple[list[str], list[str]]]) -> plt.Figure:
 
 if __name__ == "__main__":
     plots.use_course_style()
-    draw(named()).savefig(ROOT / "docs/diagnostics.png", dpi=75)
+    draw(named()).savefig(ROOT / "docs/diagnostics.png", dpi=60)

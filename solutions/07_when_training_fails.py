@@ -989,12 +989,13 @@ steady, steady_losses = train(OneSigma, n=2 * steps, lr=2e-3)
 fig, ax = plt.subplots(figsize=(7, 3.2))
 ax.plot(running_losses, color=plots.VERMILION, label="σ for each pixel")
 ax.plot(steady_losses, color=plots.BLUE, label="one σ")
-ax.set(xlabel="step", ylabel="−ELBO (nats per image)", ylim=(None, 900))
+ax.set(xlabel="step", ylabel="−ELBO (nats per image)")
+ax.set_yscale("symlog", linthresh=1_000)
 ax.legend()
 plt.show()
 
 # %% [markdown]
-# **Figure 2.** Two trainings that differ in how many σ there are. Note which one is still falling, and which leaps.
+# **Figure 2.** Two trainings that differ in how many σ there are; beyond 1,000 nats the axis counts in powers of ten. Note which one is still falling, and which leaps.
 #
 # **The measurement**: the smallest σ, and where it is. Pixels that are black in every training image can be told to any precision: each factor
 # of 10 in σ is worth log 10 = 2.3 nats, in every such pixel, without end.

@@ -1,4 +1,4 @@
-"""Models with one fault each, and sound ones: trained in seconds, for test_diagnostics.py."""
+"""Models with one fault each, and sound ones, of digits and of faces: trained in seconds."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,19 +13,31 @@ from course_lib.training import to_float
 
 
 class Vae(nn.Module):
-    """A plain tutorial's VAE of flat images, with the places where faults go."""
+    """A plain tutorial's VAE, with the places where faults go.
 
-    def __init__(self, how: "How", D: int = 784) -> None:
+    shape: (784,), flat digits and dense layers; or (3, 32, 32), faces and convolutions.
+    """
+
+    def __init__(self, how: "How", shape: tuple[int, ...] = (784,)) -> None:
         super().__init__()
-        self.how = how
+        self.how, D = how, shape[0]
         hidden, d = how.hidden, how.latents
-        inner = [nn.BatchNorm1d(hidden, momentum=how.momentum)] if how.batch_norm else []
+        flat, many = len(shape) == 1, 32 * 8 * 8
+        norm = nn.BatchNorm1d(hidden, momentum=how.momentum)
+        inner = [norm] if how.batch_norm else []
         inner += [nn.Dropout(how.dropout)] if how.dropout else []
-        self.encoder = nn.Sequential(nn.Linear(D, hidden), *inner, nn.ReLU())
+        first = nn.Linear(D, hidden) if flat else nn.Sequential(
+            nn.Conv2d(3, 16, 4, 2, 1), nn.ReLU(), nn.Conv2d(16, 32, 4, 2, 1), nn.ReLU(),
+            nn.Flatten(), nn.Linear(many, hidden),
+        )  # fmt: skip
+        self.encoder = nn.Sequential(first, *inner, nn.ReLU())
         self.mu, self.log_var = nn.Linear(hidden, d), nn.Linear(hidden, d)
-        self.decoder = mlp(d, hidden, hidden, D)
+        self.decoder = mlp(d, hidden, hidden, D) if flat else nn.Sequential(
+            nn.Linear(d, many), nn.ReLU(), nn.Unflatten(1, (32, 8, 8)),
+            nn.ConvTranspose2d(32, 16, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(16, 3, 4, 2, 1),
+        )  # fmt: skip
         self.log_scale = nn.Linear(hidden, D) if how.own_scale else None
-        self.skip = nn.Linear(D, D) if how.skip else None
+        self.skip = (nn.Linear(D, D) if flat else nn.Conv2d(3, 3, 1)) if how.skip else None
         self.fixed = torch.randn(4096, d)
         self.x = None
 
@@ -70,9 +82,14 @@ def bce(x_hat: Tensor, x: Tensor) -> Tensor:
     return F.binary_cross_entropy(x_hat, x.clamp(0, 1), reduction="sum") / len(x)
 
 
+def bce_of_logits(logits: Tensor, x: Tensor) -> Tensor:
+    """The same, from logits."""
+    return F.binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
+
+
 def squares(x_hat: Tensor, x: Tensor) -> Tensor:
     """Squared error per image with σ² = 0.02, mean over the batch."""
-    return 25 * (x_hat - x).square().sum(1).mean()
+    return 25 * (x_hat - x).square().sum() / len(x)
 
 
 def likelihood(p_x: torch.distributions.Normal, x: Tensor) -> Tensor:
@@ -123,6 +140,11 @@ def standard(x: Tensor) -> Tensor:
     return (x - 0.1307) / 0.3081
 
 
+def with_black(x: Tensor) -> Tensor:
+    """More contrast: without black pixels no output of a tanh is below 0."""
+    return ((x - 0.3) / 0.6).clamp(0, 1)
+
+
 def bce_unchecked(p: Tensor, x: Tensor) -> Tensor:
     """Cross-entropy of whatever the target is."""
     return -(x * p.log() + (1 - x) * (1 - p).log()).sum(1).mean()
@@ -143,9 +165,7 @@ FAULTS: dict[str, tuple[str, How]] = {
     ),
     "logits": (
         "logits taken for images",
-        How(output=lambda out: out,
-            distortion=lambda out, x: F.binary_cross_entropy_with_logits(out, x, reduction="sum")
-            / len(x)),
+        How(output=lambda out: out, distortion=bce_of_logits),
     ),
     "black": ("the decoder gets no gradient", How(output=clipped_to_black, distortion=squares)),
     "KL 50": ("the KL weighs too much", How(**scaled(1, 50))),
@@ -177,11 +197,33 @@ FAULTS: dict[str, tuple[str, How]] = {
     "skip": ("the picture goes past the code", How(skip=True)),
     "overfitting": ("overfitting", How(n_train=200, steps=1_200)),
 }  # fmt: skip
+# Of convolutional models of faces: 3,072 pixels, so that other weights are too large or too small.
+FACES: dict[str, tuple[str, How]] = {
+    **{
+        fault: FAULTS[fault]
+        for fault in ("bytes", "logits", "black", "no KL", "frozen", "shuffled", "detached",
+                      "log_var as log_sigma", "ReLU on log_var", "abs of log_var",
+                      "tanh on log_var", "ReLU on mu", "tanh on mu", "rand", "no noise",
+                      "fixed noise", "strong dropout", "skip")
+    },
+    "tanh": (
+        "tanh output against images in [0, 1]",
+        How(output=torch.tanh, distortion=squares, prepare=with_black),
+    ),
+    "KL 500": ("the KL weighs too much", How(**scaled(1, 500))),
+    "mean of pixels": ("pixels are averaged, latents are summed", How(**scaled(1 / 3072, 1))),
+    "means of both": ("pixels and latents are averaged", How(**scaled(1 / 3072, 1 / 8))),
+    "batch/N": ("the KL weighs too little", How(**scaled(1, 0.00025))),
+    "subtracted": ("the KL is subtracted", How(**scaled(1, -0.05), steps=100)),
+    "stale batch norm": ("train() and eval() differ", How(batch_norm=True, momentum=1e-4)),
+    "overfitting": ("overfitting", How(distortion=squares, n_train=60, steps=600)),
+}  # fmt: skip
 SOUND = {
     "plain": How(),
     "β = 4": How(**scaled(1, 4)),
     "β = 0.5": How(**scaled(1, 0.5)),
     "squared error": How(distortion=squares),
+    "linear output": How(output=lambda out: out, distortion=squares),
     "batch norm": How(batch_norm=True),
     "dropout": How(dropout=0.1),
     "64 latents": How(latents=64),
@@ -190,22 +232,29 @@ SOUND = {
 
 
 def images() -> tuple[Tensor, Tensor]:
-    """Flat training and held-out images in [0, 1]."""
+    """Flat training and held-out digits in [0, 1]."""
     data = datasets.load("mnist")
     return tuple(to_float(split.images[:4_000].flatten(1)) for split in (data.train, data.test))
+
+
+def faces() -> tuple[Tensor, Tensor]:
+    """Training and held-out faces of 32 × 32 pixels in [0, 1]."""
+    data = datasets.load("faces")
+    parts = (data.train.images[:2_000], data.test.images[:500])
+    return tuple(F.avg_pool2d(to_float(part), 2) for part in parts)
 
 
 def trained(how: How, x: Tensor, *, seed: int = 0) -> Vae:
     """The model of this description, trained on these images."""
     torch.manual_seed(seed)
-    model = Vae(how)
+    model = Vae(how, tuple(x.shape[1:]))
     if how.frozen:
         for part in (model.encoder, model.mu, model.log_var):
             part.requires_grad_(False)
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=how.lr)
     x = how.prepare(x[: how.n_train])
     for _ in range(how.steps):
-        loss = model.loss(x[torch.randint(len(x), (128,))])
+        loss = model.loss(x[torch.randint(len(x), (128 if x.ndim == 2 else 64,))])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -45,7 +45,7 @@ class Measures:
     error_of_others: float = math.nan  # the same, against other images
     spread: float = math.nan  # of the reconstructions over that of the images, as deviations
     code_effect: float = math.nan  # other codes: how far the images move, over their spread
-    error_of_code: float = math.nan  # against x, of other images' codes, after x was encoded: 2
+    error_of_code: float = math.nan  # against x, of other images' codes, after x was encoded
     noise_effect: float = math.nan  # z for μ: how far the images move, over the images' spread
     kl: list[float] = field(default_factory=list)  # per latent, nats
     mu_min: float = math.nan
@@ -144,6 +144,7 @@ def _of_codes(found: Measures, code: Code, probe: Probe, x: Tensor) -> None:
     found.sigma_min, found.sigma_max = sigma.min().item(), sigma.max().item()
     found.second_moment = (code.mu**2 + sigma**2).mean(0).tolist()
     found.kl = kl_per_latent(code).mean(0).tolist()
+    found.finite &= all(map(math.isfinite, found.kl))
     if code.z is not None:
         exact = code.mu.abs() < 1e5 * sigma  # beyond, z − μ is rounding
         noise = ((code.z - code.mu) / sigma)[exact]

@@ -94,6 +94,9 @@ def _compare(
     of_loss = _gradient(value, parameters)
     distortions, rate = _terms(probe, x)
     of_rate = _gradient(rate, parameters)
+    found.finite = all(g is None or bool(g.isfinite().all()) for g in [*of_loss, *of_rate])
+    if not found.finite:
+        return
     of_terms = {kind: _gradient(term, parameters) for kind, term in distortions.items()}
     anything = next(iter(of_terms.values()))
     encoder = [i for i, g in enumerate(of_rate) if g is not None]

@@ -10,7 +10,15 @@ from typing import NamedTuple
 
 from course_lib.card import code_html
 from course_lib.diagnostics.entries import NOTEBOOKS
-from course_lib.diagnostics.faults import Finding
+from course_lib.diagnostics.faults import (
+    BYPASS,
+    COLLAPSED,
+    COMPANY,
+    MODES,
+    NO_SIGMA,
+    SAME,
+    Finding,
+)
 from course_lib.diagnostics.measures import Measures
 from course_lib.diagnostics.objective import Weights
 
@@ -39,7 +47,8 @@ class Report:
 
     def __repr__(self) -> str:
         found = [
-            f"  {i}. {f.name}: {f.evidence}\n     {f.entry.repair} (notebook {f.entry.theory})"
+            f"  {i}. {f.name}: {f.evidence}\n     {f.entry.repair} "
+            f"(notebook {f.entry.theory}; 07, section {f.entry.section})"
             for i, f in enumerate(self.findings, 1)
         ]
         widths = [max(len(line[i]) for line in self.lines) for i in range(3)]
@@ -54,7 +63,8 @@ class Report:
         found = "".join(
             f"<li><b>{html.escape(f.name)}</b>: {html.escape(f.evidence)}<br>"
             f"{code_html(f.entry.repair)} "
-            f"(<a href='{NOTEBOOKS[f.entry.theory]}.ipynb'>notebook {f.entry.theory}</a>)</li>"
+            f"(<a href='{NOTEBOOKS[f.entry.theory]}.ipynb'>notebook {f.entry.theory}</a>; "
+            f"<a href='{NOTEBOOKS['07']}.ipynb'>07, section {f.entry.section}</a>)</li>"
             for f in self.findings
         )
         cells = "".join(
@@ -85,17 +95,20 @@ def lines(m: Measures, w: Weights | None) -> list[Line]:
         _line("error, 1 for the mean image", m.error, "below 1", m.error < 1),
         _line("the same against other images", m.error_of_others, "above the error",
               m.error_of_others > m.error),
-        _line("reconstructions differ by", m.spread, f"0.3 to 1 {share}", m.spread > 0.05),
-        _line("other codes move images by", m.code_effect, f"above 0.05 {share}",
-              m.code_effect > 0.05),
-        _line("train() moves images by", m.mode_gap, "below 0.3 of their spread", m.mode_gap < 0.3),
-        _line("company moves images by", m.company_gap, f"0 {share}", m.company_gap < 0.02),
+        _line("the same, from other images' codes", m.error_of_code, "as against other images",
+              m.error_of_code >= BYPASS * m.error_of_others),
+        _line("reconstructions differ by", m.spread, f"0.3 to 1 {share}", m.spread > SAME),
+        _line("other codes move images by", m.code_effect, f"above {SAME} {share}",
+              m.code_effect > SAME),
+        _line("train() moves images by", m.mode_gap, f"below {MODES} of their spread",
+              m.mode_gap < MODES),
+        _line("company moves images by", m.company_gap, f"0 {share}", m.company_gap < COMPANY),
     ]  # fmt: skip
     if m.is_vae:
         found += _of_vae(m)
     if not math.isnan(m.decoder_sigma):
         found.append(_line("smallest σ of the decoder", m.decoder_sigma, "not near 0",
-                           m.decoder_sigma > 2e-3))  # fmt: skip
+                           m.decoder_sigma > NO_SIGMA))  # fmt: skip
     if not math.isnan(m.held_out_error):
         found.append(_line("error on held-out images", m.held_out_error, "as above",
                            m.held_out_error < 1.5 * m.error + 0.02))  # fmt: skip
@@ -108,7 +121,7 @@ def lines(m: Measures, w: Weights | None) -> list[Line]:
 
 
 def _of_vae(m: Measures) -> list[Line]:
-    rate, used = sum(m.kl), sum(kl > 0.02 for kl in m.kl)
+    rate, used = sum(m.kl), sum(kl > COLLAPSED for kl in m.kl)
     moment = statistics.median(m.second_moment)
     found = [
         Line("KL, nats per image", f"{_told(rate, '.2f')}, {used} of {len(m.kl)} latents used",
