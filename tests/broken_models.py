@@ -161,7 +161,7 @@ FAULTS: dict[str, tuple[str, How]] = {
         "pixels outside of [0, 1]", How(prepare=standard, distortion=bce_unchecked)
     ),
     "tanh": (
-        "tanh output against images in [0, 1]", How(output=torch.tanh, distortion=squares)
+        "outputs below 0 for images in [0, 1]", How(output=torch.tanh, distortion=squares)
     ),
     "logits": (
         "logits taken for images",
@@ -207,7 +207,7 @@ FACES: dict[str, tuple[str, How]] = {
                       "fixed noise", "strong dropout", "skip")
     },
     "tanh": (
-        "tanh output against images in [0, 1]",
+        "outputs below 0 for images in [0, 1]",
         How(output=torch.tanh, distortion=squares, prepare=with_black),
     ),
     "KL 500": ("the KL weighs too much", How(**scaled(1, 500))),

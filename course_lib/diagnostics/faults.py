@@ -72,10 +72,12 @@ def _outputs(m: Measures, w: Weights | None) -> Found:
             f"outputs from {m.out_min:.1f} to {m.out_max:.1f}; a sigmoid lowers the error from "
             f"{m.error:.2f} to {m.error_as_logits:.2f} of the mean image's",
         )
-    elif -1 <= m.out_min < -0.05 and 0.9 < m.out_max <= 1:  # a linear output goes beyond 1
+    elif -1 <= m.out_min < -0.05 and (0.9 < m.out_max <= 1 or m.error > 1 > m.out_max):
+        # A linear output that fits goes a little beyond 1, a tanh does not.
         yield Finding(
-            "tanh output against images in [0, 1]",
-            f"outputs from {m.out_min:.2f} to {m.out_max:.2f}",
+            "outputs below 0 for images in [0, 1]",
+            f"outputs from {m.out_min:.2f} to {m.out_max:.2f}: a tanh, or nothing, where a "
+            "sigmoid was meant",
         )
 
 
