@@ -78,6 +78,17 @@ def test_dead_vectors_come_back_among_the_points_and_are_counted():
     assert torch.equal(living.vectors, before) and int(living.revived) == count == 3
 
 
+def test_half_precision_around_the_codebook_changes_nothing_in_it():
+    """Catches a recipe that breaks, or means that stand still, on a processor with bfloat16."""
+    z, books = torch.randn(200, 4), (Codebook(5, 4, revive=False), Codebook(5, 4, revive=False))
+    books[1].load_state_dict(books[0].state_dict())
+    whole = books[0](z)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = books[1](z)
+    assert torch.equal(whole.indices, half.indices) and torch.equal(whole.z_q, half.z_q)
+    assert torch.equal(books[0].vectors, books[1].vectors)
+
+
 def test_looking_up_symbols_in_training_mode_moves_nothing():
     """Catches a look at test images that trains the codebook on them."""
     model, x = small().train(), torch.rand(3, 1, 16, 16)

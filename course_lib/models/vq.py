@@ -50,13 +50,14 @@ class Codebook(nn.Module):
 
     def forward(self, z: Tensor) -> Quantized:
         """z: (…, d)."""
-        flat = z.detach().reshape(-1, z.shape[-1])
-        if self.training and self.revive:
-            self._revive_dead(flat)
-        indices = self.nearest(flat)
-        z_q = self.vectors[indices]
-        if self.training:
-            self._move(flat, indices)
+        flat = z.detach().float().reshape(-1, z.shape[-1])
+        with torch.autocast(z.device.type, enabled=False):  # in bfloat16 the means stand still
+            if self.training and self.revive:
+                self._revive_dead(flat)
+            indices = self.nearest(flat)
+            z_q = self.vectors[indices]
+            if self.training:
+                self._move(flat, indices)
         return Quantized(indices.view(z.shape[:-1]), z_q.view(z.shape))
 
     def nearest(self, z: Tensor) -> Tensor:
