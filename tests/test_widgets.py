@@ -435,6 +435,14 @@ def put_out(monkeypatch):
     return show
 
 
+def test_a_page_of_voila_gets_the_widget(model, put_out, monkeypatch):
+    """Catches still pictures on pages that are live although their cells may not ask anything."""
+    panel = widgets.pad(model.decode)
+    assert VIEW not in put_out(panel, attended=False)[0][0]
+    monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5.11")
+    assert VIEW in put_out(panel, attended=False)[0][0]
+
+
 def test_a_front_end_gets_the_widget_and_a_picture_and_a_text(model, put_out):
     """Catches a notebook page that shows nothing where the slider was."""
     panel = widgets.pad(model.decode, start=(1, 1))

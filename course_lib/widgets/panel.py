@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import os
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -147,7 +148,12 @@ class Panel:
 
 
 def _attended() -> bool:
-    """Whether someone could answer a question of this cell; runners do not allow input."""
+    """Whether a front end shows this cell: it allows input, which a runner does not.
+
+    Voilà runs cells without input and then shows them live; its kernels carry its name.
+    """
+    if os.environ.get("SERVER_SOFTWARE", "").startswith("voila"):
+        return True
     parent = getattr(get_ipython(), "get_parent", dict)()
     return parent.get("content", {}).get("allow_stdin", True)
 
