@@ -530,3 +530,40 @@ def test_views_keep_their_values(open_page):
     press(page, "PageUp")
     assert outputs(page)[1] == "0.1"
     page.wait_for_function("location.hash.startsWith('#latents')")
+
+
+def test_a_page_within_a_page_stays_itself(open_page, file, tmp_path):
+    """Catches a page that its host replaces at the first address: platforms embed by srcdoc."""
+    host = tmp_path / "host.html"
+    host.write_text("<h1>Host</h1><iframe width=1200 height=700></iframe>", encoding="utf-8")
+    page = open_page()
+    page.goto(host.as_uri())
+    page.evaluate(
+        "html => (document.querySelector('iframe').srcdoc = html)", file.read_text("utf-8")
+    )
+    page.wait_for_timeout(1500)
+    frame = page.frames[1]
+    frame.locator("#reveal").click()
+    page.wait_for_timeout(600)  # longer than the page waits before it writes its address
+    assert frame.evaluate("location.href").startswith("about:srcdoc#pad&seen")
+    assert frame.locator("#values").inner_text().startswith("Distortion ")
+
+
+def test_a_second_finger_moves_nothing(open_page):
+    """Catches a mark that jumps to another finger, and sliders that scroll the page."""
+    page = open_page("holes")
+    page.evaluate("""() => {
+        const canvas = document.querySelector("#aeMap"), box = canvas.getBoundingClientRect();
+        canvas.setPointerCapture = () => {};
+        const at = (type, pointerId, x, y) => canvas.dispatchEvent(new PointerEvent(type, {
+            pointerId, isPrimary: pointerId === 1, buttons: 1, bubbles: true,
+            clientX: box.left + x * box.width, clientY: box.top + y * box.height,
+        }));
+        at("pointerdown", 1, 0.75, 0.25);
+        at("pointerdown", 2, 0.25, 0.75);
+        at("pointermove", 2, 0.3, 0.75);
+    }""")
+    wait_for_paint(page)
+    assert outputs(page) == ["1.5", "1.5"]
+    action = page.locator("#control-0").evaluate("c => getComputedStyle(c).touchAction")
+    assert action == "none"

@@ -205,7 +205,7 @@ def test_a_page_that_fails_says_so(chromium, tmp_path):
     page.close()
     page = chromium.new_context(java_script_enabled=False).new_page()
     page.goto((tmp_path / "demo.html").as_uri())
-    assert "allow JavaScript" in page.locator("main").inner_text()
+    assert "needs JavaScript" in page.locator("main").inner_text()
     page.context.close()
 
 

@@ -95,6 +95,7 @@ function switcher(name, text, act) {
 /** Pointer and touch on a canvas, as fractions of its width and height, and whether they begin. */
 function follow(canvas, move) {
   const at = (event, begins) => {
+    if (!event.isPrimary) return; // a second finger
     const box = canvas.getBoundingClientRect();
     move((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height, begins);
   };

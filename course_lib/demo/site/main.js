@@ -89,7 +89,8 @@ function settle() {
     if (state.playing) return settle();
     speak(state.view);
     state.address = addressOf(state);
-    location.replace(state.address);
+    // Whole: in an <iframe srcdoc> a fragment alone is one of the page around it, and replaces this one.
+    location.replace(location.href.replace(/#.*/s, "") + state.address);
   }, SETTLED);
 }
 
