@@ -24,6 +24,14 @@ DIGESTS = """images => Promise.all(images.map(async image => {
     return [data.slice(0, 4), digest].map(part => new Uint8Array(part).join());
 }))"""
 
+# Of the panel, its pictures and the marks over these: left, top, right and bottom.
+PLACES = """output => {
+    const corners = box => [box.left, box.top, box.right, box.bottom];
+    const place = part => corners(part.getBoundingClientRect());
+    const all = selector => [...output.querySelectorAll(selector)].map(place);
+    return { panel: place(output), pictures: all('img'), marks: all('.course-marks .widget-html-content') };
+}"""
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(jupyter.lacking() is not None, reason=str(jupyter.lacking())),
@@ -93,8 +101,12 @@ class Shown:
         return self.output.locator("[role=status]").inner_text()
 
     def pictures(self):
-        """For each picture its first four bytes and its digest."""
-        return self.output.locator("img").evaluate_all(DIGESTS)
+        """For each picture its first four bytes, and its digest with the marks over it."""
+        images = self.output.locator("img").evaluate_all(DIGESTS)
+        marks = self.output.locator(".course-marks").evaluate_all(
+            "all => all.map(m => m.innerHTML)"
+        )
+        return [[first, digest + mark] for (first, digest), mark in zip(images, marks, strict=True)]
 
     def after(self, act):
         """Do it, wait until the text differs: the pictures before and after, and the new text."""
@@ -122,6 +134,16 @@ def wait_until(true, *, told, seconds=60.0):
     while not true():
         assert time.monotonic() < end, told
         time.sleep(0.05)
+
+
+def assert_fits(places, *, told):
+    """Pictures side by side and whole, sliders and pictures on one screen, marks on pictures."""
+    left, top, right, bottom = places["panel"]
+    assert bottom - top <= 700, f"{told}: {bottom - top:.0f} pixels high"
+    assert len({round(place[1]) for place in places["pictures"]}) == 1, f"{told}: not side by side"
+    for picture, marks in zip(places["pictures"], places["marks"], strict=True):
+        assert left <= picture[0] and picture[2] <= right + 1, f"{told}: a picture is cut"
+        assert marks == pytest.approx(picture, abs=1), f"{told}: marks beside their picture"
 
 
 def panels(page):
@@ -265,7 +287,7 @@ def test_a_notebook_without_its_kernel_shows_the_picture(browser, lab):
     still.wait_for()
     message.wait_for(state="hidden")
     box = still.bounding_box()
-    assert box["width"] > 800 and box["height"] > 400
+    assert box["width"] > 700 and box["height"] > 400
     page.screenshot(path=ARTEFACTS / "saved_without_kernel.png")
     jupyter.run_all(page, timeout=200)
     press_sliders(page, panels(page), name="saved_and_run", all_of_them=False)
@@ -292,6 +314,11 @@ def test_every_widget_lives_on_a_page(browser, lab):
     jupyter.run_all(page, timeout=200)
     assert len(panels(page)) == len(PANELS)
     press_sliders(page, panels(page), name="examples")
+    for width in (1200, 1300, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        time.sleep(1)
+        for name, panel in zip(PANELS, panels(page), strict=True):
+            assert_fits(panel.output.evaluate(PLACES), told=f"{name} at {width}")
     jupyter.shut(page)
 
 

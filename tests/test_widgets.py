@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import subprocess
 import sys
 
@@ -50,12 +51,13 @@ def test_pad_shows_what_the_model_decodes_where_the_sliders_stand(model, codes):
     """Catches a pad that shows another place, swaps or transposes, or does not follow a slider."""
     panel = widgets.pad(model.decode, codes=codes, extent=(-8, 8, -3, 3), start=(0, 0))
     assert (shrunk(panel) == decoded(model, 0.0, 0.0)).all()
-    pngs = [image.value for image in panel.images.values()]
+    before = panel.images["decode(z)"].value, panel.marks["code z"].value
     panel.controls["z₁"].value = 6.0
     panel.controls["z₂"].value = -2.0
     assert (shrunk(panel) == decoded(model, 6.0, -2.0)).all()
     assert (decoded(model, 6.0, -2.0) != decoded(model, -2.0, 6.0)).any()
-    assert all(image.value != old for image, old in zip(panel.images.values(), pngs, strict=True))
+    after = panel.images["decode(z)"].value, panel.marks["code z"].value
+    assert all(new != old for new, old in zip(after, before, strict=True))
     assert "z₁ = 6.00, z₂ = −2.00" in panel.text.value
 
 
@@ -134,15 +136,21 @@ def test_a_marker_lies_where_matplotlib_draws_the_point(point, scale):
 
     chart = pictures.chart(paint, width=400, height=300)
     assert centre(chart.picture, (255, 0, 0)) == pytest.approx(chart.pixel(*point), abs=0.3)
-    marked = chart.marked({"#0000ff": point}, lines="+")
-    assert centre(marked, (0, 0, 255)) == pytest.approx(chart.pixel(*point), abs=0.51)
+    marks = chart.marks({"#0000ff": point}, lines="+")
+    assert centre(marks.on(chart.picture), (0, 0, 255)) == pytest.approx(
+        chart.pixel(*point), abs=0.51
+    )
+    x, y = re.search(r'cx="([\d.]+)" cy="([\d.]+)" .* stroke="#0000ff"', marks.svg()).groups()
+    assert (float(x), float(y)) == pytest.approx(chart.pixel(*point), abs=0.06)
 
 
 @pytest.mark.parametrize(("lines", "crossed"), [("", (0, 0)), ("|", (1, 0)), ("+", (1, 1))])
 def test_lines_through_a_marker_run_from_edge_to_edge(lines, crossed):
     """Catches a line too many, one too few, or one that stops at the ring."""
     chart = pictures.chart(lambda ax: ax.axis([0, 1, 0, 1]), width=300, height=300)
-    marked = np.asarray(chart.marked({"#0000ff": (0.53, 0.57)}, lines=lines).convert("L"))
+    marks = chart.marks({"#0000ff": (0.53, 0.57)}, lines=lines)
+    assert marks.svg().count("<line") == sum(crossed)
+    marked = np.asarray(marks.on(chart.picture).convert("L"))
     left, top, right, bottom = map(round, chart.frame)
     black = marked[top + 6 : bottom - 6, left + 6 : right - 6] < 40
     upright, level = (black.mean(axis) > 0.8 for axis in (0, 1))  # the ring lies on the lines

@@ -27,6 +27,11 @@ def test_every_widget_is_among_the_examples():
     assert set(PANELS) == set(widgets.__all__) - {"Frame", "Panel"}
 
 
+def on_page(panel):
+    """What the browser has: pictures, and marks over them."""
+    return [part.value for part in (*panel.images.values(), *panel.marks.values())]
+
+
 @each_panel
 def test_controls_have_visible_names_and_follow_while_dragged(make):
     """Catches a control without a label, with a cut one, or that waits for the mouse button."""
@@ -41,9 +46,9 @@ def test_every_control_drives_picture_and_text_without_a_figure(make, monkeypatc
     panel = make()
     monkeypatch.setattr(pictures.FigureCanvasAgg, "draw", lambda self: pytest.fail("drawn"))
     for name, control in panel.controls.items():
-        before = {n: image.value for n, image in panel.images.items()}, panel.text.value
+        before = on_page(panel), panel.text.value
         control.value = moved_on(control)
-        after = {n: image.value for n, image in panel.images.items()}, panel.text.value
+        after = on_page(panel), panel.text.value
         assert before[0] != after[0] and before[1] != after[1], name
         assert 'role="status" aria-live="polite"' in after[1]  # a screen reader says the change
 
@@ -60,11 +65,11 @@ def test_colours_are_those_of_the_palette():
 def test_coming_back_shows_what_was_shown(make):
     """Catches pictures that depend on the way: drawn upon each other, or kept for other values."""
     panel = make()
-    start, values = [image.value for image in panel.images.values()], panel.values
+    start, values = on_page(panel), panel.values
     for control in panel.controls.values():
         control.value = moved_on(control)
     panel.set(values)
-    assert [image.value for image in panel.images.values()] == start
+    assert on_page(panel) == start
 
 
 @pytest.mark.parametrize(("name", "make", "value"), BREAKABLE.values(), ids=BREAKABLE)

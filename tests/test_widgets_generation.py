@@ -253,7 +253,7 @@ def test_water_refuses_arguments_that_do_not_fit(wrong):
 
 
 def faces_shown(panel):
-    return [unscaled(shown(panel, name), 35) for name in panel.images]
+    return [unscaled(shown(panel, name), 29) for name in panel.images]
 
 
 def test_attributes_move_the_code_along_their_vectors():
@@ -352,7 +352,7 @@ def test_samples_are_those_of_class_temperature_and_place():
     for y, tau, t in [(0, 1.0, 0.5), (2, 0.3, 0.0), (2, 0.3, 1.0), (1, 1.5, 0.25), (1, 0.0, 0.25)]:
         panel.set({"class": y, "temperature τ": tau, "t": t})
         samples = pixels(decode_class(tau * Z, torch.full((6,), y)))
-        grid = unscaled(shown(panel, GRID), 480 // 36)
+        grid = unscaled(shown(panel, GRID), 400 // 36)
         tiles = [grid[9 * (i // 4) :, 9 * (i % 4) :][:8, :8] for i in range(6)]
         assert (np.array(tiles) == samples).all()
         place = tau * bend(Z[0], Z[1], t)

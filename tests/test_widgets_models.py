@@ -114,7 +114,7 @@ def test_corruption_refuses_arguments_that_do_not_fit(wrong):
 
 # --- interpolation ----------------------------------------------------------------------------
 
-STRIP = (["in pixels", "in the code"], (9, 28, 28))
+STRIP = (["in pixels", "in the code"], (7, 28, 28))
 
 
 def test_interpolation_mixes_pixels_and_codes_at_t():
@@ -129,7 +129,7 @@ def test_interpolation_mixes_pixels_and_codes_at_t():
             "in the code": ((1 - t) * a**2 + t * b**2) ** 0.5,
         }
         for name, mix in mixes.items():
-            image = unscaled(shown(panel, name), 5)[..., 0]
+            image = unscaled(shown(panel, name), 4)[..., 0]
             assert abs(image.astype(int) - plots.to_uint8(mix[0]).astype(int)).max() <= 1
         near = [min(((m - end) ** 2).sum() for end in (a, b)) for m in mixes.values()]
         assert f"t = {t:.2f}, pair {pair + 1} of 3" in panel.text.value
@@ -140,7 +140,7 @@ def test_strip_runs_from_the_first_image_to_the_second():
     """Catches a strip that stays with the first pair, runs backwards or swaps its rows."""
     panel = widgets.interpolation(X, encode, decoded, pairs=[(0, 1), (5, 2)])
     panel.controls["pair"].value = 1
-    for step, t in enumerate(np.linspace(0, 1, 9)):
+    for step, t in enumerate(np.linspace(0, 1, 7)):
         pixels = (1 - t) * X[5, 0] + t * X[2, 0]
         code = ((1 - t) * X[5, 0] ** 2 + t * X[2, 0] ** 2) ** 0.5
         for row, expected in enumerate([pixels, code]):
@@ -154,7 +154,7 @@ def test_mark_of_the_strip_stands_below_its_step():
     cells = image_rows.layout(
         *[STRIP[0], np.zeros(STRIP[1])], width=panel.widths["from start to end"]
     )
-    for t, step in [(0.0, 0), (0.5, 4), (1.0, 8), (0.25, 2)]:
+    for t, step in [(0.0, 0), (0.5, 3), (1.0, 6), (1 / 6, 1)]:
         panel.controls["t"].value = t
         picture = shown(panel, "from start to end")
         top = cells.corner(2, 0)[1]
@@ -288,7 +288,7 @@ def test_q_is_the_area_where_the_sliders_put_it():
         width = np.nonzero(under.any(0))[0]
         assert np.ptp(width) > 0
     unit = (middles[2.0, 0.5] - middles[-2.0, 0.5]) / 4
-    assert unit > 60 and middles[0.0, 1.0] == pytest.approx(middles[0.0, 0.5], abs=6)
+    assert unit > 45 and middles[0.0, 1.0] == pytest.approx(middles[0.0, 0.5], abs=6)
     assert np.array(areas) / areas[0] == pytest.approx(1, abs=0.12)  # lines cover a little
 
 
@@ -379,12 +379,12 @@ def test_marks_stand_above_the_bars_of_latents_that_moved():
     places = {}
     for name in panel.controls:
         panel.set(dict.fromkeys(panel.controls, 0.0) | {name: 1.0})
-        mark = coloured(shown(panel, "KL per latent"), plots.VERMILION)[:, :400]  # no legend there
+        mark = coloured(shown(panel, "KL per latent"), plots.VERMILION)[:, :360]  # no legend there
         places[name] = centre(mark)
     rows, columns = zip(*places.values(), strict=True)
     assert rows[0] + 50 < rows[1] and rows[1] + 50 < rows[2]  # lower bars, further down
     assert columns[1] - columns[0] == pytest.approx(columns[2] - columns[1], abs=2)
-    blue = coloured(shown(panel, "KL per latent"), plots.BLUE)[:, :400].sum(0)
+    blue = coloured(shown(panel, "KL per latent"), plots.BLUE)[:, :360].sum(0)
     tallest = np.nonzero(blue > 0.9 * blue.max())[0]
     assert tallest.mean() == pytest.approx(columns[0], abs=2)
 
@@ -487,14 +487,16 @@ def test_latents_refuse_arguments_that_do_not_fit(wrong):
 
 
 def test_a_picture_that_stays_is_not_encoded_again(monkeypatch):
-    """Catches bars that are encoded at each step of a slider, though only the image changes."""
+    """Catches bars or a map that are encoded at each step of a slider, though marks alone move."""
     panel, encoded, encode_one = widgets.latents(decode, KL), [], pictures.encode
     panel.controls["z₂"].value = 1.0
     monkeypatch.setattr(pictures, "encode", lambda p: encoded.append(p.mode) or encode_one(p))
     panel.controls["z₂"].value = 1.1
     assert encoded == ["L"]
+    before = panel.marks["KL per latent"].value
     panel.controls["z₄"].value = 1.0
-    assert encoded == ["L", "L", "P"]
+    assert encoded == ["L", "L"]
+    assert panel.marks["KL per latent"].value.count("<polygon") == before.count("<polygon") + 1
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "P"])
@@ -512,5 +514,5 @@ def test_colour_is_encoded_without_loss(size, scale):
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
     image[size[0] // 2 :] = image[size[0] // 2]
-    picture = pictures.enlarged(image, scale)
+    picture = Image.fromarray(image.repeat(scale, 0).repeat(scale, 1))
     assert (opened(pictures.encode(picture)) == np.asarray(picture)).all()

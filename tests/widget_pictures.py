@@ -13,7 +13,11 @@ def opened(png):
 
 
 def shown(panel, name):
-    return opened(panel.images[name].value)
+    """A picture as it stands on the page: what was sent, enlarged, and marks over it."""
+    sent = opened(panel.images[name].value)
+    picture = panel.frame.pictures[name].convert("RGB")
+    assert (sent == np.asarray(picture)).all()
+    return np.asarray(panel.shown(name).convert("RGB"))
 
 
 def unscaled(picture, scale):

@@ -1,4 +1,8 @@
-"""One step of a slider, timed in a kernel: the course's panels, and `interact` with a figure."""
+"""One step of a slider, timed in a kernel: the course's panels, and what they are held against.
+
+Beside a panel: a slider and a picture of ipywidgets that show its decoded image and nothing else,
+the least that a live image can cost; and `interact` with a figure, as notebooks often have it.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,14 @@ import torch
 from IPython.display import display
 from torch import Tensor
 
-from course_lib import checkpoints, widgets
+from course_lib import checkpoints, plots, widgets
 from course_lib.widgets import Panel
 
 MLP, PAD, CONV = "MLP, sliders", "MLP, pad", "conv 64×64, sliders"
 PEER = {name: f"{name}: interact" for name in (MLP, CONV)}
 PEER_ALONE = {name: f"{name}: interact, image alone" for name in PEER}
 PEERS = {*PEER.values(), *PEER_ALONE.values()}
+BARE = {name: f"{name}: image alone" for name in (MLP, PAD, CONV)}
 SHAPES = {MLP: (1, 28, 28), PAD: (1, 28, 28), CONV: (3, 64, 64)}
 CHECKPOINTS = {MLP: "mnist-decoder-64-beta-1", PAD: "mnist-decoder-2", CONV: "faces-vae-128"}
 SLIDERS, LIMIT, STEP = 8, 3.0, 0.1
@@ -51,6 +56,22 @@ def panel(name: str) -> Panel:
         ends = (-3, 3, -3, 3)
         return widgets.pad(decoder(name), codes=codes, labels=labels, extent=ends, manifold=True)
     return widgets.latents(decoder(name), effect(name), shape=SHAPES[name], shown=SLIDERS)
+
+
+def bare(name: str) -> list[ipywidgets.FloatSlider]:
+    """A slider for one latent, and the decoded image at its own size: decode, encode, send."""
+    decode, heights = decoder(name), effect(name)
+    slider = ipywidgets.FloatSlider(min=-LIMIT, max=LIMIT, step=STEP)
+    image, strongest = ipywidgets.Image(format="png"), int(heights.argmax())
+
+    def show(change: dict) -> None:
+        z = torch.zeros(1, len(heights))
+        z[0, strongest] = change["new"]
+        with torch.no_grad():
+            image.value = plots.to_png(decode(z).reshape(SHAPES[name]))
+
+    slider.observe(show, names="value")
+    return [slider]
 
 
 def interact(name: str, *, alone: bool) -> list[ipywidgets.FloatSlider]:
@@ -109,6 +130,7 @@ def measure() -> dict[str, list[tuple[float, float]]]:
     mpl.rcdefaults()  # what the peer draws with, whatever the user's own settings
     panels = {name: panel(name) for name in (MLP, PAD, CONV)}
     movers = {name: [p.controls[k] for k in p.controls if k != "map"] for name, p in panels.items()}
+    movers |= {BARE[name]: bare(name) for name in BARE}
     movers |= {PEER[name]: interact(name, alone=False) for name in PEER}
     movers |= {PEER_ALONE[name]: interact(name, alone=True) for name in PEER}
     rng, times = np.random.default_rng(0), {name: [] for name in movers}

@@ -16,7 +16,7 @@ from course_lib.widgets.controls import choice, nearest_stop, slider, written
 from course_lib.widgets.outputs import call, given, numbers, to_bytes, to_images, to_number
 from course_lib.widgets.panel import Frame, Panel, Values
 
-SIDE = 280  # page pixels
+SIDE = 237  # page pixels
 STEP = 0.1
 FACE = "face"
 IMAGE, BEFORE, AFTER = "image x", "decode(encode(x))", "with attributes"
@@ -88,11 +88,10 @@ def _drawer(
 ) -> Callable[[Values], Frame]:
     """The function that a step of a control calls."""
     shape, d = tuple(faces.shape[1:]), len(next(iter(steps.values())))
-    scale = pictures.scale_to(SIDE, shape=shape)
 
     def decoded(z: Tensor) -> Image.Image:
         image = to_images(call(decode, z), count=1, shape=shape, source="decode")[0]
-        return pictures.enlarged(image, scale)
+        return Image.fromarray(image)
 
     @functools.cache
     def before(i: int) -> tuple[Tensor, Image.Image, Image.Image]:
@@ -101,7 +100,7 @@ def _drawer(
         if not isinstance(z, Tensor) or z.shape != (1, d):
             told = f"the shape {tuple(z.shape)}" if isinstance(z, Tensor) else type(z).__name__
             raise CourseError(f"encode must return a code of the shape (1, {d}), not {told}")
-        return z, pictures.enlarged(to_bytes(faces[i : i + 1])[0], scale), decoded(z)
+        return z, Image.fromarray(to_bytes(faces[i : i + 1])[0]), decoded(z)
 
     def draw(values: Values) -> Frame:
         face = int(values[FACE])

@@ -16,7 +16,7 @@ from course_lib.widgets.canvas import Area, hatch, write
 from course_lib.widgets.controls import written
 
 TINT = "#FFE3B0"  # plots.ORANGE on paper
-WIDE, NARROW, HIGH = 500, 400, 320  # page pixels
+WIDE, NARROW, HIGH = 410, 326, 300  # page pixels
 TEXT_MARGIN = 20  # picture pixels that a line of text needs above and below its middle
 HEADROOM = 0.3  # above the higher of prior and posterior, and above log p(x), of what is below
 

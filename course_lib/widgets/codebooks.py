@@ -14,7 +14,7 @@ from course_lib.widgets.controls import stops, written
 from course_lib.widgets.outputs import call, given, to_bytes, to_images, to_number
 from course_lib.widgets.panel import Frame, Panel, Values
 
-ROWS_WIDTH = 840  # page pixels
+ROWS_WIDTH = 744  # page pixels
 IMAGES, SIZE = "images", "K"
 
 

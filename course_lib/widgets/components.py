@@ -18,7 +18,7 @@ from course_lib.widgets.panel import Frame, Panel, Values
 
 Reconstruct = Mapping[str, Callable[[int], Tensor]]
 Errors = Mapping[str, Mapping[int, float]]
-ROWS_WIDTH, CHART_SIZE = 500, (330, 260)  # page pixels: side by side on a small laptop
+ROWS_WIDTH, CHART_SIZE = 430, (300, 250)  # page pixels
 IMAGES, ERROR = "images", "error"
 
 
@@ -99,7 +99,8 @@ def _drawer(
         told = ", ".join(f"{name} {error:.1f}" for name, error in found.items())
         text = f"k = {k}: {told or 'no method has this k'} ({error_label})."
         sheet = image_rows.draw_rows(rows, width=ROWS_WIDTH)
-        return Frame({IMAGES: sheet, ERROR: chart.marked(marks, lines="|")}, text)
+        found = {IMAGES: sheet, ERROR: chart.picture}
+        return Frame(found, text, {ERROR: chart.marks(marks, lines="|")})
 
     return draw
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
-from PIL import Image, ImageDraw
+from PIL import Image
 from torch import Tensor
 
 from course_lib import plots
@@ -19,7 +19,7 @@ from course_lib.widgets.panel import Frame, Panel, Values
 
 Points = dict[float, tuple[float, float]]  # β to (rate, distortion), nats per image
 Function = Callable[[Tensor, float], Tensor]
-ROWS_WIDTH, CHART_SIZE = 560, (380, 300)  # page pixels
+ROWS_WIDTH, CHART_SIZE = 416, (320, 290)  # page pixels
 IMAGES, PLANE = "images", "rate and distortion"
 OURS, FULL = "these models", "full runs"
 
@@ -111,16 +111,14 @@ def _drawer(
             )
         here = zip(plots.PALETTE, curves.values(), strict=False)  # colours as plots.curves has them
         here = {colour: curve[beta] for colour, curve in here if beta in curve}
-        picture = chart.marked(here, lines="")
-        _draw_price(picture, chart, points[beta], beta)
-        return Frame({PLANE: picture, IMAGES: sheet(beta)}, f"{text}.")
+        marks = chart.marks(here)
+        marks.lines.append(_price(chart, points[beta], beta))
+        return Frame({PLANE: chart.picture, IMAGES: sheet(beta)}, f"{text}.", {PLANE: marks})
 
     return draw
 
 
-def _draw_price(
-    picture: Image.Image, chart: pictures.Chart, point: tuple[float, float], beta: float
-) -> None:
+def _price(chart: pictures.Chart, point: tuple[float, float], beta: float) -> pictures.Line:
     """The line of slope −β through the point, from edge to edge: D + β·R is the same on it."""
     left, top, right, bottom = chart.frame
     x, y = chart.pixel(*point)
@@ -129,7 +127,7 @@ def _draw_price(
     ends = [left, right]
     if slope:
         ends = np.clip([x + (top - y) / slope, x + (bottom - y) / slope], left, right)
-    ImageDraw.Draw(picture).line([(end, y + slope * (end - x)) for end in ends], "black", 2)
+    return ends[0], y + slope * (ends[0] - x), ends[1], y + slope * (ends[1] - x)
 
 
 def _paint(ax: Axes, curves: Mapping[str, Points]) -> None:
@@ -138,7 +136,7 @@ def _paint(ax: Axes, curves: Mapping[str, Points]) -> None:
         series, ax, x_label="rate R, nats per image", y_label="distortion D, nats per image"
     )
     ax.plot([], [], "k", linewidth=1, label="equal D + β·R")
-    ax.legend()
-    ax.margins(0.12)
+    ax.legend(fontsize=10, loc="upper right")
+    ax.margins(0.2)
     for beta, point in curves[OURS].items():
         ax.annotate(f"β = {beta:g}", point, xytext=(5, 5), textcoords="offset points", fontsize=11)

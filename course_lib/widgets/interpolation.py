@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from course_lib.errors import CourseError
@@ -15,8 +16,8 @@ from course_lib.widgets.outputs import call, given, to_batch, to_bytes
 from course_lib.widgets.panel import Frame, Panel, Values
 from course_lib.widgets.strip import Strip, make_strip
 
-STEPS = 9  # of the strip
-STRIP, SIDE = 640, 140  # page pixels
+STEPS = 7  # of the strip
+STRIP, SIDE = 440, 128  # page pixels
 WALK, PIXELS, CODE = "from start to end", "in pixels", "in the code"
 
 
@@ -39,11 +40,10 @@ def interpolation(
     """
     batch = given(images, shape=shape, what="images")
     pairs = _pairs(pairs, count=len(batch))
-    scale = pictures.scale_to(SIDE, shape=shape)
-    side = shape[-1] * scale
+    side = shape[-1] * pictures.scale_to(SIDE, shape=shape)
     names = {f"{i + 1} of {len(pairs)}": i for i in range(len(pairs))}
     return Panel(
-        _drawer(batch, pairs, encode=encode, decode=decode, scale=scale),
+        _drawer(batch, pairs, encode=encode, decode=decode),
         controls={
             "t": slider("t", 0.5, low=0, high=1, step=0.05, width=STRIP),
             "pair": choice("pair", 0, options=names),
@@ -70,7 +70,6 @@ def _drawer(
     *,
     encode: Callable[[Tensor], Tensor],
     decode: Callable[[Tensor], Tensor],
-    scale: int,
 ) -> Callable[[Values], Frame]:
     """The function that a step of a control calls."""
     shape = tuple(images.shape[1:])
@@ -106,8 +105,9 @@ def _drawer(
             f"t = {t:.2f}, pair {pair + 1} of {len(pairs)}: squared distance to the nearer end "
             f"{', '.join(told)}."
         )
-        large = {name: pictures.enlarged(to_bytes(mix)[0], scale) for name, mix in now.items()}
-        return Frame({WALK: strip(pair).at(t), **large}, text)
+        large = {name: Image.fromarray(to_bytes(mix)[0]) for name, mix in now.items()}
+        walk = strip(pair)
+        return Frame({WALK: walk.picture, **large}, text, {WALK: walk.at(t)})
 
     return draw
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
-from PIL import Image, ImageDraw
+from PIL import Image
 from torch import Tensor
 
 from course_lib import plots
@@ -20,7 +19,7 @@ from course_lib.widgets.outputs import call, numbers, to_images, to_number
 from course_lib.widgets.panel import Frame, Panel, Values
 
 DECODED, KL = "decode(z)", "KL per latent"
-SIDE, WIDE, HIGH = 336, 460, 336  # page pixels
+SIDE, WIDE, HIGH = 336, 400, 336  # page pixels
 STEP, WALK_STEPS = 0.1, 10
 MAX_NAMED_BARS = 16  # more names do not fit under the bars
 SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -62,7 +61,7 @@ def latents(
     walk = _Walk([_name(i) for i in order], ends, np.random.default_rng(seed))
     home = {_name(i): nearest_stop(base[i], **ends) for i in order}  # where `reset` leads
     controls = {
-        name: slider(f"{name} · {written(kl[i], 1)} nats", at, **ends, width=SIDE + 64, digits=1)
+        name: slider(f"{name} · {written(kl[i], 1)} nats", at, **ends, width=SIDE + 32, digits=1)
         for i, (name, at) in zip(order, home.items(), strict=True)
     }
     panel = Panel(
@@ -124,14 +123,8 @@ def _drawer(
     """The function that a step of a slider calls."""
     chart = pictures.chart(lambda ax: _paint(ax, kl, order, rest), width=WIDE, height=HIGH)
     tops = {_name(i): (rank, kl[i]) for rank, i in enumerate(order, start=1)}
-    begin, scale = torch.tensor(base)[None].float(), pictures.scale_to(SIDE, shape=shape)
-
-    @functools.lru_cache  # a slider that moves on leaves the marks as they are
-    def marked(names: tuple[str, ...]) -> Image.Image:
-        picture = chart.picture.copy()
-        for name in names:
-            _point_at(picture, chart.pixel(*tops[name]))
-        return picture
+    above = {name: (_above(*chart.pixel(*top)), plots.VERMILION) for name, top in tops.items()}
+    begin = torch.tensor(base)[None].float()
 
     def draw(values: Values) -> Frame:
         z = begin.clone()  # (1, d)
@@ -142,16 +135,15 @@ def _drawer(
         told = ", ".join(f"{name} = {written(value, 1)}" for name, value in moved.items())
         others = f"; the others are {rest}" if len(moved) < len(kl) else ""
         text = f"{told}{others}." if moved else f"All latents are {rest}."
-        return Frame({DECODED: pictures.enlarged(image, scale), KL: marked(tuple(moved))}, text)
+        marks = pictures.Marks(chart.picture.size, polygons=[above[name] for name in moved])
+        return Frame({DECODED: Image.fromarray(image), KL: chart.picture}, text, {KL: marks})
 
     return draw
 
 
-def _point_at(picture: Image.Image, top: tuple[float, float]) -> None:
+def _above(x: float, y: float) -> list[tuple[float, float]]:
     """A triangle above the bar whose top is here."""
-    x, y = round(top[0]), round(top[1]) - 4
-    points = [(x, y), (x - 8, y - 14), (x + 8, y - 14)]
-    ImageDraw.Draw(picture).polygon(points, fill=plots.VERMILION)
+    return [(x, y - 4), (x - 8, y - 18), (x + 8, y - 18)]
 
 
 def _paint(ax: Axes, kl: np.ndarray, order: Sequence[int], rest: str) -> None:

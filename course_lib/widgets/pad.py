@@ -20,7 +20,7 @@ from course_lib.widgets.panel import Frame, Panel, Values
 from course_lib.widgets.plane import AXES, Extent, Plane, make_plane
 
 Decode = Callable[[Tensor], Tensor]
-SIDE = 400  # page pixels of the map, and about those of the decoded image
+SIDE = 368  # page pixels of the map, and about those of the decoded image
 TILES_PER_SIDE = 15  # images along each side of the manifold
 MAP, DECODED = "code z", "decode(z)"
 KIND, CODES, MANIFOLD = "map", "codes", "manifold"
@@ -59,7 +59,7 @@ def pad(
     if len(maps) > 1:
         controls[KIND] = choice(KIND, MANIFOLD, options={name: name for name in maps})
     return Panel(
-        _drawer(decode, plane, maps, shape=shape, scale=scale),
+        _drawer(decode, plane, maps, shape=shape),
         controls=controls,
         widths={MAP: SIDE, DECODED: shape[-1] * scale},
         actions={"random": lambda: plane.stops(plane.draw(rng.random(2))), "reset": lambda: home},
@@ -91,7 +91,6 @@ def _drawer(
     maps: dict[str, pictures.Chart],
     *,
     shape: tuple[int, ...],
-    scale: int,
 ) -> Callable[[Values], Frame]:
     """The function that a step of a slider calls."""
     first = next(iter(maps))
@@ -102,18 +101,13 @@ def _drawer(
         output = call(decode, torch.tensor([z]))  # (1, 2) → (1, D) or (1, C, H, W)
         image = to_images(output, count=1, shape=shape, source="decode")[0]
         place = f"z₁ = {z[0]:.2f}, z₂ = {z[1]:.2f}".replace("-", "−")
-        decoded = pictures.enlarged(image, scale)
-        marked = _marked(maps[kind], z, dark=kind == MANIFOLD)
+        found = {MAP: maps[kind].picture, DECODED: Image.fromarray(image)}
+        # On the manifold, which is dark, lines would be lost.
+        ring, lines = (plots.ORANGE, "") if kind == MANIFOLD else (plots.BLACK, "+")
         told = f"{place}{plane.nearest(z)}." + which[kind]
-        return Frame({MAP: marked, DECODED: decoded}, told)
+        return Frame(found, told, {MAP: maps[kind].marks({ring: z}, lines=lines)})
 
     return draw
-
-
-def _marked(chart: pictures.Chart, z: tuple[float, float], *, dark: bool) -> Image.Image:
-    """The map with a ring at z, and on a bright one with lines through it."""
-    ring, lines = (plots.ORANGE, "") if dark else (plots.BLACK, "+")
-    return chart.marked({ring: z}, lines=lines)
 
 
 def _slider(plane: Plane, axis: str, *, value: float) -> ipywidgets.FloatSlider:

@@ -7,7 +7,7 @@ import html
 import os
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ipywidgets
@@ -19,18 +19,32 @@ from course_lib import plots
 from course_lib.widgets import fallback, pictures
 
 Values = dict[str, Any]
-MAX_WIDTH = 900  # page pixels, about the width of a cell
+MAX_WIDTH = 760  # page pixels: a cell of JupyterLab in a window of 1,200 has 768
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATUS = 'role="status" aria-live="polite" style="font-size: 115%; line-height: 1.5"'
+STYLE = """<style>
+.course-picture {position: relative}
+.course-picture > .course-marks {
+  position: absolute; left: 0; top: 0; margin: 0; pointer-events: none; box-sizing: border-box;
+  width: 100%; height: 100%; padding: var(--jp-widgets-margin, 2px)  /* around a picture, too */
+}
+.course-marks > .widget-html-content {width: 100%; height: 100%}
+img.course-pixels {image-rendering: pixelated}
+</style>"""
 NO_KERNEL = "A still picture: run the notebook in JupyterLab or Colab to move the sliders."
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What a panel shows for one setting of its controls; the text says it without the pictures."""
+    """What a panel shows for one setting of its controls; the text says it without the pictures.
+
+    A picture that is narrower than its place is enlarged by the browser, pixel by pixel. marks: on
+    pictures, by their names; a picture that stays the same object is not sent again.
+    """
 
     pictures: dict[str, Image.Image]
     text: str
+    marks: dict[str, pictures.Marks] = field(default_factory=dict)
 
 
 class Panel:
@@ -57,6 +71,7 @@ class Panel:
             name: ipywidgets.Image(format="png", layout={"width": f"{w}px", "max_width": "100%"})
             for name, w in widths.items()
         }
+        self.marks = {name: ipywidgets.HTML() for name in widths}
         self.buttons = {name: ipywidgets.Button(description=name) for name in actions or {}}
         self.text, self.message = ipywidgets.HTML(), ipywidgets.HTML()
         self.frame: Frame | None = None
@@ -112,9 +127,13 @@ class Panel:
             return
         if self._stale:
             return
+        before = self.frame.marks if self.frame else {}
         self.frame, self.error = frame, None
         for name, data in encoded.items():
             self.images[name].value = data
+        for name, marks in frame.marks.items():
+            if marks != before.get(name):
+                self.marks[name].value = marks.svg()
         self.text.value = f"<div {STATUS}>{html.escape(frame.text)}</div>"
         self.message.value = ""
 
@@ -122,10 +141,22 @@ class Panel:
         """Whether this is another picture than the one shown: the same one is not encoded again."""
         return self.frame is None or picture is not self.frame.pictures.get(name)
 
+    def shown(self, name: str) -> Image.Image:
+        """One of the pictures as it stands on the page, marks included."""
+        picture, width = self.frame.pictures[name], self.widths[name]
+        if name in self.frame.marks:
+            picture = self.frame.marks[name].on(picture)
+        if picture.width >= width:
+            return picture
+        return picture.resize((width, picture.height * width // picture.width), Image.NEAREST)
+
     def still(self) -> Image.Image:
         """The panel as it stands: its pictures side by side and its text."""
-        lines = [self.frame.text, NO_KERNEL]
-        return fallback.side_by_side(self.frame.pictures, widths=self.widths, lines=lines)
+        found, lines = (
+            {name: self.shown(name) for name in self.images},
+            [self.frame.text, NO_KERNEL],
+        )
+        return fallback.side_by_side(found, widths=self.widths, lines=lines)
 
     def _ipython_display_(self) -> None:
         """The live widget for a front end, and a still picture for what has none.
@@ -171,16 +202,21 @@ def _error_html(error: Exception) -> str:
 
 
 def _arrange(panel: Panel) -> ipywidgets.VBox:
-    """Pictures in a row that wraps on a narrow page; below them controls, buttons and text."""
+    """Controls, buttons, and pictures in a row, which stack on a narrow page; then the text."""
     row = {"flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "0 24px"}
-    columns = [
-        ipywidgets.VBox([ipywidgets.HTML(f"<b>{html.escape(name)}</b>"), image])
-        for name, image in panel.images.items()
-    ]
+    columns = []
+    for name, image in panel.images.items():
+        if panel.frame.pictures[name].width < panel.widths[name]:
+            image.add_class("course-pixels")
+        panel.marks[name].add_class("course-marks")
+        picture = ipywidgets.Box([image, panel.marks[name]])
+        picture.add_class("course-picture")
+        columns.append(ipywidgets.VBox([ipywidgets.HTML(f"<b>{html.escape(name)}</b>"), picture]))
     controls = list(panel.controls.values())
     if len(controls) > 3:  # in two columns where the page is wide enough
         controls = [ipywidgets.HBox(controls, layout={**row, "max_width": f"{MAX_WIDTH}px"})]
-    children = [ipywidgets.HBox(columns, layout=row), *controls]
     if panel.buttons:
-        children.append(ipywidgets.HBox(list(panel.buttons.values())))
-    return ipywidgets.VBox([*children, panel.text, panel.message])
+        controls.append(ipywidgets.HBox(list(panel.buttons.values())))
+    style = ipywidgets.HTML(STYLE, layout={"display": "none"})
+    shown = ipywidgets.HBox(columns, layout=row)
+    return ipywidgets.VBox([style, *controls, shown, panel.text, panel.message])

@@ -10,7 +10,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -73,17 +73,61 @@ def scale_to(side: int, *, shape: tuple[int, ...]) -> int:
     return max(1, side // max(shape[-2:]))
 
 
-def enlarged(image: np.ndarray, scale: int) -> Image.Image:
-    """An image, (H, W) or (H, W, 3) bytes, with each pixel as scale × scale pixels."""
-    picture = Image.fromarray(image)
-    return picture.resize((picture.width * scale, picture.height * scale), Image.NEAREST)
-
-
 @functools.cache
 def font(size: float) -> ImageFont.FreeTypeFont:
     """The font of the figures, which has z₁ and σ; size in picture pixels."""
     with plots.course_style():  # what a name leaves open, such as the weight, is set there
         return ImageFont.truetype(findfont("DejaVu Sans"), size)
+
+
+Line = tuple[float, float, float, float]  # from x, y to x, y
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Lines on a picture, polygons, rings (x, y, colour): the browser lays them over it.
+
+    All in picture pixels. What moves is then a few letters, and no picture.
+    """
+
+    size: tuple[int, int]
+    rings: list[tuple[float, float, str]] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+    polygons: list[tuple[list[tuple[float, float]], str]] = field(default_factory=list)
+
+    def svg(self) -> str:
+        """For the browser: as large as what it lies over."""
+        parts = [
+            f'<line x1="{a:.1f}" y1="{b:.1f}" x2="{c:.1f}" y2="{d:.1f}" stroke="#000"/>'
+            for a, b, c, d in self.lines
+        ]
+        for points, colour in self.polygons:
+            corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+            parts.append(f'<polygon points="{corners}" fill="{colour}"/>')
+        for x, y, colour in self.rings:
+            for radius, width, ink in ((10, 8, "#fff"), (10, 4, colour)):
+                parts.append(
+                    f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="none" '
+                    f'stroke="{ink}" stroke-width="{width}"/>'
+                )
+        box = f'viewBox="0 0 {self.size[0]} {self.size[1]}" aria-hidden="true"'
+        style = 'style="display: block; width: 100%; height: 100%"'
+        return f"<svg {box} {style}>{''.join(parts)}</svg>"
+
+    def on(self, picture: Image.Image) -> Image.Image:
+        """A copy of the picture with them."""
+        picture = picture.convert("RGB")
+        draw = ImageDraw.Draw(picture)
+        for line in self.lines:
+            draw.line([round(v - 0.5) for v in line], fill="black", width=1)
+        for points, colour in self.polygons:
+            draw.polygon([(round(x), round(y)) for x, y in points], fill=colour)
+        for x, y, colour in self.rings:
+            # The middle of Pillow's pixel i lies i + ½ from the edge.
+            centre = round(x - 0.5), round(y - 0.5)
+            draw.circle(centre, 14, outline="white", width=8)
+            draw.circle(centre, 12, outline=colour, width=4)
+        return picture
 
 
 @dataclass(frozen=True)
@@ -104,26 +148,16 @@ class Chart:
         found = self.to_display.transform(np.stack([x, y], axis=1))
         return found * [1, -1] + [0, self.picture.height]
 
-    def marked(self, points: Mapping[str, tuple[float, float]], *, lines: str) -> Image.Image:
-        """A copy with a ring on each point, keyed by its colour, and lines through it.
+    def marks(self, points: Mapping[str, tuple[float, float]], *, lines: str = "") -> Marks:
+        """A ring on each point, keyed by its colour, and lines through it.
 
         lines: "|", vertical ones, "+", both, or "", none.
         """
-        picture = self.picture.copy()
-        draw = ImageDraw.Draw(picture)
         left, top, right, bottom = self.frame
-        pixels = {colour: self.pixel(*point) for colour, point in points.items()}
-        # The middle of Pillow's pixel i lies i + ½ from the edge.
-        centres = {c: (round(x - 0.5), round(y - 0.5)) for c, (x, y) in pixels.items()}
-        for column, row in centres.values():
-            if lines:
-                draw.line([(column, top), (column, bottom)], fill=(0, 0, 0), width=1)
-            if lines == "+":
-                draw.line([(left, row), (right, row)], fill=(0, 0, 0), width=1)
-        for colour, centre in centres.items():
-            draw.circle(centre, 14, outline=(255, 255, 255), width=8)
-            draw.circle(centre, 12, outline=colour, width=4)
-        return picture
+        rings = [(*self.pixel(*point), colour) for colour, point in points.items()]
+        drawn: list[Line] = [(x, top, x, bottom) for x, _, _ in rings if lines]
+        drawn += [(left, y, right, y) for _, y, _ in rings if lines == "+"]
+        return Marks(self.picture.size, rings, drawn)
 
 
 def chart(paint: Callable[[Axes], object], *, width: int, height: int) -> Chart:

@@ -65,10 +65,11 @@ class Plane:
         """How far the nearest code is, and of which class: far means a hole in the map."""
         if not len(self.codes):
             return ""
-        distances = np.hypot(self.codes[:, 0] - z[0], self.codes[:, 1] - z[1])
-        i = int(distances.argmin())
+        across, up = self.codes[:, 0] - z[0], self.codes[:, 1] - z[1]
+        squared = across * across + up * up
+        i = int(squared.argmin())
         whose = f" (class {self.names[self.labels[i]]})" if self.labels[i] >= 0 else ""
-        return f"; the nearest code{whose} is {distances[i]:.2f} away"
+        return f"; the nearest code{whose} is {math.sqrt(squared[i]):.2f} away"
 
 
 def make_plane(

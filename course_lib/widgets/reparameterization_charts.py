@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from course_lib import plots
 from course_lib.widgets import pictures
 
-WIDE, NARROW, HIGH = 420, 320, 400  # page pixels
+WIDE, NARROW, HIGH = 416, 320, 400  # page pixels
 MAX_EPS, MAX_Z = 3.5, 8.0  # ends of the axes of ε and z
 MAX_POINTS = 150  # of the noise: more hide each other
 RADIUS = 6  # picture pixels

@@ -19,8 +19,8 @@ from course_lib.widgets.panel import Frame, Panel, Values
 
 Weights = Callable[[Tensor, int, float], Tensor]
 ALPHAS = (0.001, 0.003, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 1.0, 3.0)
-SHOWN = 10  # faces of a batch
-ROWS_WIDTH, CHART_SIZE = 560, (340, 280)  # page pixels
+SHOWN = 6  # faces of a batch
+ROWS_WIDTH, CHART_SIZE = 416, (320, 270)  # page pixels
 BATCH, TRADE = "a batch", "gain and price"
 
 
@@ -94,8 +94,8 @@ def _drawer(
             f"α = {alpha:g}: {name} is {point[1]:.1%} of a batch and {_share(member):.1%} of the "
             f"images; effective number of images {point[0]:,.0f} of {len(p):,}."
         )
-        marked = chart.marked({plots.VERMILION: point}, lines="+")
-        return Frame({BATCH: image_rows.draw_rows(rows, width=ROWS_WIDTH), TRADE: marked}, text)
+        found = {BATCH: image_rows.draw_rows(rows, width=ROWS_WIDTH), TRADE: chart.picture}
+        return Frame(found, text, {TRADE: chart.marks({plots.VERMILION: point}, lines="+")})
 
     return draw
 

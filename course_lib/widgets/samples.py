@@ -18,7 +18,7 @@ from course_lib.widgets.panel import Frame, Panel, Values
 
 Decode = Callable[[Tensor, Tensor], Tensor]
 Path = Callable[[Tensor, Tensor, float], Tensor]
-GRID_WIDTH, SIDE = 480, 320  # page pixels
+GRID_WIDTH, SIDE = 400, 320  # page pixels
 N_COLUMNS = 4
 CLASS, TEMPERATURE, PLACE = "class", "temperature τ", "t"
 TEMPERATURES = {"low": 0.0, "high": 1.5, "step": 0.05}
@@ -77,7 +77,7 @@ def _drawer(
     decode: Decode, slerp: Path, z: Tensor, *, names: Sequence[str], shape: tuple[int, ...]
 ) -> Callable[[Values], Frame]:
     """The function that a step of a control calls."""
-    count, scale = len(z), pictures.scale_to(SIDE, shape=shape)
+    count = len(z)
 
     def decoded(codes: Tensor, y: int) -> Tensor:
         labels = torch.full((len(codes),), y, device=z.device)
@@ -87,7 +87,7 @@ def _drawer(
     @functools.lru_cache(2)  # t alone leaves the grid as it is
     def grid(y: int, tau: float) -> Image.Image:
         tiles = plots.tile(decoded(tau * z, y).numpy(), columns=min(N_COLUMNS, count))
-        return pictures.enlarged(tiles, _small(shape))
+        return Image.fromarray(tiles)
 
     @functools.lru_cache(64)  # y and τ leave the place as it is
     def between(t: float) -> Tensor:
@@ -101,7 +101,7 @@ def _drawer(
             f"Class {names[y]}, temperature τ = {written(tau)}, t = {written(t)}: the code of the "
             f"large image has the norm {written(code.norm().item())}."
         )
-        large = pictures.enlarged(to_bytes(decoded(code[None], y))[0], scale)
+        large = Image.fromarray(to_bytes(decoded(code[None], y))[0])
         return Frame({GRID: grid(y, tau), LARGE: large}, text)
 
     return draw

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from course_lib.widgets import image_rows
-from course_lib.widgets.pictures import font
+from course_lib.widgets.pictures import Marks, font
 
 AXIS_HEIGHT = 58  # picture pixels below the rows: the mark, a line, and the numbers
 LINE_TOP = 24  # of those, from the rows to the line
@@ -23,15 +23,12 @@ class Strip:
     first: float
     last: float
 
-    def at(self, t: float) -> Image.Image:
-        """The strip with a triangle at t in [0, 1], below the rows."""
-        picture = self.picture.copy()
-        x, y = (
-            round(self.first + t * (self.last - self.first)),
-            picture.height - AXIS_HEIGHT + LINE_TOP,
-        )
-        ImageDraw.Draw(picture).polygon([(x, y - 18), (x - 11, y), (x + 11, y)], fill="black")
-        return picture
+    def at(self, t: float) -> Marks:
+        """A triangle at t in [0, 1], below the rows."""
+        x = self.first + t * (self.last - self.first)
+        y = self.picture.height - AXIS_HEIGHT + LINE_TOP
+        triangle = [(x, y - 18), (x - 11, y), (x + 11, y)], "#000"
+        return Marks(self.picture.size, polygons=[triangle])
 
 
 def make_strip(images: Mapping[str, np.ndarray], *, width: int) -> Strip:

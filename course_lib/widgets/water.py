@@ -20,7 +20,7 @@ from course_lib.widgets.controls import stops, written
 from course_lib.widgets.outputs import call, numbers, to_number
 from course_lib.widgets.panel import Frame, Panel, Values
 
-WIDE, NARROW, HIGH = 480, 400, 320  # page pixels
+WIDE, NARROW, HIGH = 400, 336, 300  # page pixels
 LEVELS, KL = "eigenvalues λ and water level βσ²", "KL per latent"
 STOPS_PER_DECADE = 10
 MIN_LEVEL_SHARE = 1e-6  # of the largest eigenvalue: no level below
