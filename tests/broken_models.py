@@ -253,8 +253,9 @@ def trained(how: How, x: Tensor, *, seed: int = 0) -> Vae:
             part.requires_grad_(False)
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=how.lr)
     x = how.prepare(x[: how.n_train])
+    flat = x.ndim == 2
     for _ in range(how.steps):
-        loss = model.loss(x[torch.randint(len(x), (128 if x.ndim == 2 else 64,))])
+        loss = model.loss(x[torch.randint(len(x), (128 if flat else 64,))])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

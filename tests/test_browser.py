@@ -29,7 +29,8 @@ PLACES = """output => {
     const corners = box => [box.left, box.top, box.right, box.bottom];
     const place = part => corners(part.getBoundingClientRect());
     const all = selector => [...output.querySelectorAll(selector)].map(place);
-    return { panel: place(output), pictures: all('img'), marks: all('.course-marks .widget-html-content') };
+    const marks = all('.course-marks .widget-html-content');
+    return { panel: place(output), pictures: all('img'), marks };
 }"""
 
 pytestmark = [

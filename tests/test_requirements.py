@@ -11,7 +11,10 @@ import pytest
 from course_lib.commands import requirements
 from course_lib.errors import CourseError
 
-STUDENTS, GROUPS = ("lab", "grade", "demo"), ("dev", "browser", "cluster", "bench", "types", "docs")
+STUDENTS, GROUPS = (
+    ("lab", "grade", "demo"),
+    ("dev", "browser", "cluster", "bench", "peers", "types", "docs"),
+)
 OWN = {"course_lib", "linux"}  # this one stands beside the file that imports it, in a sandbox
 STANDARD = {*sys.stdlib_module_names, *OWN}
 

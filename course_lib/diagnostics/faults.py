@@ -153,7 +153,7 @@ def _codes(m: Measures, w: Weights | None) -> Found:
         yield _collapse(m, w)
     elif m.spread < SAME:
         yield _one_image(m, w)
-    elif m.error > 0.9 and m.error_of_others < 1.15 * m.error and m.spread > 0.2:
+    elif m.error > 0.9 and m.error_of_others < 1.05 * m.error and m.spread > 0.2:
         yield Finding(
             "reconstructions are of other images",
             f"error {m.error:.2f} of the mean image's, and {m.error_of_others:.2f} against other "
