@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
-from tqdm.auto import tqdm
 
 from course_lib import devices, parallel, precision
 from course_lib.datasets import Split, mapped
 from course_lib.devices import best_device
 from course_lib.errors import CourseError
 from course_lib.losses import GaussianElboTerms
+from course_lib.progress import progress_bar
 
 __all__ = [
     "Data",
@@ -148,7 +148,7 @@ def steps_of(
         model, objective, train,
         epochs=epochs, steps=steps, batch_size=batch_size, lr=lr, seed=seed,
     )  # fmt: skip
-    yield from tqdm(records, total=steps, leave=False)
+    yield from progress_bar(records, total=steps)
 
 
 def _repeated(data: Split, batch_size: int) -> Split:

@@ -39,11 +39,11 @@ import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from course_lib import checkpoints, datasets, diagrams, plots, widgets
 from course_lib.exercises import check
 from course_lib.metrics import error_per_image, neighbour_accuracy
+from course_lib.progress import progress_bar
 from course_lib.settings import short_run_note, shortened
 from course_lib.training import best_device, to_float
 
@@ -313,7 +313,7 @@ def train(model: nn.Module, images: Tensor, *, steps: int, lr: float = 2e-3) -> 
     optimizer = torch.optim.Adam(model.to(device).parameters(), lr=lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     losses = []
-    for batch in tqdm(torch.randint(len(images), (steps, 256)), leave=False):
+    for batch in progress_bar(torch.randint(len(images), (steps, 256))):
         losses.append(train_step(model, to_float(images[batch], device), optimizer))
         schedule.step()
     model.cpu()

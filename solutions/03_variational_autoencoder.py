@@ -44,13 +44,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import ContinuousBernoulli, Normal, kl_divergence
-from tqdm.auto import tqdm
 
 from course_lib import datasets, diagrams, errata, losses, models, plots, settings, widgets
 from course_lib.distributions import kl_full_normal, log_normal
 from course_lib.exact import Formula, LinearGaussian
 from course_lib.exercises import check
 from course_lib.metrics import aggregate_posterior_terms, neighbour_accuracy, two_sample_accuracy
+from course_lib.progress import progress_bar
 from course_lib.settings import shortened
 from course_lib.training import Record, evaluate, fit, to_float
 
@@ -846,7 +846,7 @@ def steps_of(model: nn.Module, objective: Callable) -> Iterable[Record]:
     epochs = max(1, round(steps * 128 / len(X_train)))
     recipe = {"batch_size": 128, "lr": 3e-3, "seed": seed}
     records = fit(model, objective, X_train, valid=X_valid, epochs=epochs, **recipe)
-    return tqdm(records, total=epochs * -(-len(X_train) // 128), leave=False)
+    return progress_bar(records, total=epochs * -(-len(X_train) // 128))
 
 
 def train_vae(n: int) -> tuple[VAE, list[tuple[int, float, float]]]:

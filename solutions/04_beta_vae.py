@@ -50,7 +50,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import kl_divergence
-from tqdm.auto import tqdm
 
 # %%
 from course_lib import checkpoints, datasets, losses, models, plots, widgets
@@ -63,6 +62,7 @@ from course_lib.metrics import (
     factor_vae_score,
     pairwise_rotation,
 )
+from course_lib.progress import progress_bar
 from course_lib.settings import short_run_note, shortened
 from course_lib.synthetic.sprites import render
 from course_lib.training import Record, evaluate, fit, to_float
@@ -167,7 +167,7 @@ def train(vae: nn.Module, objective: Callable, n_steps: int = steps) -> list[Rec
     """n_steps steps of 128 images; the model changes in place."""
     epochs = -(-n_steps * 128 // len(X_train))  # so many are begun
     records = fit(vae, objective, X_train, epochs=epochs, steps=n_steps, batch_size=128, lr=3e-3, seed=seed)
-    records = list(tqdm(records, total=n_steps, leave=False))
+    records = list(progress_bar(records, total=n_steps))
     vae.cpu().eval().requires_grad_(False)
     return records
 
@@ -641,7 +641,7 @@ def train_gaussian(beta: float, sigma2: float | None) -> tuple[nn.Module, list]:
     torch.manual_seed(seed)
     vae, history = models.MLPVAE(64), []
     optimizer = torch.optim.Adam(vae.parameters(), eps=1e-22)  # with 1e-8 the loss's scale matters
-    for _ in tqdm(range(steps // 3), leave=False):
+    for _ in progress_bar(range(steps // 3)):
         x = to_float(X_train[torch.randint(len(X_train), (128,))]).flatten(1)
         squares, kl = half_squares(vae, x)
         variance = sigma2 or 2 * squares.detach().mean() / 784
@@ -1023,7 +1023,7 @@ torch.manual_seed(seed)
 sprite_vae = models.MLPVAE(10, data_dim=1_024)
 records = fit(sprite_vae, partial(beta_objective, beta=sprite_beta), sprites.train.images,
               epochs=sprite_epochs, batch_size=512, lr=1e-2, seed=seed)
-for record in tqdm(records, total=sprite_epochs * -(-len(sprites.train) // 512), leave=False):
+for record in progress_bar(records, total=sprite_epochs * -(-len(sprites.train) // 512)):
     pass
 sprite_vae.cpu().eval().requires_grad_(False)
 print(f"step {record.step:,}: R {record.terms['rate']:.1f}, D {record.terms['distortion']:.1f} nats")

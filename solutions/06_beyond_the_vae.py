@@ -65,7 +65,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
-from tqdm.auto import tqdm
 
 # %%
 from course_lib import checkpoints, datasets, diffusion, losses, metrics, models, plots, vq, widgets
@@ -75,6 +74,7 @@ from course_lib.exercises import check
 from course_lib.metrics import effective_number, feature_statistics, features_of, frechet_distance, linear_probe, share_drawn, student_interval
 from course_lib.models import CodeDenoiser, ConvVAE, UNet
 from course_lib.pretrained import find as fitting, load_or_train, metrics_of
+from course_lib.progress import progress_bar
 from course_lib.recipes.classifier import prefix
 from course_lib.settings import short_run_note, shortened
 from course_lib.synthetic.faces import FACTOR_NAMES, render, sample_factors
@@ -1159,7 +1159,7 @@ def train_layers(vae: nn.Module, objective: Callable) -> list[Record]:
     epochs = -(-layer_steps * 128 // len(X_digits))
     records = fit(vae, objective, X_digits, epochs=epochs, steps=layer_steps, batch_size=128,
                   lr=3e-3, seed=seed)
-    records = list(tqdm(records, total=layer_steps, leave=False))
+    records = list(progress_bar(records, total=layer_steps))
     vae.cpu().eval().requires_grad_(False)
     return records
 

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "course_lib"
 FLOORS = [
-    "errors settings card machine place",
+    "errors settings card machine place progress",
     "writing packing",
     "distributions plots synthetic devices codes parallel precision",
     "datasets models exact exact_chain",

@@ -16,10 +16,9 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tqdm import tqdm
-
 from course_lib.datasets.store import disk_error
 from course_lib.errors import CourseError
+from course_lib.progress import progress_bar
 
 PROBE_TIMEOUT_S = 3.0  # how long a class waits to learn that there is no network
 READ_TIMEOUT_S = 20.0  # how long a server may send nothing
@@ -115,7 +114,7 @@ def _copy(response: http.client.HTTPResponse, part: Path, *, start: int) -> None
     length = response.length  # None where the server does not say
     label = Path(urlsplit(response.url).path).name
     total = None if length is None else start + length
-    bar = tqdm(total=total, initial=start, desc=label, unit="B", unit_scale=True, leave=False)
+    bar = progress_bar(total=total, initial=start, desc=label, unit=" bytes", unit_scale=True)
     with open(part, "ab" if start else "wb") as file, bar:
         while chunk := response.read(CHUNK_BYTES):
             file.write(chunk)

@@ -17,13 +17,13 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 import numpy as np
-from tqdm import tqdm
 
 from course_lib import machine
 from course_lib.datasets.catalog import notice
 from course_lib.datasets.decoding import Crop, decode, suffixes
 from course_lib.datasets.store import refuse_full_disk
 from course_lib.errors import CourseError
+from course_lib.progress import progress_bar
 
 MAX_IMAGE_BYTES = 64 * 2**20  # of one file; what is larger is no photograph
 CHUNK_IMAGES = 128  # per task of a thread
@@ -237,9 +237,7 @@ def _in_order(
     chunk: Callable[[Sequence[str]], np.ndarray], names: Sequence[str]
 ) -> Iterator[np.ndarray]:
     """Threads work on chunks; no more than BLOCK_IMAGES images wait to be taken."""
-    bar = tqdm(
-        total=len(names), desc="reading images", unit=" images", leave=False, mininterval=0.5
-    )
+    bar = progress_bar(total=len(names), desc="reading images", unit=" images")
     with bar, ThreadPoolExecutor(machine.cores()) as pool, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks about odd metadata, one per image
         for start in range(0, len(names), BLOCK_IMAGES):

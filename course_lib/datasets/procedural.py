@@ -2,10 +2,10 @@
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from course_lib.datasets.catalog import Spec
 from course_lib.datasets.splits import Dataset, Split
+from course_lib.progress import progress_bar
 from course_lib.synthetic import faces, sprites
 
 # Images for (training, testing) by size: about ten seconds of drawing on two cores at most.
@@ -86,9 +86,7 @@ def faces_for_celeba(spec: Spec, size: int) -> Dataset:
 
 def render(factors: Tensor, *, size: int) -> Tensor:
     """Draw faces uint8 (N, 3, size, size) with a progress bar."""
-    bar = tqdm(
-        total=len(factors), desc="drawing faces", unit=" faces", leave=False, mininterval=0.5
-    )
+    bar = progress_bar(total=len(factors), desc="drawing faces", unit=" faces")
     images = []
     with bar:
         for some in factors.split(1000):
