@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 
 # Signs and words carry the meaning; the colours (Okabe & Ito) only repeat it.
@@ -17,20 +18,69 @@ LOOKS = {
 }  # fmt: skip
 
 
+# No table: JupyterLab pads its cells and stripes its rows.
+GRID = (
+    "<div style='display:grid;grid-template-columns:max-content 1fr;gap:3px 12px;margin-top:6px;"
+    "line-height:1.4'>"
+)
+VALUES, FOLDED = ("Yours", "Expected"), ("Cases", "Case", "Input")  # labels of lines
+TOKEN = re.compile(r"[^\s,;\[\]()]+")
+
+
 def card_html(status: str, head: str, lines: list[tuple[str, str]]) -> str:
-    """A card with label and text of each line below its head; `…` in a text is code."""
-    rows = "".join(
-        f"<tr><td style='text-align:left;vertical-align:top;padding:2px 12px 2px 0;"
-        f"color:#555'>{label}</td><td style='text-align:left'>{code_html(text)}</td></tr>"
-        for label, text in lines
-    )
-    table = f"<table style='margin-top:6px;background:white;color:#111'>{rows}</table>"
+    """A card with label and text of each line below its head; `…` in a text is code.
+
+    Values stand below each other in figures of one width, the first that differs is marked; of
+    which case they are is folded below.
+    """
+    marks = _first_difference(*(dict(lines).get(label, "") for label in VALUES))
+    open_lines, folded = "", ""
+    for label, text in lines:
+        if label in VALUES:
+            told = (
+                "<pre style='margin:0;white-space:pre-wrap;background:none;color:#111'>"
+                f"{_marked(text, marks[VALUES.index(label)])}</pre>"
+            )
+        else:
+            told = code_html(text)
+        row = f"<div style='color:#555'>{label}</div><div>{told}</div>"
+        if label in FOLDED:
+            folded += row
+        else:
+            open_lines += row
+    below = f"{GRID}{open_lines}</div>" if open_lines else ""
+    if folded:
+        case = f"<summary>The case</summary>{GRID}{folded}</div>"
+        below += f"<details style='margin-top:4px'>{case}</details>"
     return (
         f"<div class='course-card course-{status}' role='status' style='"
         f"border-left:6px solid {LOOKS[status][1]};background:white;color:#111;padding:8px 14px;"
-        f"font-size:14px;max-width:60em'><b>{html.escape(head)}</b>"
-        f"{table if rows else ''}</div>"
+        f"font-size:14px;max-width:60em'><b>{html.escape(head)}</b>{below}</div>"
     )
+
+
+def _first_difference(a: str, b: str) -> list[tuple[int, int]]:
+    """Where the first numbers or words that differ stand in each: start and end; else (0, 0)."""
+    for one, other in zip(TOKEN.finditer(a), TOKEN.finditer(b), strict=False):
+        if one[0] != other[0] and not _close(one[0], other[0]):
+            return [one.span(), other.span()]
+    return [(0, 0), (0, 0)]
+
+
+def _close(a: str, b: str) -> bool:
+    """Whether both are numbers that differ in their last digits alone."""
+    try:
+        return math.isclose(float(a), float(b), rel_tol=1e-3)
+    except ValueError:
+        return False
+
+
+def _marked(text: str, span: tuple[int, int]) -> str:
+    start, end = span
+    before, here, after = (
+        html.escape(part) for part in (text[:start], text[start:end], text[end:])
+    )
+    return f"{before}<mark>{here}</mark>{after}" if here else after
 
 
 def code_html(text: str) -> str:

@@ -172,18 +172,19 @@ print(f"Nine tenths of the squared error are gone with k = {needed}. Your guess:
 
 # %%
 first = [int((y_train == digit).nonzero()[0]) for digit in range(10)]  # one image of each
-by_components = {"original": X_pca[first]}
+by_components, lost = {"original": X_pca[first]}, {}
 for k in [1, 8, 32, 64]:
-    name = f"k = {k}\nerror {eigenvalues[k:].sum():.0f}"
-    by_components[name] = pca_reconstruct(X_pca, k)[first]
+    by_components[f"k = {k}"] = pca_reconstruct(X_pca, k)[first]
+    lost[f"k = {k}"] = float(eigenvalues[k:].sum())
 
 # %%
 fig, ax = plt.subplots(figsize=(8.6, 4.4))
-plots.image_rows({name: x.view(-1, 28, 28) for name, x in by_components.items()}, ax)
+shown = {name: x.view(-1, 28, 28) for name, x in by_components.items()}
+plots.image_rows(shown, ax, values=lost, value_label="error")
 plt.show()
 
 # %% [markdown]
-# **Figure 2.** Ten training images from more and more components; on the left the error per image. Note
+# **Figure 2.** Ten training images from more and more components; on the right the error per image. Note
 # that every reconstruction is a blurred sum of the same few patterns, and that the blur goes only
 # where the error is small: PCA adds and subtracts whole images, it cannot bend a stroke.
 
@@ -574,8 +575,8 @@ print(f"and {cost['shifted'] / cost['noisy']:.1f} times as much as the noise")
 
 # %%
 fig, ax = plt.subplots(figsize=(8.6, 3.6))
-with_cost = {f"{name}\nerror {cost[name]:.0f}": x[:10] for name, x in damaged.items()}
-plots.image_rows({"original": image[:10], **with_cost}, ax)
+some_damaged = {name: x[:10] for name, x in damaged.items()}
+plots.image_rows({"original": image[:10], **some_damaged}, ax, values=cost, value_label="squared error")
 plt.show()
 
 # %% [markdown]

@@ -778,12 +778,11 @@ for name, points in features.items():
 queries = [int((y_test == digit).nonzero()[3]) for digit in (2, 4, 7, 9)]
 found = torch.stack([torch.tensor([q, *knn_retrieve(Z_test, q, 10)]) for q in queries])
 fig, ax = plt.subplots(figsize=(8.6, 3.4))
-plots.image_rows({f"a {int(y_test[row[0]])}": X_test[row] for row in found}, ax)
+rows = {f"a {int(y_test[row[0]])}": X_test[row] for row in found}
+of_others = (y_test[found] != y_test[found[:, :1]]).nonzero().tolist()
+plots.image_rows(rows, ax, columns=["query", *map(str, range(1, 11))],
+                 marks=[(list(rows)[row], column) for row, column in of_others])
 ax.axvline(28, color=plots.SKY, linewidth=4)
-for row, column in (y_test[found] != y_test[found[:, :1]]).nonzero().tolist():
-    frame = plt.Rectangle((29 * column - 0.5, 29 * row - 0.5), 28, 28, fill=False)
-    frame.set(edgecolor=plots.VERMILION, linewidth=3)
-    ax.add_patch(frame)
 plt.show()
 
 # %% [markdown]
@@ -1292,8 +1291,8 @@ grey = to_grey(C_test)
 painted = reconstruct(painter, grey)
 repaired = (grey + painted - to_grey(painted)).clamp(0, 1)
 chroma = {"truth": C_test, "network": painted}
-for name, x_hat in {"grey": grey, "network": painted, "grey + chroma": repaired}.items():
-    print(f"{name:14s} {psnr(C_test, x_hat, 1.0).median():.1f} dB")
+decibels = {name: float(psnr(C_test, x_hat, 1.0).median())
+            for name, x_hat in {"grey": grey, "network": painted, "grey + chroma": repaired}.items()}
 strength = {name: (c - to_grey(c)).abs().mean() for name, c in chroma.items()}
 print(", ".join(f"mean strength of colour, {name}: {s:.3f}" for name, s in strength.items()))
 
@@ -1301,7 +1300,7 @@ print(", ".join(f"mean strength of colour, {name}: {s:.3f}" for name, s in stren
 short_run_note("the colours")
 fig, ax = plt.subplots(figsize=(8.6, 3.8))
 rows = {"grey": grey, "network": painted, "grey + chroma": repaired, "truth": C_test}
-plots.image_rows({name: x[:10] for name, x in rows.items()}, ax)
+plots.image_rows({name: x[:10] for name, x in rows.items()}, ax, values=decibels, value_label="PSNR, dB")
 plt.show()
 
 # %% [markdown]

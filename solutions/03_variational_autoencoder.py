@@ -1533,9 +1533,8 @@ print("blind to the noise of the second row:", ", ".join(blind) or "none of the 
 
 # %%
 fig, ax = plt.subplots(figsize=(8.6, 3.2))
-shown = {f"{name} ({told[name]:.2f})" if name in generated else name: x[:12].view(-1, 28, 28)
-         for name, x in rows.items()}
-plots.image_rows(shown, ax)
+plots.image_rows({name: x[:12].view(-1, 28, 28) for name, x in rows.items()}, ax,
+                 values={name: told[name] for name in generated}, value_label="told apart")
 plt.show()
 
 # %% [markdown]
@@ -1589,7 +1588,7 @@ for name, row in table.items():
 # %%
 fig, ax = plt.subplots(figsize=(8.6, 3.9))
 pairs = {f"{name}, pair {i + 1}": walks[name][i, ::2].view(-1, 28, 28) for i in (0, 1) for name in walks}
-plots.image_rows(pairs, ax)
+plots.image_rows(pairs, ax, apart=[name for name in pairs if name == f"{next(iter(walks))}, pair 2"])
 plt.show()
 
 # %% [markdown]

@@ -969,7 +969,8 @@ fig, ax = plt.subplots(figsize=(8, 3.6))
 with torch.no_grad():
     seen = {name: vae.decode(vae.encode(X_test[:10]).mean).mean for name, vae in collapse.items()}
 rows_of = {"test image": X_test[:10], **seen}
-plots.image_rows({name: x.view(-1, 28, 28) for name, x in rows_of.items()}, ax)
+plots.image_rows({name: x.view(-1, 28, 28) for name, x in rows_of.items()}, ax,
+                 values=asked, value_label=f"D + {price}R, nats")
 plt.show()
 
 # %% [markdown]

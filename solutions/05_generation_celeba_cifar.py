@@ -159,7 +159,9 @@ print(f"Smallest error: {best[0]} with n = {best[1]}. With 8 times the latents o
 
 # %%
 fig, ax = plt.subplots(figsize=(8.6, 5.8))
-plots.image_rows({"test face": x_test[:10], **rebuilt}, ax)
+plots.image_rows({"test face": x_test[:10], **rebuilt}, ax, value_label="squared error",
+                 values={f"{kind}, n = {n}": float(e) for (kind, n), e in error.items()},
+                 apart=[f"{kind}, n = {sizes[0]}" for kind in ("AE", "VAE")])
 plt.show()
 
 # %% [markdown]
@@ -252,7 +254,8 @@ for n in sizes:
 
 # %%
 fig, ax = plt.subplots(figsize=(8.6, 0.7 * len(dreams)))
-plots.image_rows({name: image_of(model, z[:10]) for name, (model, z) in dreams.items()}, ax)
+plots.image_rows({name: image_of(model, z[:10]) for name, (model, z) in dreams.items()}, ax,
+                 apart=[f"AE {sizes[0]}, Gaussian", next(name for name in dreams if name.startswith("VAE"))])
 plt.show()
 
 # %% [markdown]
@@ -742,7 +745,7 @@ for name in chosen[:4]:
 
 # %%
 fig, ax = plt.subplots(figsize=(8.6, 6.6))
-plots.image_rows(edits, ax)
+plots.image_rows(edits, ax, apart=[name for name in edits if name.startswith("no ")][1:])
 plt.show()
 
 # %% [markdown]
@@ -898,7 +901,8 @@ for i in (0, 1):
     ways[f"lerp, pair {i + 1}"] = torch.stack([(1 - s) * starts[i] + s * ends[i] for s in t])
     ways[f"slerp, pair {i + 1}"] = torch.stack([slerp(starts[i], ends[i], s.item()) for s in t])
 fig, ax = plt.subplots(figsize=(8.6, 4))
-plots.image_rows({name: image_of(walker, way) for name, way in ways.items()}, ax)
+plots.image_rows({name: image_of(walker, way) for name, way in ways.items()}, ax,
+                 columns=[f"t = {s:.2g}" if s in (0, 0.5, 1) else "" for s in t.tolist()], apart=["lerp, pair 2"])
 plt.show()
 
 # %% [markdown]
@@ -1261,7 +1265,7 @@ rows = {}
 for name in told:
     rows[f"{name}: samples"] = drawn_by[name][:10]
     rows[f"{name}: nearest"] = neighbours[name][:10]
-plots.image_rows(rows, ax)
+plots.image_rows(rows, ax, apart=[f"{name}: samples" for name in told][1:])
 plt.show()
 
 # %% [markdown]
@@ -1351,7 +1355,9 @@ for name, x in fed.items():
 
 # %%
 fig, ax = plt.subplots(figsize=(8.6, 3.8))
-plots.image_rows({name: x[:10] for name, x in fed.items()}, ax)
+plots.image_rows({name: x[:10] for name, x in fed.items()}, ax, columns=names,
+                 values=found_in, value_label="class found")
+plt.setp(ax.get_xticklabels(), fontsize=9, rotation=30)
 plt.show()
 
 # %% [markdown]
@@ -1567,7 +1573,7 @@ rows = {}
 for name, x in {"test images": c_test, "samples": samples}.items():
     rows[name] = x[:10]
     rows[f"nearest to {name}"] = train_pool[closest[name][0][:10, 0]]
-plots.image_rows(rows, ax)
+plots.image_rows(rows, ax, apart=["samples"])
 plt.show()
 
 # %% [markdown]
@@ -1604,8 +1610,7 @@ for i in (0, 3, 5):
 fig, (ax, images) = plt.subplots(1, 2, figsize=(8.6, 2.6), width_ratios=(1, 2.2), layout="constrained")
 plots.curves({"ᾱ": (range(len(kept)), kept)}, ax, x_label="step t", y_label="ᾱ, share of variance")
 ax.get_legend().remove()
-plots.image_rows(noisy, images)
-images.set_xlabel("t = " + ", ".join(str(t) for t in stops.tolist()))
+plots.image_rows(noisy, images, columns=[str(t) for t in stops.tolist()])
 plt.show()
 
 # %% [markdown]
@@ -1754,7 +1759,9 @@ print(f"training: {cvae_card['name']} {cvae_card['seconds']:,.0f} s, {unet_card[
 # %%
 fig, ax = plt.subplots(figsize=(8.6, 6.2))
 rows = {name: x[:10] for name, (x, _) in runs.items()}
-plots.image_rows(rows | {"your U-Net": untrained, "test images": c_test[:10]}, ax)
+plots.image_rows(rows | {"your U-Net": untrained, "test images": c_test[:10]}, ax, columns=names,
+                 values=whole, value_label="Fréchet distance", apart=["your U-Net", "test images"])
+plt.setp(ax.get_xticklabels(), fontsize=9, rotation=30)
 plt.show()
 
 # %% [markdown]

@@ -520,7 +520,8 @@ print(f"Still missing: {near - rebuilt:.1f} by the density, {rebuilt - from_test
 
 # %%
 fig, ax = plt.subplots(figsize=(8.6, 6))
-plots.image_rows({name: x[:10] for name, x in decoded_sets.items()}, ax)
+plots.image_rows({name: x[:10] for name, x in decoded_sets.items()}, ax, values=from_test,
+                 value_label="Fréchet distance", apart=["test images rebuilt", "VAE 128, N(0, I)"])
 plt.show()
 
 # %% [markdown]
@@ -725,7 +726,9 @@ for kind in painters:
 
 # %%
 fig, ax = plt.subplots(figsize=(8.6, 6.6))
-plots.image_rows({name: image_of(model, z[:10]) for name, (model, z) in drawn.items()}, ax)
+plots.image_rows({name: image_of(model, z[:10]) for name, (model, z) in drawn.items()}, ax,
+                 values={name: to_real for name, (to_real, _) in density_rows.items()},
+                 value_label="Fréchet distance", apart=["VAE, N(0, I)"])
 plt.show()
 
 # %% [markdown]

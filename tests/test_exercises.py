@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from IPython.core.interactiveshell import InteractiveShell
 
+from course_lib import exercises
+from course_lib.card import card_html
 from course_lib.errors import CourseError
 from course_lib.exercises import EXERCISES, NOTEBOOKS, PUBLIC_SEED, check, diagnosis, edits
 from course_lib.exercises.card import Card
@@ -365,6 +367,26 @@ def test_cards_show_the_case_and_escape_html():
     assert "<script>" not in page and "&lt;script&gt;" in page
     for word in ("Seen", "Hint", "Input", "Yours", "Expected", "logits"):
         assert word in page and word in text
+
+
+def test_a_card_marks_the_first_number_that_differs():
+    """Catches two rows of digits between which the reader has to look for the fault."""
+    values = [("Yours", "[1.5, 2.0004, 7, <8>]  shape (4,)"), ("Expected", "[1.5, 2, 8, 9]  shape")]
+    page = card_html("wrong", "head", [("Hint", "h"), ("Case", "c"), *values])
+    assert "[1.5, 2.0004, <mark>7</mark>, &lt;8&gt;]" in page and "2, <mark>8</mark>, 9]" in page
+    assert page.index("Hint") < page.index("Yours") < page.index("<details") < page.index(">Case<")
+    assert "<mark>" not in card_html("wrong", "head", [("Yours", "1"), ("Expected", "1")])
+
+
+def test_the_green_card_says_how_many_are_done(monkeypatch):
+    """Catches a count of other notebooks' exercises, and one that a wrong answer raises."""
+    shown = []
+    monkeypatch.setattr(exercises, "display", lambda card: shown.append(card.head()))
+    monkeypatch.setattr(exercises, "_RIGHT", {"psnr", "diagnose"})
+    reference = EXERCISES["conv_out"].reference
+    for answer in (lambda *sizes: reference(*sizes), lambda *sizes: 0):
+        check("conv_out", answer)
+    assert shown[0].endswith(" 2 of 8 done.") and "done" not in shown[1]
 
 
 def test_the_difference_shown_is_where_the_numbers_differ():

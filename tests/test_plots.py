@@ -208,6 +208,14 @@ def test_the_colours_of_the_palette_differ_for_every_eye(vision):
     assert min(gaps) > 0.125
 
 
+def test_every_class_is_seen_on_white():
+    """Catches points that are lost on the page: pure yellow has a contrast of 1.3."""
+    luminance = [
+        0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in map(linear, plots.CLASS_COLOURS)
+    ]
+    assert min(1.05 / (0.05 + y) for y in luminance) > 2
+
+
 def test_classes_differ_by_marker_as_well_as_by_colour():
     """Catches two classes that a black-and-white print cannot tell apart."""
     assert len(set(plots.CLASS_MARKERS)) == len(set(plots.CLASS_COLOURS)) == 10
@@ -253,6 +261,30 @@ def test_names_of_lines_stand_at_their_ends_and_apart():
     assert heights["close"] - heights["low"] > 10 and ax.get_legend() is None
     for text, colour, (x, y) in zip(ax.texts, plots.PALETTE, lines.values(), strict=False):
         assert text.get_color() == colour and tuple(text.xy) == (x[-1], y[-1])
+    plt.close(fig)
+
+
+def test_rows_have_headings_values_marks_and_groups():
+    """Catches a heading over another column, a bar at another row, a frame about another image."""
+    rows = {"a": torch.zeros(3, 8, 8), "b": torch.zeros(3, 8, 8), "c": torch.ones(3, 3, 8, 8)}
+    fig, ax = plt.subplots()
+    plots.image_rows(
+        rows, ax, columns=["x", "y", "z"], values={"a": 2.0, "c": 4.0}, value_label="error",
+        apart=["c"], marks=[("b", 2)],
+    )  # fmt: skip
+    fig.canvas.draw()
+    sheet = ax.images[0].get_array()
+    assert sheet.shape == (8 + 1 + 8 + 3 + 8, 26, 3)
+    assert (sheet[:17:9, :8] == 0).all() and (sheet[17:20] == 255).all()
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["x", "y", "z"]
+    assert ax.get_xticks() == pytest.approx([3.5, 12.5, 21.5])
+    a, b, c = ax.get_yticks()
+    assert (a, b, c) == pytest.approx((3.5, 12.5, 23.5))
+    (frame,) = ax.patches
+    assert frame.get_bbox().bounds == pytest.approx((17.5, 8.5, 8, 8))
+    (beside,) = ax.child_axes
+    bars = {round(bar.get_center()[1], 6): bar.get_width() for bar in beside.patches}
+    assert bars == {a: 2.0, c: 4.0} and beside.get_title(loc="left") == "error"
     plt.close(fig)
 
 

@@ -32,10 +32,15 @@ NOTEBOOKS = {  # package: the modules of its exercises, as the notebook meets th
     "diagnose",
 }
 EXERCISES: dict[str, Exercise] = {}
+_TOGETHER: dict[str, set[str]] = {}  # name of an exercise to all names of its notebook
+_RIGHT: set[str] = set()  # what this kernel has seen right answers to
 for _package, _modules in NOTEBOOKS.items():
+    _names: set[str] = set()
     for _module in _modules.split():
         _found = importlib.import_module(f"{__name__}.{_package}.{_module}").EXERCISE
         EXERCISES[_found.name] = _found
+        _names.add(_found.name)
+        _TOGETHER[_found.name] = _names
 
 
 class NotRight(Exception):
@@ -74,7 +79,11 @@ def check(name: str, candidate: Callable) -> Callable:
     twice = is_reference(candidate)  # the check cell was run again, and not the student's own
     with _said_if_slow(name):
         verdict = Verdict(name, "again") if twice else exercise.check(candidate)
-    display(Card(verdict))
+    if verdict.passed:
+        _RIGHT.add(name)
+    all_of_them = _TOGETHER[name]
+    done = f"{len(_RIGHT & all_of_them)} of {len(all_of_them)} done." if verdict.passed else ""
+    display(Card(verdict, done=done))
     if verdict.passed:
         return candidate
     if shell and os.environ.get("NBGRADER_EXECUTION") in ("autograde", "validate"):

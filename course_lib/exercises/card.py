@@ -9,10 +9,10 @@ from course_lib.exercises.spec import Verdict
 
 
 class Card:
-    """Shows itself in a notebook as HTML, elsewhere as text."""
+    """Shows itself in a notebook as HTML, elsewhere as text. done: what stands last in the head."""
 
-    def __init__(self, verdict: Verdict) -> None:
-        self.verdict = verdict
+    def __init__(self, verdict: Verdict, *, done: str = "") -> None:
+        self.verdict, self.done = verdict, done
 
     @property
     def look(self) -> str:
@@ -41,7 +41,7 @@ class Card:
     def head(self) -> str:
         """The sign, the name and the verdict in words."""
         sign, _, words = LOOKS[self.look]
-        return f"{sign} {self.verdict.name}: {words}"
+        return f"{sign} {self.verdict.name}: {words} {self.done}".rstrip()
 
     def __repr__(self) -> str:
         body = (f"  {label}: {re.sub('`', '', text)}" for label, text in self.lines())

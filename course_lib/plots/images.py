@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 from PIL import Image
+
+from course_lib.plots.style import BLUE, VERMILION
 
 
 def to_uint8(image: ArrayLike) -> np.ndarray:
@@ -60,21 +63,63 @@ def image_grid(images: ArrayLike, ax: Axes, *, columns: int, title: str = "") ->
     return ax
 
 
-def image_rows(rows: Mapping[str, ArrayLike], ax: Axes) -> Axes:
+def image_rows(
+    rows: Mapping[str, ArrayLike],
+    ax: Axes,
+    *,
+    columns: Sequence[str] = (),
+    values: Mapping[str, float] | None = None,
+    value_label: str = "",
+    apart: Collection[str] = (),
+    marks: Collection[tuple[str, int]] = (),
+) -> Axes:
     """Draw named rows of images under each other, each with its name on the left.
 
     rows: name to (N, C, H, W) or (N, H, W); every row has the same N.
+    columns: N headings. values: a number and a bar at the right of these rows, under the heading
+    value_label. apart: rows with more space above them. marks: (name, column) of images to frame.
     """
-    stacked = np.concatenate([to_uint8(images) for images in rows.values()])
-    count, height = len(next(iter(rows.values()))), stacked.shape[-2]
-    ax.imshow(tile(stacked, columns=count), cmap="gray", vmin=0, vmax=255)
-    centres = [height / 2 + i * (height + 1) for i in range(len(rows))]
-    ax.set_yticks(centres, list(rows))
-    ax.set_xticks([])
-    ax.tick_params(length=0)
+    strips = [tile(images, columns=len(images)) for images in rows.values()]
+    colour = max(strip.ndim for strip in strips)
+    strips = [s if s.ndim == colour else np.repeat(s[..., None], 3, 2) for s in strips]
+    height, width = strips[0].shape[:2]
+    side = (width + 1) / len(next(iter(rows.values())))  # of an image and the gap after it
+    gaps = [1 + (height // 4 if name in apart else 0) for name in rows]
+    gaps[0] = 0
+    tops = np.cumsum(gaps) + height * np.arange(len(rows))
+    sheet = np.full((tops[-1] + height, *strips[0].shape[1:]), 255, np.uint8)
+    for top, strip in zip(tops, strips, strict=True):
+        sheet[top : top + height] = strip
+    ax.imshow(sheet, cmap="gray", vmin=0, vmax=255)
+    centres = dict(zip(rows, tops + height / 2 - 0.5, strict=True))
+    ax.set_yticks(list(centres.values()), list(rows))
+    ax.set_xticks([i * side + side / 2 - 1 for i in range(len(columns))], list(columns))
+    ax.tick_params(length=0, labeltop=bool(columns), labelbottom=False)
     ax.grid(False)
     ax.spines[:].set_visible(False)
+    for name, column in marks:
+        corner = column * side - 0.5, centres[name] - height / 2
+        look = {"fill": False, "edgecolor": VERMILION, "linewidth": 3}
+        ax.add_patch(Rectangle(corner, side - 1, height, **look))
+    if values:
+        _values_beside(values, centres, height, ax, label=value_label)
     return ax
+
+
+def _values_beside(
+    values: Mapping[str, float], centres: Mapping[str, float], height: int, ax: Axes, *, label: str
+) -> None:
+    """A bar and a number at the right of each row that has one, on a common scale from 0."""
+    beside = ax.inset_axes((1.02, 0, 0.2, 1))
+    beside.set(xlim=(0, 1.6 * max(values.values())), ylim=ax.get_ylim(), xticks=[], yticks=[])
+    beside.spines[["top", "right", "bottom"]].set_visible(False)
+    for name, value in values.items():
+        beside.barh(centres[name], value, 0.3 * height, color=BLUE)
+        beside.annotate(
+            f"{value:.3g}", (value, centres[name]), xytext=(5, 0), textcoords="offset points",
+            va="center",
+        )  # fmt: skip
+    beside.set_title(label, fontsize="medium", loc="left")
 
 
 def signed_image(values: ArrayLike, ax: Axes) -> Axes:

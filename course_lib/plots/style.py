@@ -13,11 +13,11 @@ from matplotlib import cycler
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
 VERMILION, SKY, YELLOW, BLACK = "#D55E00", "#56B4E9", "#F0E442", "#000000"
 PALETTE = [BLUE, ORANGE, GREEN, PINK, VERMILION, SKY, YELLOW, BLACK]
-# Ten classes: the eight above, a grey and a brown.
-CLASS_COLOURS = [*PALETTE, "#999999", "#8C510A"]
+# Ten classes: those above, yellow darkened since points of it are lost on white; a grey, a brown.
+CLASS_COLOURS = [*PALETTE[:6], "#A89B00", BLACK, "#999999", "#8C510A"]
 # Colour alone never carries the meaning: each class has a marker of its own as well.
 CLASS_MARKERS = ["o", "s", "^", "v", "D", "P", "X", "*", "<", ">"]
-LINE_STYLES = ["-", "--", "-.", ":"]
+LINE_STYLES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
 
 STYLE = {
     "figure.dpi": 100,

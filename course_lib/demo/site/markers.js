@@ -1,10 +1,10 @@
 // One mark for each of ten classes: colour alone never carries the meaning. A mark fits into a circle
 // of radius 1; its colour and its form are those of `course_lib.plots`.
 
-// Okabe & Ito's palette with a grey and a brown, as in CLASS_COLOURS there.
+// Okabe & Ito's palette with a dark yellow, a grey and a brown, as in CLASS_COLOURS there.
 const CLASS_COLOURS = [
   "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00",
-  "#56B4E9", "#F0E442", "#000000", "#999999", "#8C510A",
+  "#56B4E9", "#A89B00", "#000000", "#999999", "#8C510A",
 ];
 // As in CLASS_MARKERS there: o s ^ v D P X * < >.
 const CLASS_MARKS = [
