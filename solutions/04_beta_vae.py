@@ -271,12 +271,11 @@ full = checkpoints.metrics("table1")
 rows = {(row["n"], row["beta"]): row for row in full["rows"]}
 print(f"ours: {full['source']}, {full['training']['optimizer']}, learning rate up to "
       f"{full['training']['lr']}; {full['date']}, {full['seconds'] / 60:.1f} minutes")
-print("               objective            −ELBO               ours")
-print(" n    β      report    ours    report    ours   active  epochs")
-for (n, beta), (D, R, objective) in REPORT.items():
-    ours = rows[n, beta]
-    print(f"{n:2}  {beta:3}      {objective:6.2f}  {ours['objective']:6.2f}    {D + R:6.2f}  "
-          f"{-ours['elbo']:6.2f}       {ours['active_units']:2}     {ours['epochs']:3}")
+plots.table({
+    f"n = {n}, β = {beta}": {
+        "objective, report": objective, "ours": rows[n, beta]["objective"], "−ELBO, report": D + R,
+        "ours ": -rows[n, beta]["elbo"], "active": rows[n, beta]["active_units"], "epochs": rows[n, beta]["epochs"]}
+    for (n, beta), (D, R, objective) in REPORT.items()}, best={"−ELBO, report": "min", "ours ": "min"})
 
 # %%
 curve = {beta: (rows[64, beta]["kl"], rows[64, beta]["cross_entropy"]) for beta in betas}
@@ -296,13 +295,11 @@ for name, runs in {"report": {b: REPORT[64, b][1::-1] for b in betas}, "full run
 # ours; the smallest number of each row should stand on the diagonal.
 
 # %%
-print("D + β′R      " + "".join(f"trained {beta:4}" .rjust(14) for beta in betas))
-on_diagonal = 0
-for price in betas:
-    cost = {beta: D + price * R for beta, (R, D) in curve.items()}
-    on_diagonal += min(cost, key=cost.get) == price
-    print(f"β′ = {price:4}    " + "".join(f"{value:14.1f}" for value in cost.values()))
+costs = {price: {beta: D + price * R for beta, (R, D) in curve.items()} for price in betas}
+on_diagonal = sum(min(cost, key=cost.get) == price for price, cost in costs.items())
 print(f"{on_diagonal} of {len(betas)} prices choose the model that was trained for them")
+plots.table({f"β′ = {price}": {f"trained with {beta}": value for beta, value in cost.items()}
+             for price, cost in costs.items()}, corner="D + β′R", best_in_rows="min")
 
 # %% [markdown]
 # That is a picture as well. All points of the plane that cost the same at the price β′ lie on a line
@@ -681,14 +678,15 @@ plt.show()
 # it, β = 10 with the cross-entropy of section 4.3, few of the 64 latents were left.
 
 # %%
-print("                    MSE per   effective           −ELBO with  −ELBO with")
-print("                      pixel    βσ²/MSE        R    its own σ   the best σ")
+effective = {}
 for name, (vae, _) in gaussians.items():
     squares, kl = half_squares(vae, X_test)
     mse, R = 2 * squares.mean().item() / 784, kl.mean().item()
     beta, sigma2 = knobs[name][0], knobs[name][1] or mse
     own, best = (392 * (math.log(2 * math.pi * s) + mse / s) + R for s in (sigma2, mse))
-    print(f"{name:18s} {mse:8.4f} {beta * sigma2 / mse:10.1f} {R:9.1f} {own:12.1f} {best:11.1f}")
+    effective[name] = {"MSE per pixel": mse, "effective price βσ²/MSE": beta * sigma2 / mse, "R": R,
+                       "−ELBO with its own σ": own, "with the best σ": best}
+plots.table(effective, forms={"MSE per pixel": ".4f"}, best={"with the best σ": "min"})
 
 # %% [markdown]
 # Every model may have its best σ after the fact: the last column. For σ² = 1, an innocent-looking
@@ -1195,11 +1193,9 @@ def turned(vae: nn.Module, degrees: float) -> dict[str, float]:
 
 # %%
 both = [turned(vae, degrees) for vae in (sprite_vae, longer) for degrees in (0.0, 45.0)]
-print("                      yours              trained longer")
-print("               as trained  turned     as trained  turned")
-for name in both[0]:
-    own, own_turned, other, other_turned = (scores[name] for scores in both)
-    print(f"{name:14s} {own:9.3f} {own_turned:8.3f} {other:13.3f} {other_turned:8.3f}")
+columns = ["yours", "yours, turned", "trained longer", "trained longer, turned"]
+plots.table({name: {column: scores[name] for column, scores in zip(columns, both)} for name in both[0]},
+            forms=dict.fromkeys(columns, ".3f"))
 
 # %%
 angles = [0, 10, 20, 30, 45, 60, 70, 80, 90]

@@ -146,16 +146,17 @@ for kind, group in {"AE": aes, "VAE": vaes}.items():
         error[kind, n] = losses.squared_error(x_test, x_hat).mean()
 
 # %%
-print("         n   squared error AE, VAE   KL of the VAE   active latents")
-rates = {}
+rates, by_size = {}, {}
 for n in sizes:
     q_z = vaes[n].encode(x_test[:250])
     rates[n] = kl_divergence(q_z, losses.standard_normal(q_z.mean)).sum(1).mean().item()
     active = (q_z.mean.var(0) > 0.01).sum()
-    print(f"      {n:4d}   {error['AE', n]:11.1f} {error['VAE', n]:10.1f} {rates[n]:13.1f} nats {active:12d}")
+    by_size[f"n = {n}"] = {"squared error, AE": float(error["AE", n]), "VAE": float(error["VAE", n]),
+                           "KL of the VAE, nats": rates[n], "active latents": int(active)}
 best = min(error, key=error.get)
 print(f"Smallest error: {best[0]} with n = {best[1]}. With 8 times the latents of 128, "
       f"1024 hold {rates[1024] / rates[128]:.1f} times the nats.")
+plots.table(by_size, best={"squared error, AE": "min", "VAE": "min"})
 
 # %%
 fig, ax = plt.subplots(figsize=(8.6, 5.8))
@@ -1087,11 +1088,12 @@ for name, trainings in told.items():
     cost[name] = torch.tensor([[minus_elbo(vae, x, torch.zeros(len(x)).long())[0]
                                 for x in (own_images, unseen)] for vae in trainings])  # (3, 2)
 print(f"−ELBO in nats per image of class {names[0]}: mean and range of three trainings")
-print("                   images            seen                 unseen          gap")
+by_teaching = {}
 for name, values in cost.items():
-    told_ranges = [f"{v.mean():6.0f} [{v.min():.0f}, {v.max():.0f}]" for v in values.T]
-    print(f"{name:18s} {len(taught[name]):6,} {told_ranges[0]:>22s} {told_ranges[1]:>22s} "
-          f"{values.diff().mean():6.0f}")
+    told_ranges = [f"{v.mean():.0f} [{v.min():.0f}, {v.max():.0f}]" for v in values.T]
+    by_teaching[name] = {"images": len(taught[name]), "seen": told_ranges[0], "unseen": told_ranges[1],
+                         "gap": values.diff().mean().item()}
+plots.table(by_teaching, forms={"gap": ".0f"})
 
 # %%
 def compare(a: Tensor, b: Tensor) -> tuple[float, float]:
@@ -1166,13 +1168,13 @@ for form, trainings in forms.items():
               accuracy(image_of(vae, torch.randn(len(asked), 64, generator=rng), asked), asked))
              for vae in trainings]
     rows[form] = torch.tensor(parts)  # (3, 5)
-print("told               −ELBO     KL   PSNR, own class   next class   class found in samples")
-for form, row in rows.items():
-    nats, kl, own_class, next_class, rate = row.mean(0)
-    print(f"{form:16s} {nats:7.1f} {kl:6.1f} {own_class:14.2f} dB {next_class:9.2f} dB {rate:18.1%}")
 difference, half = compare(*(row[:, 0] for row in rows.values()))
 print(f"telling the encoder as well saves {difference:+.1f} ± {half:.1f} nats (95%, three trainings each): "
       + ("not told apart from 0" if abs(difference) < half else "more than trainings differ"))
+columns = {"−ELBO": ".1f", "KL": ".1f", "PSNR, own class": ".2f", "PSNR, next class": ".2f",
+           "class found in samples": ".1%"}
+plots.table({form: dict(zip(columns, row.mean(0).tolist())) for form, row in rows.items()},
+            corner="told", forms=columns)
 
 # %% [markdown]
 # A difference beyond 2.3 nats is not the worth of a class: it says how well each form was trained in these
@@ -1403,10 +1405,10 @@ pairs = {
     "x and another x": pair_x.roll(1, 0),
     "x and noise": torch.rand(pair_x.shape, generator=rng),
 }
-print("                    PSNR    SSIM, range 1    SSIM, range 255")
-for name, other in pairs.items():
-    wrong = ssim(pair_x, other, data_range=255.0).mean()
-    print(f"{name:16s} {psnr(pair_x, other).mean():5.1f} dB {ssim(pair_x, other).mean():12.3f} {wrong:18.4f}")
+plots.table({name: {"PSNR, dB": psnr(pair_x, other).mean().item(),
+                    "SSIM, range 1": ssim(pair_x, other).mean().item(),
+                    "SSIM, range 255": ssim(pair_x, other, data_range=255.0).mean().item()}
+             for name, other in pairs.items()}, forms={"SSIM, range 1": ".3f", "SSIM, range 255": ".4f"})
 
 # %% [markdown]
 # The pixels lie in [0, 1]. Told that they lie in [0, 255], SSIM takes every difference for a rounding
@@ -1525,15 +1527,10 @@ def measured(x: Tensor, y: Tensor) -> list[float]:
     return [gaussian_distance(mine, theirs), kernel_distance(mine, theirs), *pair, accuracy(x, y)]
 
 
-def written_row(row: list[float]) -> str:
-    """The five numbers in columns."""
-    return f"{row[0]:8.2f} {row[1]:8.3f} {row[2]:10.1%} {row[3]:7.1%} {row[4]:12.1%}"
-
-
 table32 = {name: measured(*pair) for name, pair in candidates.items()}
-print(f"{n_rows:5,} images per side    Fréchet   kernel  precision  recall  class found")
-for name, row in table32.items():
-    print(f"{name:22s} {written_row(row)}")
+measures = {"Fréchet": ".2f", "kernel": ".3f", "precision": ".1%", "recall": ".1%", "class found": ".1%"}
+plots.table({name: dict(zip(measures, row)) for name, row in table32.items()}, forms=measures,
+            bars=["Fréchet"], title=f"{n_rows:,} images per side")
 
 # %%
 memory, honest = table32["samples, 1 per class"], table32["samples, fitted codes"]
@@ -1705,11 +1702,9 @@ untrained = diffusion.sample_ddim(young, y_few[:10], steps=10, generator=rng)
 
 # %%
 reference = features_of(photo_judge, c_test[:n_diffusion])
-print("                    ms per image     Fréchet   kernel  precision  recall  class found")
-for name, (x, ms) in runs.items():
-    print(f"{name:20s} {ms:11.1f}  {written_row(measured(x, y_few))}")
+by_run = {name: {"ms per image": ms} | dict(zip(measures, measured(x, y_few))) for name, (x, ms) in runs.items()}
 floor_row = measured(train_pool[:n_diffusion], photos.train.labels[:n_diffusion])
-print(f"{'training images':33s} {written_row(floor_row)}")
+plots.table(by_run | {"training images": dict(zip(measures, floor_row))}, forms=measures, bars=["Fréchet"])
 
 # %% [markdown]
 # How much would these distances move with other images? We leave out each tenth of the images in turn, on
@@ -2040,13 +2035,12 @@ copies = {
 
 # %%
 files = [marked(x) for x in face_made[:100]]
-print(f"share of {len(files):3d} files that keep   text   hidden bits   visible corner")
-for name, copy in copies.items():
-    kept = torch.tensor([found(copy(data)) for data in files]).float().mean(0)
-    print(f"{name:28s} {kept[0]:6.0%} {kept[1]:13.0%} {kept[2]:16.0%}")
 unmarked = [again(data, "PNG") for data in (plots.to_png(x) for x in x_test[:100])]
-alarm = torch.tensor([found(data) for data in unmarked]).float().mean(0)
-print(f"{'test faces, not marked':28s} {alarm[0]:6.0%} {alarm[1]:13.0%} {alarm[2]:16.0%}")
+kept = {name: [found(copy(data)) for data in files] for name, copy in copies.items()}
+kept["test faces, not marked"] = [found(data) for data in unmarked]
+what = dict.fromkeys(["text", "hidden bits", "visible corner"], ".0%")
+plots.table({name: dict(zip(what, torch.tensor(each).float().mean(0).tolist())) for name, each in kept.items()},
+            forms=what, title=f"share of {len(files)} files that keep")
 
 # %%
 fig, axes = plt.subplots(1, 4, figsize=(8.6, 2.6))

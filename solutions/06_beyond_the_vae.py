@@ -338,14 +338,17 @@ plt.show()
 # %%
 Ks = [4, 16, 64, 256]
 vqs, vq_cards, vq_codes, distortion = {}, {}, {}, {}
-print("   K   bits at most   perplexity   never used   distortion   PSNR (all test images, as its card says)")
+by_size = {}
 for K in Ks:
     vqs[K], vq_cards[K] = checkpoints.load(f"faces-vq-{K}")
     vq_codes[K] = vqs[K].indices_of(vq_test)  # (M, 64)
     told = vq_cards[K]["test"]
     distortion[K] = -evaluate(vqs[K], vq_objective, vq_data.test.images[:n_symbols_eval])["log_lik"]
-    print(f"{K:4d} {64 * math.log2(K):12.0f} {codebook_usage(vq_codes[K], K):14.1f} {K - len(vq_codes[K].unique()):10d}"
-          f" {distortion[K]:14,.0f} nats {told['psnr']:5.1f} dB, {told['revived']} revivals")
+    by_size[f"K = {K}"] = {
+        "bits at most": int(64 * math.log2(K)), "perplexity": codebook_usage(vq_codes[K], K),
+        "never used": K - len(vq_codes[K].unique()), "distortion, nats": distortion[K],
+        "PSNR of all, dB": told["psnr"], "revivals": told["revived"]}
+plots.table(by_size, forms={"distortion, nats": ",.0f"})
 before, own = vq_cards[64]["training"]["seconds_before"], [vq_cards[K]["seconds"] for K in Ks]
 print(f"{before:.0f} s of training for all, then {min(own):.0f} to {max(own):.0f} s for each")
 above = [vq_cards[K]["test"]["psnr"] - vq_cards[4]["test"]["psnr"] for K in (16, 256)]
@@ -890,15 +893,15 @@ for side, batch in ((64, 8), (128, 4)):
     speed[side]["codes, training"] = milliseconds(step_of(mlp, diffusion.code_objective, z, z), 128)
 
 # %%
-print("milliseconds per image     64 × 64   128 × 128     ratio")
-for name, small in speed[64].items():
-    print(f"{name:22s} {small:11.3f} {speed[128][name]:11.3f} {speed[128][name] / small:9.1f}")
 for side, each in speed.items():
     by_pixels = pixel_steps * each["pixels, evaluation"]
     by_codes = 100 * each["codes, evaluation"] + each["decoder, once"]
     print(f"{side} pixels: a sample takes {by_pixels:.0f} ms in {pixel_steps} steps of pixels and {by_codes:.1f} ms in 100 "
           f"steps of codes, a factor of {by_pixels / by_codes:.0f}; of training steps "
           f"{each['pixels, training'] / each['codes, training']:.0f}")
+plots.table({name: {"64 × 64": small, "128 × 128": speed[128][name], "ratio": speed[128][name] / small}
+             for name, small in speed[64].items()}, corner="milliseconds per image",
+            forms={"64 × 64": ".3f", "128 × 128": ".3f"})
 
 # %% [markdown]
 # Nothing was trained for this table. A small VAE of 128 pixels and a denoiser of its 64 latents were trained

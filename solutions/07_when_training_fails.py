@@ -519,12 +519,13 @@ lines = {
 scaled_models = {name: train(scaled(*weights)) for name, weights in lines.items()}
 
 # %%
-print("                                        β  last loss      R       D   E z²")
+by_line = {}
 for name, (model, losses) in scaled_models.items():
     (a, b), (R, D) = lines[name], terms(model)
     mu, log_var, _ = model.encode(X_new)
     moment = (mu**2 + log_var.exp()).mean().item()
-    print(f"{name:32s} {b / a:9.4g} {losses[-1]:10.3f} {R:6.2f} {D:7.1f} {moment:6.2f}")
+    by_line[name] = {"β": f"{b / a:.4g}", "last loss": losses[-1], "R": R, "D": D, "E z²": moment}
+plots.table(by_line, forms={"last loss": ".3f", "R": ".2f", "E z²": ".2f"})
 
 # %% [markdown]
 # The **price of a nat**, β = b/a, decides, and the loss itself says nothing: two of the small ones belong to a dead code, one to
@@ -813,10 +814,9 @@ train_eval_gap = check("train_eval_gap", train_eval_gap)
 
 # %%
 modal = {"sound": sound} | {k.__name__: train(k)[0] for k in (Normed, SlowlyNormed, Dropped)}
-print("               −ELBO in train()   in eval()      gap")
-for name, model in modal.items():
-    in_train = terms(copy.deepcopy(model).train())
-    print(f"{name:14s} {sum(in_train):16.1f} {sum(terms(model)):11.1f} {train_eval_gap(model, X_new[:128]):8.3f}")
+plots.table({name: {"−ELBO in train()": sum(terms(copy.deepcopy(model).train())), "in eval()": sum(terms(model)),
+                    "gap": float(train_eval_gap(model, X_new[:128]))} for name, model in modal.items()},
+            forms={"gap": ".3f"})
 
 # %% [markdown]
 # **Running statistics** that move by 0.001 per step have seen nothing after this training: `eval()` is another network. Dropout left on

@@ -413,3 +413,21 @@ def test_the_normal_density_stands_over_the_histogram():
     assert sum(bar.get_width() * bar.get_height() for bar in ax.patches) == pytest.approx(1)
     assert ax.get_xlim()[1] > 12  # codes far from the prior are not cut off
     plt.close("all")
+
+
+def test_a_table_marks_the_best_and_aligns_numbers():
+    """Catches the best of another column, a bar for a dash, text that is markup."""
+    found = plots.table(
+        {"a <b>": {"error": 3.0, "n": 1200}, "c": {"error": -1.25, "share": 0.5}},
+        forms={"error": ".2f", "share": ".0%"}, best={"error": "min"}, bars=["n"], corner="who",
+    )  # fmt: skip
+    assert repr(found).splitlines() == [
+        "who    error      n  share",
+        "a <b>   3.00  1,200      –",
+        "c      −1.25      –    50%",
+    ]
+    page = found._repr_html_()
+    assert page.count("<b>") == 1 and "<b>−1.25</b>" in page and "a &lt;b&gt;" in page
+    assert page.count("linear-gradient") == 1 and "100%" in page
+    rows = {"x": {"u": 2.0, "v": 1.0}, "y": {"u": 3.0, "v": 4.0}}
+    assert plots.table(rows, best_in_rows="min").best == {(0, 2), (1, 1)}

@@ -41,6 +41,7 @@ from course_lib.plots.style import (
     course_style,
     use_course_style,
 )
+from course_lib.plots.tables import table
 
 __all__ = [
     "BLACK",
@@ -78,6 +79,7 @@ __all__ = [
     "signed_image",
     "signed_rows",
     "stacked_bars",
+    "table",
     "tile",
     "to_png",
     "to_uint8",
