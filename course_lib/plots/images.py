@@ -116,7 +116,7 @@ def _values_beside(
     for name, value in values.items():
         beside.barh(centres[name], value, 0.3 * height, color=BLUE)
         beside.annotate(
-            f"{value:.3g}", (value, centres[name]), xytext=(5, 0), textcoords="offset points",
+            f"{value:,.0f}" if value >= 100 else f"{value:.3g}", (value, centres[name]), xytext=(5, 0), textcoords="offset points",
             va="center",
         )  # fmt: skip
     beside.set_title(label, fontsize="medium", loc="left")
