@@ -115,10 +115,8 @@ def _values_beside(
     beside.spines[["top", "right", "bottom"]].set_visible(False)
     for name, value in values.items():
         beside.barh(centres[name], value, 0.3 * height, color=BLUE)
-        beside.annotate(
-            f"{value:,.0f}" if value >= 100 else f"{value:.3g}", (value, centres[name]), xytext=(5, 0), textcoords="offset points",
-            va="center",
-        )  # fmt: skip
+        told, place = f"{value:,.0f}" if value >= 100 else f"{value:.3g}", (value, centres[name])
+        beside.annotate(told, place, xytext=(5, 0), textcoords="offset points", va="center")
     beside.set_title(label, fontsize="medium", loc="left")
 
 
