@@ -318,7 +318,7 @@ def test_the_syllabus_names_the_demos_views():
     """Catches a view that the demo calls otherwise."""
     script = text_of(ROOT / "course_lib/demo/site/main.js")
     views = set(re.findall(r'lazily\("\w+", "([^"]+)"', script))
-    assert len(views) == 8
+    assert len(views) == 9
     demo = text_of(ROOT / "docs" / "demo.md")
     assert set(re.findall(r"^\| ([^|]+) \| [^|]+ \| \[", demo, re.M)) == views
     column = re.findall(

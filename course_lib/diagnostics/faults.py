@@ -60,7 +60,8 @@ def _inputs(m: Measures, w: Weights | None) -> Found:
 
 def _not_finite(m: Measures) -> Found:
     more = f", σ up to {m.sigma_max:.3g}" if m.is_vae else ""
-    yield Finding("numbers that are not finite", f"codes, images or loss hold nan or inf{more}")
+    told = "codes, their KL, images or the loss have no number"
+    yield Finding("numbers that are not finite", told + more)
 
 
 def _outputs(m: Measures, w: Weights | None) -> Found:
