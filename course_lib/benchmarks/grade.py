@@ -1,6 +1,6 @@
 """Grading against a bare papermill run of the same notebook, two cores against one, and memory.
 
-All run the solution of notebook 01 with `COURSE_FAST=1`, as the grader does; then the answers of a
+All run the solution of notebook 04 with `COURSE_FAST=1`, as the grader does; then the answers of a
 class to notebook 03 alone, judged twice. A core is one that the operating system pins the whole
 command to; where it cannot, the number of processes alone differs.
 """
@@ -26,13 +26,13 @@ from course_lib.grading.sandbox.supervise import PROCESSES
 from course_lib.grading.submission.engine import grade_notebook
 from course_lib.place import ROOT
 
-STEM = "01_autoencoder_basics"
+STEM = "04_beta_vae"  # the shortest run
 LONGEST = "03_variational_autoencoder"  # the one whose run takes longest
-ROUNDS, N_SUBMISSIONS, PRINTED_MB = 3, 4, 200  # of one notebook; in the class; by a student
-N_ANSWERS = 30  # submissions whose answers alone are graded, and then judged again
+ROUNDS, N_SUBMISSIONS, PRINTED_MB = 2, 4, 200  # of one notebook; in the class; by a student
+N_ANSWERS = 12  # submissions whose answers alone are graded, and then judged again
 # At most, but at least for the throughput; MB without the judge and of it; seconds of two cores per
 # submission, and for the class.
-LIMITS = {"cost": 1.3, "throughput": 1.7, "memory": 400, "judge": 900, "answers": 6, "again": 20}
+LIMITS = {"cost": 1.3, "throughput": 1.7, "memory": 400, "judge": 900, "answers": 6, "again": 10}
 # Processes of the grader itself, by a word of their command line; all others run students' code.
 # The judge is counted by itself: it holds torch, and sees nothing that a student prints.
 GRADER = {"course_lib grade": "command"} | {PROCESSES[name]: name for name in ("worker", "judge")}
