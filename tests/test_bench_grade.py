@@ -50,7 +50,7 @@ def test_figures_are_printed_and_written(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         grade, "peaks", lambda process: {"command": 150.0, "worker": 160.0, "judge": 700.0}
     )
-    monkeypatch.setattr(grade, "answers_seconds", lambda scratch: {"answers": 4.5, "again": 12.0})
+    monkeypatch.setattr(grade, "answers_seconds", lambda scratch: {"answers": 4.5, "again": 8.0})
     file = tmp_path / "figures.json"
     assert cli.main(["bench", "grade", "--json", str(file)]) == 0
     figures = json.loads(file.read_text())["grade"]
@@ -64,7 +64,7 @@ def test_figures_are_printed_and_written(tmp_path, monkeypatch, capsys):
         "310 MB without the judge, at most 400",
         "700 MB, at most 900",
         "4.5 s for the answers of a submission of 03",
-        "12.0 s to judge 30 again, at most 20",
+        "8.0 s to judge 12 again, at most 10",
     ):
         assert words in said
 
