@@ -43,7 +43,7 @@ def test_peaks_are_seen():
 
 def test_figures_are_printed_and_written(tmp_path, monkeypatch, capsys):
     """Catches a ratio turned round, a warm-up that counts, or a figure without its limit."""
-    clock = iter([9.0, 9.0, 10.0, 12.0, 10.0, 13.0, 10.0, 11.0])
+    clock = iter([9.0, 9.0, 10.0, 12.5, 10.0, 11.5])
     monkeypatch.setattr(grade, "seconds", lambda call, scratch: next(clock))
     monkeypatch.setattr(grade, "class_seconds", lambda scratch, cores: {1: 40.0, 2: 21.0}[cores])
     monkeypatch.setattr(grade, "grade_command", lambda *args, **options: None)
