@@ -8,6 +8,7 @@ import time
 import pytest
 from loopback import DATA, NAME, md5, names, server  # noqa: F401
 
+from course_lib import progress
 from course_lib.datasets import fetch
 from course_lib.errors import CourseError
 
@@ -27,8 +28,9 @@ def test_right_file(server, tmp_path, mode):
     assert names(tmp_path) == [NAME]
 
 
-def test_progress_is_visible(server, tmp_path, capsys):
+def test_progress_is_visible(server, tmp_path, capsys, monkeypatch):
     """Catches a download that looks like a standstill."""
+    monkeypatch.setattr(progress, "DELAY_S", 0)
     get_file(server, tmp_path)
     assert NAME in capsys.readouterr().err
 

@@ -285,6 +285,8 @@ def test_rows_have_headings_values_marks_and_groups():
     (beside,) = ax.child_axes
     bars = {round(bar.get_center()[1], 6): bar.get_width() for bar in beside.patches}
     assert bars == {a: 2.0, c: 4.0} and beside.get_title(loc="left") == "error"
+    plots.image_rows({"a": torch.zeros(1, 8, 8), "b": torch.zeros(3, 8, 8)}, ax)
+    assert (ax.images[1].get_array()[:8, 8:] == 255).all()
     plt.close(fig)
 
 

@@ -75,21 +75,21 @@ def image_rows(
 ) -> Axes:
     """Draw named rows of images under each other, each with its name on the left.
 
-    rows: name to (N, C, H, W) or (N, H, W); every row has the same N.
+    rows: name to (N, C, H, W) or (N, H, W); a row of fewer ends earlier.
     columns: N headings. values: a number and a bar at the right of these rows, under the heading
     value_label. apart: rows with more space above them. marks: (name, column) of images to frame.
     """
     strips = [tile(images, columns=len(images)) for images in rows.values()]
     colour = max(strip.ndim for strip in strips)
     strips = [s if s.ndim == colour else np.repeat(s[..., None], 3, 2) for s in strips]
-    height, width = strips[0].shape[:2]
-    side = (width + 1) / len(next(iter(rows.values())))  # of an image and the gap after it
+    height, width = strips[0].shape[0], max(strip.shape[1] for strip in strips)
+    side = (width + 1) / max(map(len, rows.values()))  # of an image and the gap after it
     gaps = [1 + (height // 4 if name in apart else 0) for name in rows]
     gaps[0] = 0
     tops = np.cumsum(gaps) + height * np.arange(len(rows))
-    sheet = np.full((tops[-1] + height, *strips[0].shape[1:]), 255, np.uint8)
+    sheet = np.full((tops[-1] + height, width, *strips[0].shape[2:]), 255, np.uint8)
     for top, strip in zip(tops, strips, strict=True):
-        sheet[top : top + height] = strip
+        sheet[top : top + height, : strip.shape[1]] = strip
     ax.imshow(sheet, cmap="gray", vmin=0, vmax=255)
     centres = dict(zip(rows, tops + height / 2 - 0.5, strict=True))
     ax.set_yticks(list(centres.values()), list(rows))
