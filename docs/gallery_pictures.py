@@ -23,7 +23,7 @@ CHOSEN = {
         9: "With few images the training error falls when the test error has long turned.",
     },
     "02_convolutional_autoencoder": {
-        9: "Codes know neighbours: of ten nearest test digits few are of another class.",
+        9: "Codes know neighbours, and take a 4 for a 9: framed, those of another class.",
         11: "A network fills a hole with what fits around it.",
         15: "Colours guessed from grey are the mean of what could have been, and so they are pale.",
     },

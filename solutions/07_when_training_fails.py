@@ -991,6 +991,7 @@ ax.plot(running_losses, color=plots.VERMILION, label="σ for each pixel")
 ax.plot(steady_losses, color=plots.BLUE, label="one σ")
 ax.set(xlabel="step", ylabel="−ELBO (nats per image)")
 ax.set_yscale("symlog", linthresh=1_000)
+ax.set_yticks([-1_000, 0, 1_000, 1_000_000])
 ax.legend()
 plt.show()
 

@@ -354,3 +354,16 @@ def test_the_picture_is_small():
     """Catches a picture in README that costs every clone."""
     picture = (ROOT / "docs" / "notebook.png").read_bytes()
     assert picture[:4] == b"\x89PNG" and 10_000 < len(picture) < 200_000
+
+
+def test_the_gallery_shows_pictures_that_are_there():
+    """Catches a sentence without its picture, and a section or notebook that is no more."""
+    page = text_of(ROOT / "docs" / "gallery.md")
+    shown = re.findall(
+        r"!\[(.+)\]\(/(docs/gallery/\d\d_\d+\.png)\)\n\n(.+) \[Section (\d\.\d+)\]", page
+    )
+    assert len(shown) >= 20 and len({path[13:15] for _, path, _, _ in shown}) == 7
+    assert {path for _, path, _, _ in shown} == {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "docs" / "gallery").glob("*.png")
+    }
+    assert all(alt == sentence for alt, _, sentence, _ in shown)

@@ -18,7 +18,7 @@ from course_lib.commands import arguments
 from course_lib.errors import CourseError
 
 NEEDS = ("grade", "docs")
-PAGES = ("*.md", "docs/*.md", "docs/*.png", "data/README.md")
+PAGES = ("*.md", "docs/*.md", "docs/*.png", "docs/gallery/*.png", "data/README.md")
 BUILT = "objects.inv"  # by this file a folder is known as an earlier site
 WIDGET = "application/vnd.jupyter.widget-view+json"
 LINK = re.compile(r"(?<=\]\()([^)\s#:]+)(?=[)#])")
