@@ -16,6 +16,7 @@ SAME = 0.05  # of the images' spread: nobody sees the difference
 COMPANY = 0.02  # of the images' spread: more than rounding
 MODES = 0.3  # of the reconstructions' spread: more than a little dropout does
 NO_SIGMA = 2e-3  # half of a byte's step
+FAR = 4  # E z² of the codes, 1 in the prior
 BYPASS = 0.85  # of the error against other images: without a way past the code it is 0.99 to 1.01
 
 
@@ -244,7 +245,7 @@ def _rate(m: Measures, w: Weights | None) -> Found:
         return
     moment = statistics.median(m.second_moment)
     cheap = w is not None and bool(w.kind) and w.kind != "squared error" and w.beta < 0.1
-    if moment > (1.5 if cheap else 4):
+    if moment > (1.5 if cheap else FAR):
         told = f"E z² is {moment:.3g} in the median latent, 1 in the prior"
         if w is not None and w.kind and w.beta < -1e-3:
             return  # it is subtracted
@@ -289,10 +290,13 @@ def _scale(m: Measures, w: Weights | None) -> Found:
         )
 
 
+def worse_held_out(m: Measures) -> bool:
+    """Whether held-out images have a clearly larger error."""
+    return m.held_out_error > 1.5 * m.error + 0.02
+
+
 def _overfit(m: Measures, w: Weights | None) -> Found:
-    if m.held_out_error > 1.5 * m.error + 0.02 or (
-        m.held_out_nats - m.nats > 0.15 * max(abs(m.nats), 20.0)
-    ):
+    if worse_held_out(m) or (m.held_out_nats - m.nats > 0.15 * max(abs(m.nats), 20.0)):
         nats = "" if math.isnan(m.held_out_nats) else (
             f", −ELBO {m.nats:.1f} and {m.held_out_nats:.1f} nats")  # fmt: skip
         yield Finding(

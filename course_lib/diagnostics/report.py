@@ -14,10 +14,12 @@ from course_lib.diagnostics.faults import (
     BYPASS,
     COLLAPSED,
     COMPANY,
+    FAR,
     MODES,
     NO_SIGMA,
     SAME,
     Finding,
+    worse_held_out,
 )
 from course_lib.diagnostics.measures import Measures
 from course_lib.diagnostics.objective import Weights
@@ -111,7 +113,7 @@ def lines(m: Measures, w: Weights | None) -> list[Line]:
                            m.decoder_sigma > NO_SIGMA))  # fmt: skip
     if not math.isnan(m.held_out_error):
         found.append(_line("error on held-out images", m.held_out_error, "as above",
-                           m.held_out_error < 1.5 * m.error + 0.02))  # fmt: skip
+                           not worse_held_out(m)))  # fmt: skip
     if not math.isnan(m.nats):
         told = _told(m.nats, ".1f") + (
             "" if math.isnan(m.held_out_nats) else f", held out {_told(m.held_out_nats, '.1f')}"
@@ -127,7 +129,7 @@ def _of_vae(m: Measures) -> list[Line]:
         Line("KL, nats per image", f"{_told(rate, '.2f')}, {used} of {len(m.kl)} latents used",
              "above 0", used > 0 and math.isfinite(rate)),
         _line("σ of q(z|x)", (m.sigma_min, m.sigma_max), "some below 1", m.sigma_min < 1),
-        _line("E z² of the codes, median", moment, "near 1, as the prior", moment < 4),
+        _line("E z² of the codes, median", moment, "near 1, as the prior", moment < FAR),
         _line("noise moves images by", m.noise_effect, "below what codes do", None),
     ]  # fmt: skip
     if not math.isnan(m.drawn_sd):

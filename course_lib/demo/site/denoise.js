@@ -37,8 +37,8 @@ function denoiseView(net, sheet) {
       drawImages(canvases.damaged, [broken], [1, SIDE, SIDE]);
       drawImages(canvases.image, [whole], [1, SIDE, SIDE]);
       drawGallery(canvases.digits, sheet.digits, [1, SIDE, SIDE], sheet.picked);
-      const error = (y) => written(sum(Array.from(x, (ink, p) => (ink - y[p]) ** 2)));
-      return `Squared error of the damaged image ${error(broken)}, of the repaired one ${error(whole)}.`;
+      const [before, after] = [broken, whole].map((y) => written(squaredError(x, y)));
+      return `Squared error of the damaged image ${before}, of the repaired one ${after}.`;
     },
   };
 }

@@ -86,18 +86,21 @@ function paintAxes(context, box, at, text) {
   context.restore();
 }
 
+/** Which face: its numbers as the stops. */
+const faceControl = (stops) => ({ name: "face", note: "", stops, low: 0, high: stops.length - 1, step: 1, home: 0 });
+
 /** A view: the code of a face and one direction per attribute. z = code + Σ strength · direction. */
 function facesView(net, walks) {
   const decoder = net("faces-vae-128"), names = Object.keys(walks.attributes);
   const before = walks.faces.map((code) => decoder.decode(Float32Array.from(code)));
-  const originals = walks.originals.map((pixels) => Float32Array.from(bytesOf(pixels), (byte) => byte / 255));
+  const originals = walks.originals.map((pixels) => inUnit(bytesOf(pixels)));
   const people = walks.faces.map((_, i) => String(i + 1));
   const strengths = names.map((name) => ({
     name: name.replaceAll("_", " ").toLowerCase(), note: "",
     low: -MAX_STRENGTH, high: MAX_STRENGTH, step: STEP, home: 0,
     random: () => 0.6 * normal(), // eight attributes at once lead far from any face
   }));
-  const who = { name: "face", note: "", stops: people, low: 0, high: people.length - 1, step: 1, home: 0 };
+  const who = faceControl(people);
   return {
     title: "Directions in the code of a face",
     lead: "Strength 1 moves a face by the distance between the mean codes with and without the attribute.",

@@ -4,7 +4,7 @@ const content = JSON.parse(document.getElementById("content").textContent);
 const built = {};
 const net = (name) => (built[name] ??= build(content.models[name])); // when a view first needs it
 const BETAS = ["0.1", "0.5", "1", "2", "10"], CODEBOOKS = Object.keys(content.bits);
-const sheet = newSheet(content.digits.images.map((bytes) => Float32Array.from(bytes, (byte) => byte / 255)));
+const sheet = newSheet(content.digits.images.map(inUnit));
 const FIRST_DIGIT = 3, SETTLED = 300; // milliseconds without a change
 const lazily = (id, tab, make) => ({ id, tab, make });
 const VIEWS = [

@@ -5,11 +5,11 @@ const PLACES = 8, DRAWN_STEP = 4; // a side of the grid of symbols; the slider o
 /** A view: a test face as 64 symbols out of K, some of them replaced by symbols drawn uniformly. */
 function symbolsView(net, sizes, { originals }, bits) {
   const models = sizes.map((K) => net(`faces-vq-${K}`)), count = PLACES * PLACES;
-  const faces = originals.map((pixels) => Float32Array.from(bytesOf(pixels), (byte) => byte / 255));
+  const faces = originals.map((pixels) => inUnit(bytesOf(pixels)));
   const controls = [
     { name: "by lot", note: "", low: 0, high: count, step: DRAWN_STEP, home: 2 * DRAWN_STEP },
     { name: "K", note: "", stops: sizes, low: 0, high: sizes.length - 1, step: 1, home: 2 },
-    { name: "face", note: "", stops: faces.map((_, i) => String(i + 1)), low: 0, high: faces.length - 1, step: 1, home: 0 },
+    faceControl(faces.map((_, i) => String(i + 1))),
   ];
   const encoded = {};
   let order, lot; // which places are replaced first; in [0, 1) for each place
@@ -41,7 +41,7 @@ function symbolsView(net, sizes, { originals }, bits) {
       paintSymbols(canvases.grid, symbols, sizes[K], new Set(order.slice(0, drawn)));
       drawImages(canvases.image, [image], models[K].shape);
       drawGallery(canvases.gallery, faces, models[K].shape, face);
-      const error = written(sum(Array.from(x, (value, p) => (value - image[p]) ** 2)), 0);
+      const error = written(squaredError(x, image), 0);
       return `K = ${sizes[K]}: ${count} symbols of ${written(uniform / count, 0)} bits are ${uniform} bits; under a `
         + `learned density ${written(bits[sizes[K]], 0)} for a test face. ${drawn} drawn by lot; squared error ${error}.`;
     },

@@ -48,3 +48,9 @@ function parseSafetensors(bytes) {
   }
   return tensors;
 }
+
+/** Bytes of an image as numbers in [0, 1]. */
+const inUnit = (bytes) => Float32Array.from(bytes, (byte) => byte / 255);
+
+/** ‖x − y‖². */
+const squaredError = (x, y) => x.reduce((error, value, p) => error + (value - y[p]) ** 2, 0);
