@@ -6,6 +6,8 @@ Nothing heavy is imported here, so that `python -m course_lib` starts on a bare 
 import os
 import sys
 
+from course_lib.deferred import defer_compiler
+
 __version__ = "0.1.0"
 
 # Threads that wait for each other look a few hundred times and then sleep. Programs that share the
@@ -14,3 +16,5 @@ __version__ = "0.1.0"
 # children have it from their parent. GOMP_SPINCOUNT, on Linux, goes before the policy.
 if "torch" not in sys.modules and not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
     os.environ |= {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "300"}
+
+defer_compiler()

@@ -37,7 +37,7 @@ NEVER_SAVE = {"docmanager-extension/plugin": {"autosave": False}}  # the noteboo
 RUN_TO_FIGURE = """async () => {
     const notebook = window.jupyterapp.shell.currentWidget.content;
     const source = cell => cell.model.sharedModel.source;
-    const figure = notebook.widgets.findIndex(cell => source(cell).includes('plt.subplots('));
+    const figure = notebook.widgets.findIndex(cell => source(cell).includes('.show()'));
     notebook.activeCellIndex = 0;
     for (let i = 0; i <= figure; i++)
         window.jupyterapp.commands.execute('notebook:run-cell-and-select-next');
