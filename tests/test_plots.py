@@ -1,8 +1,10 @@
 """Pictures: values to bytes, tiles in place, and colours that can be told apart."""
 
+import base64
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -82,9 +84,6 @@ def test_tiles_stand_row_by_row_with_a_gap():
             {"n = 1": [3.0, 1.0], "n = 2": [5.0, 2.0]}, ax, parts=["a", "b"], x_label="nats"
         ),
         lambda ax: plots.signed_rows({"a": torch.randn(3, 4, 4), "b": torch.zeros(3, 4, 4)}, ax),
-        lambda ax: plots.name_lines(
-            plots.curves({"a": ([1, 2], [3, 4])}, ax, x_label="x", y_label="y")
-        ),
         lambda ax: plots.nearest_cells(torch.randn(3, 2), torch.randn(20, 2), ax, title="t"),
         lambda ax: plots.doubling_axis(
             plots.curves({"a": ([1, 8], [3, 4])}, ax, x_label="", y_label=""), [1, 8]
@@ -121,6 +120,17 @@ def test_stacked_bars_end_at_the_sum_of_their_parts():
     assert [bar.get_x() for bar in second] == [3.0, 5.0]
     assert [bar.get_width() for bar in second] == [1.0, 2.5]
     assert ax.yaxis_inverted() and first[0].get_y() < first[1].get_y()
+    names = {text.get_text(): text.xy for text in ax.texts if text.get_text() in "xy"}
+    assert names == {"x": (2.5, 0.725), "y": (6.25, 0.725)}  # above the bar with the widest parts
+    plt.close(fig)
+
+
+def test_a_part_too_narrow_for_its_value_has_it_beside_the_bar():
+    """Catches a value that is left out, or written twice."""
+    fig, ax = plt.subplots()
+    plots.stacked_bars({"a": [5.0, 0.1], "b": [5.0, 2.5]}, ax, parts=["x", "y"], x_label="")
+    beside = {text.get_text(): text.xy for text in ax.texts if text.get_text().startswith("+")}
+    assert beside == {"+ 0.10": (5.1, 0)}
     plt.close(fig)
 
 
@@ -254,13 +264,12 @@ def test_names_of_lines_stand_at_their_ends_and_apart():
     fig, ax = plt.subplots(figsize=(5, 3))
     lines = {"low": ([0, 1], [0, 1.0]), "high": ([0, 1], [1, 9.0]), "close": ([0, 1], [1, 1.1])}
     plots.curves(lines, ax, x_label="x", y_label="y")
-    plots.name_lines(ax)
     fig.canvas.draw()
     heights = {text.get_text(): text.get_window_extent().y0 for text in ax.texts}
     assert sorted(heights, key=heights.get) == ["low", "close", "high"]
     assert heights["close"] - heights["low"] > 10 and ax.get_legend() is None
     for text, colour, (x, y) in zip(ax.texts, plots.PALETTE, lines.values(), strict=False):
-        assert text.get_color() == colour and tuple(text.xy) == (x[-1], y[-1])
+        assert text.get_color() == plots.ink(colour) and tuple(text.xy) == (x[-1], y[-1])
     plt.close(fig)
 
 
@@ -288,6 +297,75 @@ def test_rows_have_headings_values_marks_and_groups():
     plots.image_rows({"a": torch.zeros(1, 8, 8), "b": torch.zeros(3, 8, 8)}, ax)
     assert (ax.images[1].get_array()[:8, 8:] == 255).all()
     plt.close(fig)
+
+
+WITHOUT_AXES = {
+    "rows": lambda n: plots.image_rows({"a": torch.rand(n, 8, 8), "b": torch.rand(n, 8, 8)}),
+    "colour": lambda n: plots.image_rows({"a": torch.rand(n, 3, 8, 8)}, values={"a": 1.0}),
+    "headed": lambda n: plots.image_rows(
+        {"a name\nof two lines": torch.rand(n, 8, 8)}, columns=list("abcd"), title="finding"
+    ),
+    "numbers": lambda n: plots.image_rows(
+        {"a rather long name of a row": torch.rand(n, 8, 8), "b": torch.rand(n, 8, 8)},
+        values={"b": 1234.0},
+        value_label="distance",
+        title="finding",
+        apart=["b"],
+    ),
+    "signed": lambda n: plots.signed_rows({"a": torch.randn(n, 8, 8)}),
+    "blocks": lambda n: plots.image_blocks(
+        {one: {"a": torch.rand(n, 8, 8), "b": torch.rand(n, 8, 8)} for one in ("left", "right")}
+    )[0],
+}
+
+
+@pytest.mark.parametrize("count", [4, 12])
+@pytest.mark.parametrize("draw", WITHOUT_AXES.values(), ids=WITHOUT_AXES)
+def test_images_have_a_page_as_high_as_they_need(draw, count):
+    """Catches images that shrink for want of height, empty bands, numbers beyond the page."""
+    with plots.course_style():
+        ax = draw(count)
+        figure = ax.figure
+        figure.canvas.draw()
+        assert figure.get_figwidth() == 8.6
+        side = ax.bbox.width / ax.images[0].get_array().shape[1] * 8 / figure.dpi
+        widest = min(0.9, 8.6 / (2.3 * count if len(figure.axes) > 1 else 1.5 * count))
+        assert side > 0.75 * widest
+        assert figure.get_tightbbox().height > figure.get_figheight() - 0.4
+        assert figure.get_tightbbox().width < 8.75
+        plt.close(figure)
+
+
+def test_blocks_have_numbers_of_their_own_beside_their_rows():
+    """Catches the numbers of one block at another one, and numbers cut at the page's edge."""
+    rows = {"a": torch.rand(4, 8, 8), "b": torch.rand(4, 8, 8)}
+    values = {"left": {"a": 1.0, "b": 2.0}, "right": {"b": 3.5}}
+    with plots.course_style():
+        axes = plots.image_blocks({"left": rows, "right": rows}, values=values, value_label="error")
+        figure = axes[0].figure
+        figure.canvas.draw()
+        beside = [ax.child_axes[0] for ax in axes]
+        assert [[text.get_text() for text in ax.texts] for ax in beside] == [["1", "2"], ["3.5"]]
+        ends = [text.get_window_extent().x1 for ax in beside for text in ax.texts]
+        assert max(ends) < figure.bbox.x1 and ends[1] < axes[1].bbox.x0
+        plt.close(figure)
+
+
+def test_lines_of_a_page_have_their_names_where_the_limits_put_them():
+    """Catches names placed before the limits, and a single line with a name it does not need."""
+    with plots.course_style():
+        lines = {"low": ([0, 1], [1, 10.0]), "high": ([0, 1], [1, 1000.0])}
+        ax = plots.curves(lines, x_label="x", y_label="y", yscale="log", title="finding", height=5)
+        assert (
+            ax.figure.get_size_inches().tolist() == [8.6, 5] and ax.get_title("left") == "finding"
+        )
+        ax.figure.canvas.draw()
+        for text, (_, y) in zip(ax.texts, lines.values(), strict=True):
+            middle = text.get_window_extent().y0 + text.get_window_extent().height / 2
+            assert abs(middle - ax.transData.transform((1, y[-1]))[1]) < 5
+        alone = plots.curves({"a": ([0, 1], [0, 1])}, x_label="x", y_label="y")
+        assert not alone.texts and alone.get_legend() is None
+        plt.close("all")
 
 
 def test_signed_rows_are_white_at_zero_and_each_on_its_own_scale():
@@ -348,7 +426,10 @@ def test_figures_stand_in_the_notebook_whatever_the_backend(tmp_path):
             manager.shutdown_kernel(now=True)
         contents = [message["content"] for message in shown]
         assert not [c for c in contents if "traceback" in c], contents
-        pictures += [c["data"]["image/png"] for c in contents if "image/png" in c.get("data", {})]
+        shown = [c for c in contents if "image/png" in c.get("data", {})]
+        pictures += [c["data"]["image/png"] for c in shown]
+        dense = [c["metadata"]["image/png"]["width"] for c in shown]
+        assert dense == [decode(base64.b64decode(pictures[-1])).shape[1] // 2]
     assert len(pictures) == 2 and pictures[0] == pictures[1]
 
 
@@ -431,5 +512,35 @@ def test_a_table_marks_the_best_and_aligns_numbers():
     page = found._repr_html_()
     assert page.count("<b>") == 1 and "<b>−1.25</b>" in page and "a &lt;b&gt;" in page
     assert page.count("linear-gradient") == 1 and "100%" in page
-    rows = {"x": {"u": 2.0, "v": 1.0}, "y": {"u": 3.0, "v": 4.0}}
+    assert page.count("<caption") == 0 and "tabular-nums" in page
+    rows = {"x": {"u": 2.0, "v": 1}, "y": {"u": 3.0, "v": 4, "w": "1"}}
     assert plots.table(rows, best_in_rows="min").best == {(0, 2), (1, 1)}
+    assert plots.table(rows, best_in_rows="max").best == {(0, 1), (1, 2)}
+    assert plots.table(rows, best={"v": "max", "u": "max", "w": "min"}).best == {(1, 2), (1, 1)}
+
+
+def test_a_table_keeps_the_order_of_its_columns_and_escapes_all_of_its_text():
+    """Catches columns by the alphabet, a title that is lost, and markup in any of the texts."""
+    found = plots.table(
+        {"row": {"z<": "<i>", "a": -2.34}, "b": {"m": 0.25}}, title="t & u", corner="<c>"
+    )
+    assert repr(found).splitlines() == ["t & u", "<c>   z<     a    m", "row  <i>  −2.3    –",
+                                        "b      –     –  0.2"]  # fmt: skip
+    page = found._repr_html_()
+    assert ">t &amp; u</caption>" in page and "&lt;c&gt;</th>" in page
+    assert ">z&lt;</th>" in page and ">&lt;i&gt;</td>" in page and "<b>" not in page
+    left, right = (
+        re.findall(rf"text-align:{side}[^>]*>([^<]*)<", page) for side in ("left", "right")
+    )
+    assert left == ["t &amp; u", "&lt;c&gt;", "row", "b"]
+    assert right == ["z&lt;", "a", "m", "&lt;i&gt;", "−2.3", "–", "–", "–", "0.2"]
+
+
+def test_bars_of_a_table_are_shares_of_the_longest():
+    """Catches bars behind another column's numbers, all as long as each other, or 1 % long."""
+    rows = {"x": {"n": 30, "p": 1.0}, "y": {"n": 120, "p": 2.0}, "z": {"n": None, "p": 4.0}}
+    page = plots.table(rows, bars=["n"])._repr_html_()
+    behind = re.findall(r"linear-gradient\(to right,#\w+ (\d+%),transparent \1\)'>([^<]*)<", page)
+    assert behind == [("25%", "30"), ("100%", "120")]
+    nothing = plots.table({"x": {"n": 0}, "y": {"n": 0}}, bars=["n"])
+    assert nothing._repr_html_().count(" 0%,transparent 0%)") == 2

@@ -13,35 +13,47 @@ from matplotlib.patches import Circle
 from numpy.typing import ArrayLike
 
 from course_lib.plots.images import tile
+from course_lib.plots.page import own_page
 from course_lib.plots.style import (
     BLUE,
     CLASS_COLOURS,
     CLASS_MARKERS,
     GREEN,
     LINE_STYLES,
+    LOW,
+    MIDDLE,
     ORANGE,
     PALETTE,
     SKY,
     VERMILION,
+    ink,
 )
 
 
 def curves(
-    series: Mapping[str, tuple[ArrayLike, ...]], ax: Axes, *, x_label: str, y_label: str
+    series: Mapping[str, tuple[ArrayLike, ...]],
+    ax: Axes | None = None,
+    *,
+    x_label: str,
+    y_label: str,
+    height: float = MIDDLE,
+    colours: Sequence[str] = PALETTE,
+    **limits: object,
 ) -> Axes:
-    """Draw named (x, y) or (x, y, error) series, each with its own colour, dash and marker.
+    """Named (x, y) or (x, y, error) series, each with its own colour, dash and marker.
 
-    error: the half-length of the error bar at each point, in units of y.
+    error: the half-length of the error bar at each point, in units of y. Without `ax` they have a
+    page of their own, `height` inches high. limits: what `ax.set` takes, such as ylim, yscale and
+    title; they are set before each line gets its name at its end, for which they must be final.
     """
+    ax = own_page(ax, height=height)
     for i, (name, (x, y, *error)) in enumerate(series.items()):
         marker = CLASS_MARKERS[i] if len(np.atleast_1d(x)) <= 20 else None
-        look = {"color": PALETTE[i], "linestyle": LINE_STYLES[i % len(LINE_STYLES)]}
+        look = {"color": colours[i], "linestyle": LINE_STYLES[i % len(LINE_STYLES)]}
         bars = {"yerr": np.asarray(error[0]), "capsize": 4} if error else {}
         ax.errorbar(x, y, marker=marker, label=name, **look, **bars)
-    ax.set(xlabel=x_label, ylabel=y_label)
-    beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(series) > 3 else {}
-    ax.legend(**beside)
-    return ax
+    ax.set(xlabel=x_label, ylabel=y_label, **limits)
+    return name_lines(ax) if len(series) > 1 else ax
 
 
 def name_lines(ax: Axes, *, gap: float = 0.075) -> Axes:
@@ -62,7 +74,7 @@ def name_lines(ax: Axes, *, gap: float = 0.075) -> Axes:
     for name, line, end, height in zip(names, lines, ends, heights, strict=True):
         spot = ax.transAxes.transform((0, height))[1] - ax.transData.transform(end)[1]
         offset = (8, spot * 72 / ax.figure.dpi)
-        look = {"textcoords": "offset points", "va": "center", "color": line.get_color()}
+        look = {"textcoords": "offset points", "va": "center", "color": ink(line.get_color())}
         ax.annotate(name, end, xytext=offset, annotation_clip=False, **look)
     return ax
 
@@ -179,38 +191,50 @@ def prior_rings(ax: Axes, *, middle: tuple[float, float] = (0, 0), unit: float =
         box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": VERMILION}
         down = 1 if ax.yaxis_inverted() else -1
         spot = middle[0], middle[1] - down * radius
-        ax.text(*spot, name, ha="center", va="center", fontsize=9, bbox=box)
+        ax.text(*spot, name, ha="center", va="center", bbox=box)
     return ax
 
 
 def stacked_bars(
-    rows: Mapping[str, Sequence[float]], ax: Axes, *, parts: Sequence[str], x_label: str
+    rows: Mapping[str, Sequence[float]],
+    ax: Axes | None = None,
+    *,
+    parts: Sequence[str],
+    x_label: str,
+    **limits: object,
 ) -> Axes:
-    """Draw a horizontal bar per row, the first row on top, made of parts with their values."""
-    names = list(rows)
+    """Draw a horizontal bar per row, the first row on top, made of parts with their values.
+
+    The parts are named above that bar in which the narrowest is widest. limits: as in `curves`.
+    """
+    ax = own_page(ax, height=LOW)
+    names, most = list(rows), max(map(sum, rows.values()))
+    named = max(names, key=lambda name: min(rows[name]))
     left = np.zeros(len(names))
     for i, part in enumerate(parts):
-        values = np.array([rows[name][i] for name in names])
-        look = {
-            "color": (SKY, ORANGE, GREEN)[i],
-            "edgecolor": "white",
-            "hatch": ("", "//", "..")[i],
-        }
-        drawn = ax.barh(names, values, left=left, label=part, **look)
-        large = np.abs(values) > 0.04 * max(sum(rows[name]) for name in names)
-        shown = [f"{v:.2f}" if big else "" for v, big in zip(values, large, strict=True)]
+        values, colour = np.array([rows[name][i] for name in names]), (SKY, ORANGE, GREEN)[i]
+        look = {"color": colour, "edgecolor": "white", "hatch": ("", "//", "..")[i]}
+        drawn = ax.barh(names, values, height=0.55, left=left, label=part, **look)
+        shown = [f"{v:.2f}" if abs(v) > 0.052 * most else "" for v in values]
         box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"}
-        ax.bar_label(drawn, shown, label_type="center", fontsize=10, bbox=box if i else None)
+        ax.bar_label(drawn, shown, label_type="center", bbox=box if i else None)
+        row = names.index(named)
+        spot, look = (left[row] + values[row] / 2, row - 0.275), {"ha": "center", "xytext": (0, 3)}
+        ax.annotate(part, spot, textcoords="offset points", color=ink(colour), **look)
         left = left + values
+    for i in range(len(names)):
+        if shown[i] == "":  # the last part is too narrow for its value
+            look = {"va": "center", "xytext": (5, 0), "textcoords": "offset points"}
+            ax.annotate(f"+ {values[i]:.2f}", (left[i], i), **look)
     ax.invert_yaxis()
-    ax.set_xlabel(x_label)
+    ax.set(xlabel=x_label, **limits)
     ax.grid(False, axis="y")
-    ax.legend(ncols=len(parts), loc="lower center", bbox_to_anchor=(0.5, 1))
     return ax
 
 
-def bars(values: Mapping[str, float], ax: Axes, *, y_label: str) -> Axes:
+def bars(values: Mapping[str, float], ax: Axes | None = None, *, y_label: str) -> Axes:
     """Draw one bar a name, with its value written above it."""
+    ax = own_page(ax)
     drawn = ax.bar(list(values), list(values.values()), color=SKY, edgecolor=BLUE)
     ax.bar_label(drawn, fmt="%.3g", padding=3)
     ax.set_ylabel(y_label)
@@ -219,9 +243,10 @@ def bars(values: Mapping[str, float], ax: Axes, *, y_label: str) -> Axes:
 
 
 def share_table(
-    values: ArrayLike, ax: Axes, *, rows: Sequence[str], columns: Sequence[str]
+    values: ArrayLike, ax: Axes | None = None, *, rows: Sequence[str], columns: Sequence[str]
 ) -> Axes:
     """A table of shares in [0, 1], each written in its field and shaded by it."""
+    ax = own_page(ax)
     table = np.asarray(values)
     ax.imshow(table, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (i, j), share in np.ndenumerate(table):

@@ -10,16 +10,22 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from course_lib.plots.charts import histogram
+from course_lib.plots.page import own_page
 from course_lib.plots.style import BLACK, BLUE, CLASS_MARKERS, PALETTE, SKY, VERMILION
 
 
 def dumbbells(
-    pairs: Mapping[str, tuple[float, float]], ax: Axes, *, names: tuple[str, str], x_label: str
+    pairs: Mapping[str, tuple[float, float]],
+    ax: Axes | None = None,
+    *,
+    names: tuple[str, str],
+    x_label: str,
 ) -> Axes:
     """One horizontal bar per name, from its first value to its second, on a logarithmic axis.
 
     names: what the two values are; the smallest second value stands lowest.
     """
+    ax = own_page(ax, height=_for_lines(len(pairs)))
     order = sorted(pairs, key=lambda name: pairs[name][1])
     first, second = np.array([pairs[name] for name in order]).T
     place = np.arange(len(order))
@@ -47,9 +53,14 @@ def against_normal(values: ArrayLike, ax: Axes, *, x_label: str, title: str = ""
 
 
 def changes(
-    pairs: Mapping[str, tuple[float, float]], ax: Axes, *, names: tuple[str, str], y_label: str
+    pairs: Mapping[str, tuple[float, float]],
+    ax: Axes | None = None,
+    *,
+    names: tuple[str, str],
+    y_label: str,
 ) -> Axes:
     """One line per name from its first value, on the left, to its second, on the right."""
+    ax = own_page(ax)
     for i, (name, values) in enumerate(pairs.items()):
         ax.plot((0, 1), values, marker=CLASS_MARKERS[i], color=PALETTE[i], label=name)
     ax.set_xticks((0, 1), names)
@@ -62,12 +73,13 @@ def changes(
 
 def group_intervals(
     reports: Mapping[str, Mapping[int, tuple[float, float, float]]],
-    ax: Axes,
+    ax: Axes | None = None,
     *,
     names: tuple[str, str],
     x_label: str,
 ) -> Axes:
     """Mean and interval of groups 0 and 1, one line of the chart per report: (mean, low, high)."""
+    ax = own_page(ax, height=_for_lines(len(reports)))
     for group, (colour, shift) in enumerate([(BLUE, 0.12), (VERMILION, -0.12)]):
         mean, low, high = np.array([report[group] for report in reports.values()]).T
         ax.errorbar(
@@ -78,3 +90,8 @@ def group_intervals(
     ax.set_xlabel(x_label)
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return ax
+
+
+def _for_lines(count: int) -> float:
+    """Inches for so many lines of a chart, their names at the left."""
+    return 0.9 + 0.36 * count

@@ -12,7 +12,12 @@ from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from course_lib.plots.style import BLUE, VERMILION
+from course_lib.plots.page import own_page, page
+from course_lib.plots.style import BLUE, PAGE_WIDTH, VERMILION
+
+LETTER = 0.085  # inches: the width of one, on average
+MOST = 0.9  # inches: the side of an image on a page of its own
+VALUES = 0.22  # the share of the images' width that bars and numbers beside them take
 
 
 def to_uint8(image: ArrayLike) -> np.ndarray:
@@ -65,20 +70,25 @@ def image_grid(images: ArrayLike, ax: Axes, *, columns: int, title: str = "") ->
 
 def image_rows(
     rows: Mapping[str, ArrayLike],
-    ax: Axes,
+    ax: Axes | None = None,
     *,
     columns: Sequence[str] = (),
     values: Mapping[str, float] | None = None,
     value_label: str = "",
     apart: Collection[str] = (),
     marks: Collection[tuple[str, int]] = (),
+    title: str = "",
 ) -> Axes:
     """Draw named rows of images under each other, each with its name on the left.
 
-    rows: name to (N, C, H, W) or (N, H, W); a row of fewer ends earlier.
+    rows: name to (N, C, H, W) or (N, H, W); a row of fewer ends earlier. Without `ax` they have a
+    page of their own, as high as they need.
     columns: N headings. values: a number and a bar at the right of these rows, under the heading
     value_label. apart: rows with more space above them. marks: (name, column) of images to frame.
     """
+    if ax is None:
+        heads = bool(columns) + bool(title or (value_label and not columns))
+        ax = own_page(None, height=_height(rows, apart, beside=bool(values), heads=heads))
     strips = [tile(images, columns=len(images)) for images in rows.values()]
     colour = max(strip.ndim for strip in strips)
     strips = [s if s.ndim == colour else np.repeat(s[..., None], 3, 2) for s in strips]
@@ -103,14 +113,53 @@ def image_rows(
         ax.add_patch(Rectangle(corner, side - 1, height, **look))
     if values:
         _values_beside(values, centres, height, ax, label=value_label)
+    ax.set_title(title, loc="left")
     return ax
+
+
+def image_blocks(
+    blocks: Mapping[str, Mapping[str, ArrayLike]],
+    *,
+    values: Mapping[str, Mapping[str, float]] | None = None,
+    value_label: str = "",
+) -> np.ndarray:
+    """Blocks of the same named rows of images beside each other on a page, each with its title.
+
+    blocks: title to rows, as `image_rows` takes them, all of the same names. values: title to the
+    numbers at the right of that block's rows, under value_label. Returns the Axes.
+    """
+    first = next(iter(blocks.values()))
+    widths = [max(map(len, rows.values())) for rows in blocks.values()]
+    count = sum(widths) * (1 + VALUES * bool(values)) + 0.5 * (len(blocks) - 1)
+    names = max(len(line) for name in first for line in name.split("\n"))
+    side = min((PAGE_WIDTH - 0.2 - LETTER * names) / count, MOST)
+    height = side * len(first) + 0.5 + 0.3 * bool(value_label)
+    _, axes = page(1, len(blocks), height=height, squeeze=False)
+    for ax, (title, rows) in zip(axes[0], blocks.items(), strict=True):
+        beside = (values or {}).get(title)
+        image_rows(rows, ax, values=beside, value_label=value_label, title=title)
+        if ax is not axes[0, 0]:
+            ax.set_yticks([])
+    return axes[0]
+
+
+def _height(
+    rows: Mapping[str, ArrayLike], apart: Collection[str], *, beside: bool, heads: int
+) -> float:
+    """Inches that the rows need on a page, where an image is at most MOST wide."""
+    names = max(len(line) for name in rows for line in name.split("\n"))
+    shapes = [np.shape(images) for images in rows.values()]
+    most = max(shape[0] for shape in shapes)
+    room = (PAGE_WIDTH - 0.2 - LETTER * names) / (1 + VALUES * beside)
+    side = min(room / most, MOST) * shapes[0][-2] / shapes[0][-1]
+    return side * (len(rows) + len(apart) / 4) + 0.3 * heads + 0.15
 
 
 def _values_beside(
     values: Mapping[str, float], centres: Mapping[str, float], height: int, ax: Axes, *, label: str
 ) -> None:
     """A bar and a number at the right of each row that has one, on a common scale from 0."""
-    beside = ax.inset_axes((1.02, 0, 0.2, 1))
+    beside = ax.inset_axes((1.02, 0, VALUES - 0.02, 1))
     beside.set(xlim=(0, 1.6 * max(values.values())), ylim=ax.get_ylim(), xticks=[], yticks=[])
     beside.spines[["top", "right", "bottom"]].set_visible(False)
     for name, value in values.items():
@@ -129,14 +178,15 @@ def signed_image(values: ArrayLike, ax: Axes) -> Axes:
     return ax
 
 
-def signed_rows(rows: Mapping[str, ArrayLike], ax: Axes) -> Axes:
+def signed_rows(rows: Mapping[str, ArrayLike], ax: Axes | None = None, *, title: str = "") -> Axes:
     """Named rows of signed pictures, zero in white, each picture on a scale of its own.
 
-    rows: name to (N, H, W); every row has the same N.
+    rows: name to (N, H, W); every row has the same N. Without `ax`, on a page of their own.
     """
     scaled = {}
     for name, values in rows.items():
         values = np.asarray(values, dtype=float)
         spans = np.abs(values).max((1, 2), keepdims=True)
         scaled[name] = mpl.colormaps["PuOr"](0.5 + values / (2 * spans + 1e-12))[..., :3]
-    return image_rows({name: np.moveaxis(x, -1, 1) for name, x in scaled.items()}, ax)
+    pictures = {name: np.moveaxis(x, -1, 1) for name, x in scaled.items()}
+    return image_rows(pictures, ax, title=title)

@@ -30,11 +30,13 @@ def price_strokes(points: Points, ax: Axes, *, size: float = 0.14) -> Axes:
     """At each model a stroke of slope −β with its β; `size` is half its length, of the axes'."""
     _show_models(points, ax)
     width, height = np.ptp(ax.get_xlim()), np.ptp(ax.get_ylim())
+    first = min(R for R, _ in points.values())  # left of it there is no room for a name
     for colour, (beta, (R, D)) in zip(PALETTE[1:], points.items(), strict=False):
         reach = size / np.hypot(1 / width, beta / height)  # as long on the page for every slope
-        side = np.array([-reach, reach])
-        ax.plot(R + side, D - beta * side, color=colour, linewidth=3, zorder=1)
-        ax.annotate(f"β = {beta:g}", (R, D), xytext=(9, 6), textcoords="offset points")
+        ends = np.array([-reach, reach])
+        ax.plot(R + ends, D - beta * ends, color=colour, linewidth=3, zorder=1)
+        side = {"xytext": (9, 6)} if first == R else {"xytext": (-8, -15), "ha": "right"}
+        ax.annotate(f"β = {beta:g}", (R, D), textcoords="offset points", **side)
     return ax
 
 
@@ -42,6 +44,6 @@ def _show_models(points: Points, ax: Axes) -> None:
     """The models in the order of β, with room around them; the limits stay as they are here."""
     R, D = np.array([points[beta] for beta in sorted(points)]).T
     ax.plot(R, D, "o-", color=BLUE, linewidth=1.2)
-    ax.margins(0.15)
+    ax.margins(0.2, 0.15)
     ax.set_xlim(ax.get_xlim())
     ax.set_ylim(ax.get_ylim())
