@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import math
 import re
@@ -23,24 +24,22 @@ GRID = (
     "<div style='display:grid;grid-template-columns:max-content 1fr;gap:3px 12px;margin-top:6px;"
     "line-height:1.4'>"
 )
+PRE = "<pre style='margin:0;white-space:pre-wrap;background:none;color:#111'>"
 VALUES, FOLDED = ("Yours", "Expected"), ("Cases", "Case", "Input")  # labels of lines
 TOKEN = re.compile(r"[^\s,;\[\]()]+")
 
 
-def card_html(status: str, head: str, lines: list[tuple[str, str]]) -> str:
+def card_html(status: str, head: str, lines: list[tuple[str, str]], *, pictures: str = "") -> str:
     """A card with label and text of each line below its head; `…` in a text is code.
 
-    Values stand below each other in figures of one width, the first that differs is marked; of
-    which case they are is folded below.
+    Values stand below each other, the first that differs is marked; their case is folded below.
+    pictures: what `pictures_html` gives.
     """
     marks = _first_difference(*(dict(lines).get(label, "") for label in VALUES))
     open_lines, folded = "", ""
     for label, text in lines:
         if label in VALUES:
-            told = (
-                "<pre style='margin:0;white-space:pre-wrap;background:none;color:#111'>"
-                f"{_marked(text, marks[VALUES.index(label)])}</pre>"
-            )
+            told = f"{PRE}{_marked(text, marks[VALUES.index(label)])}</pre>"
         else:
             told = code_html(text)
         row = f"<div style='color:#555'>{label}</div><div>{told}</div>"
@@ -48,6 +47,7 @@ def card_html(status: str, head: str, lines: list[tuple[str, str]]) -> str:
             folded += row
         else:
             open_lines += row
+    open_lines += pictures
     below = f"{GRID}{open_lines}</div>" if open_lines else ""
     if folded:
         case = f"<summary>The case</summary>{GRID}{folded}</div>"
@@ -57,6 +57,20 @@ def card_html(status: str, head: str, lines: list[tuple[str, str]]) -> str:
         f"border-left:6px solid {LOOKS[status][1]};background:white;color:#111;padding:8px 14px;"
         f"font-size:14px;max-width:60em'><b>{html.escape(head)}</b>{below}</div>"
     )
+
+
+def pictures_html(yours: bytes, expected: bytes, about: str) -> str:
+    """A line with two PNG files, each below its name; about: which image they show."""
+    shown = ""
+    for name, owner, png in zip(VALUES, ("your", "the expected"), (yours, expected), strict=True):
+        data = base64.b64encode(png).decode("ascii")
+        shown += (
+            f"<div><div style='color:#555'>{name.lower()}</div><img alt='{owner} "
+            f"{html.escape(about)}' src='data:image/png;base64,{data}' style='display:block;"
+            "margin:2px 0;border:1px solid #767676;image-rendering:pixelated'></div>"
+        )
+    label = "<div style='color:#555'>Image</div>"
+    return f"{label}<div style='display:flex;gap:16px'>{shown}</div>"
 
 
 def _first_difference(a: str, b: str) -> list[tuple[int, int]]:

@@ -367,6 +367,14 @@ def test_cards_show_the_case_and_escape_html():
     assert "<script>" not in page and "&lt;script&gt;" in page
     for word in ("Seen", "Hint", "Input", "Yours", "Expected", "logits"):
         assert word in page and word in text
+    lines = dict(Card(verdict).lines())
+    assert lines["Yours"] == "<script>alert(1)</script>" != lines["Expected"]
+    assert re.fullmatch(r"x = \[(\S+, ){4}…\]  shape .*; logits = \[.*", lines["Input"])
+    hint = Card(exercises.Verdict("x", "wrong", hint="Use `sum`.", case=Case("only", {})))
+    assert "Hint: Use sum." in repr(hint) and "Cases" not in repr(hint)
+    two = exercises.Verdict("x", "wrong", case=Case("c", {}), right_cases=1, n_cases=2)
+    assert dict(Card(two).lines())["Cases"] == "1 of 2 are right"
+    assert "Expected" not in repr(Card(two))
 
 
 def test_a_card_marks_the_first_number_that_differs():
@@ -375,7 +383,32 @@ def test_a_card_marks_the_first_number_that_differs():
     page = card_html("wrong", "head", [("Hint", "h"), ("Case", "c"), *values])
     assert "[1.5, 2.0004, <mark>7</mark>, &lt;8&gt;]" in page and "2, <mark>8</mark>, 9]" in page
     assert page.index("Hint") < page.index("Yours") < page.index("<details") < page.index(">Case<")
-    assert "<mark>" not in card_html("wrong", "head", [("Yours", "1"), ("Expected", "1")])
+    for one, other in (("1", "1"), ("2.0004", "2"), ("x: 1", "x: 1.0"), ("", "5")):
+        assert "<mark>" not in card_html("wrong", "head", [("Yours", one), ("Expected", other)])
+    for one, other in (("False", "True"), ("2.02", "2"), ("nan", "0"), ("(5, 3)", "(5, 4)")):
+        page = card_html("wrong", "head", [("Yours", one), ("Expected", other)])
+        first, second = (re.escape(text.split(", ")[-1].strip(")")) for text in (one, other))
+        assert re.search(rf"<mark>{first}</mark>.*<mark>{second}</mark>", page)
+    assert "[…, <mark>1</mark>, 2]  shape</pre>" in card_html(
+        "wrong", "head", [("Yours", "[…, 1, 2]  shape"), ("Expected", "[…, 3, 2]  shape")]
+    )
+
+
+def test_a_card_is_a_grid_whose_case_is_folded():
+    """Catches labels out of line, an input that hides the hint, and text that a dark page hides."""
+    lines = [(label, f"{label} `code`") for label in ("Hint", "Cases", "Case", "Input", "Yours")]
+    page = card_html("wrong", "a <head>", lines)
+    shown, folded = page.split("<details style")
+    order = ["a &lt;head&gt;", ">Hint<", ">Yours<"]
+    assert sorted(order, key=shown.index) == order
+    assert [folded.index(f">{label}<") for label in ("Cases", "Case", "Input")]
+    assert "<details open" not in page and folded.startswith("='")
+    assert shown.count("display:grid") == folded.count("display:grid") == 1
+    assert shown.count("<code>code</code>") == 1 and "Yours `code`</pre>" in shown
+    card, values = re.search(r"style='([^']*)'>", page)[1], re.search(r"<pre style='([^']*)'", page)
+    assert "background:white;color:#111;" in card and "border-left:6px solid #D55E00" in card
+    assert {"white-space:pre-wrap", "background:none", "color:#111"} <= {*values[1].split(";")}
+    assert "role='status'" in page and "<details" not in card_html("right", "head", [])
 
 
 def test_the_green_card_says_how_many_are_done(monkeypatch):
@@ -386,7 +419,14 @@ def test_the_green_card_says_how_many_are_done(monkeypatch):
     reference = EXERCISES["conv_out"].reference
     for answer in (lambda *sizes: reference(*sizes), lambda *sizes: 0):
         check("conv_out", answer)
-    assert shown[0].endswith(" 2 of 8 done.") and "done" not in shown[1]
+    assert shown[0].endswith("from here on. 2 of 8 done.") and "done" not in shown[1]
+    check("conv_out", lambda *sizes: reference(*sizes))
+    check("bce_nats", lambda x, logits: bce(x, logits).sum(1))
+    check("conv_transpose_out", lambda *sizes: 0)
+    check("conv_out", lambda *sizes: reference(*sizes))
+    assert [head[-12:] for head in shown[2:4]] == ["2 of 8 done.", "1 of 5 done."]
+    assert "done" not in shown[4] and shown[5].endswith(" 2 of 8 done.")
+    assert Card(exercises.Verdict("psnr", "right")).head().endswith("from here on.")
 
 
 def test_the_difference_shown_is_where_the_numbers_differ():

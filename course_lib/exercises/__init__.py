@@ -13,6 +13,7 @@ from course_lib.errors import CourseError
 from course_lib.exercises.card import Card
 from course_lib.exercises.edits import is_reference
 from course_lib.exercises.spec import PUBLIC_SEED, Case, Exercise, Mistake, Verdict, call
+from course_lib.exercises.thumbnails import Thumbnails, thumbnails_of
 
 __all__ = ["EXERCISES", "PUBLIC_SEED", "Case", "Exercise", "Mistake", "Verdict", "call", "check"]
 
@@ -67,6 +68,16 @@ def _said_if_slow(name: str) -> Iterator[None]:
         handle.update({"text/html": "", "text/plain": ""}, raw=True)
 
 
+def _judged(exercise: Exercise, candidate: Callable) -> tuple[Verdict, Thumbnails | None]:
+    """The verdict, and what can be seen of it."""
+    records = exercise.records(candidate, PUBLIC_SEED)
+    verdict = exercise.judge(records, PUBLIC_SEED)
+    if verdict.status == "wrong":
+        with contextlib.suppress(Exception):  # no check fails because of a picture
+            return verdict, thumbnails_of(exercise, records, PUBLIC_SEED)
+    return verdict, None
+
+
 def check(name: str, candidate: Callable) -> Callable:
     """Show the card; return the candidate where it is right, the course's reference otherwise.
 
@@ -78,12 +89,14 @@ def check(name: str, candidate: Callable) -> Callable:
     exercise, shell = EXERCISES[name], get_ipython()
     twice = is_reference(candidate)  # the check cell was run again, and not the student's own
     with _said_if_slow(name):
-        verdict = Verdict(name, "again") if twice else exercise.check(candidate)
+        verdict, pictures = (
+            (Verdict(name, "again"), None) if twice else _judged(exercise, candidate)
+        )
     if verdict.passed:
         _RIGHT.add(name)
     all_of_them = _TOGETHER[name]
     done = f"{len(_RIGHT & all_of_them)} of {len(all_of_them)} done." if verdict.passed else ""
-    display(Card(verdict, done=done))
+    display(Card(verdict, done=done, pictures=pictures))
     if verdict.passed:
         return candidate
     if shell and os.environ.get("NBGRADER_EXECUTION") in ("autograde", "validate"):

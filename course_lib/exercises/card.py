@@ -2,17 +2,23 @@
 
 import re
 
-from course_lib.card import LOOKS, card_html
+from course_lib.card import LOOKS, card_html, pictures_html
 from course_lib.exercises.diagnosis import short
 from course_lib.exercises.records import plain
 from course_lib.exercises.spec import Verdict
+from course_lib.exercises.thumbnails import Thumbnails
 
 
 class Card:
-    """Shows itself in a notebook as HTML, elsewhere as text. done: what stands last in the head."""
+    """Shows itself in a notebook as HTML, elsewhere as text.
 
-    def __init__(self, verdict: Verdict, *, done: str = "") -> None:
-        self.verdict, self.done = verdict, done
+    done: what stands last in the head; pictures: what the HTML shows below the values.
+    """
+
+    def __init__(
+        self, verdict: Verdict, *, done: str = "", pictures: Thumbnails | None = None
+    ) -> None:
+        self.verdict, self.done, self.pictures = verdict, done, pictures
 
     @property
     def look(self) -> str:
@@ -48,7 +54,9 @@ class Card:
         return "\n".join([self.head(), *body])
 
     def _repr_html_(self) -> str:
-        return card_html(self.look, self.head(), self.lines())
+        shown = self.pictures
+        below = pictures_html(shown.yours, shown.expected, shown.about) if shown else ""
+        return card_html(self.look, self.head(), self.lines(), pictures=below)
 
 
 def _input(arg: object) -> str:

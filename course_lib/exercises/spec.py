@@ -95,6 +95,7 @@ class Exercise:
     are judged; as an iterator it is read up to the first that is False. The TOML file says what to
     do about each that fails, `properties.toml` about those that several exercises have. letters:
     the dimensions of the arguments, such as {"mu": "B d"}, by which a wrong scale is recognised.
+    pictures: for each property whose failure can be seen, the observed part that holds images.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Exercise:
     observe: Callable[[Candidate, Case], Parts] = named_result
     properties: Callable[[Parts, Case], Parts | Iterator] = as_observed
     letters: Mapping[str, str] = field(default_factory=dict)
+    pictures: Mapping[str, str] = field(default_factory=dict)
     rtol: float = 1e-5
     atol: float = 1e-8
 

@@ -3,13 +3,25 @@
 import math
 
 import torch
+from torch import Tensor
 
 from course_lib.exercises.observers import tensor_of, tensor_result
 from course_lib.exercises.records import kind_of
 from course_lib.exercises.spec import Case, Cases, Exercise, Parts
 
 
+def _rings(N: int, side: int, g: torch.Generator) -> Tensor:
+    """Images of one ellipse each, like zeros written by hand: (N, side²) in [0, 1], float64."""
+    u = torch.rand(4, N, 1, 1, generator=g, dtype=torch.float64)
+    place = torch.linspace(-1, 1, side, dtype=torch.float64)
+    across, down = place - 0.4 * (u[0] - 0.5), place[:, None] - 0.4 * (u[1] - 0.5)
+    radius = ((across / (0.3 + 0.3 * u[2])) ** 2 + (down / (0.5 + 0.3 * u[3])) ** 2).sqrt()
+    return torch.exp(-(((radius - 1) / 0.35) ** 2)).flatten(1)
+
+
 def cases(g: torch.Generator) -> Cases:
+    X = _rings(12, 14, g)
+    yield Case(f"12 images of 14 × 14 pixels, {X.dtype}", {"X": X, "k": 3})
     for N, D, k in ((40, 6, 2), (7, 7, 3), (5, 9, 1), (12, 4, 4), (60, 20, 5)):
         rank, skew = min(N - 1, D), torch.randn(D, D, generator=g).double()
         waves = (torch.arange(N)[:, None] + 0.5) * torch.arange(1, rank + 1) * math.pi / N
@@ -33,4 +45,7 @@ def properties(raw: Parts, case: Case) -> Parts:
     return found | {"directions": f"{rank}", "reconstruction": raw["result"]}
 
 
-EXERCISE = Exercise("pca_reconstruct", 2, cases, tensor_result, properties, rtol=1e-4, atol=1e-4)
+EXERCISE = Exercise(
+    "pca_reconstruct", 2, cases, tensor_result, properties, rtol=1e-4, atol=1e-4,
+    pictures=dict.fromkeys(("mean", "directions", "reconstruction"), "result"),
+)  # fmt: skip

@@ -104,6 +104,7 @@ def _with_other_weights(model: nn.Module, x: Tensor, codes: Tensor, seed: int) -
     return {
         "codes, other weights": torch.cat(z),
         "images, other weights": _seen(torch.cat(y), seed),
+        "an image, other weights": y[-1][:1],
     }
 
 
@@ -190,4 +191,9 @@ def _ranges(z: Tensor, y: Tensor) -> Iterator[tuple[str, bool]]:
     yield "a free code", bool((z > 1.001).any() and (z < -1.001).any())
 
 
-EXERCISE = Exercise("ConvAutoencoder", 3, cases, observe, properties)
+EXERCISE = Exercise(
+    "ConvAutoencoder", 3, cases, observe, properties,
+    pictures=dict.fromkeys(
+        ("pixels below ½", "brightness", "colour"), "an image, other weights"
+    ),
+)  # fmt: skip

@@ -132,4 +132,11 @@ def _hits(x: Tensor, y: Tensor, level: float) -> Parts:
     }
 
 
-EXERCISE = Exercise("corrupt", 3, cases, observe, properties)
+SEEN = (  # in one damaged image: nothing that takes a second one, or values that are clipped
+    "noise shared by", "mean noise, in levels", "mean squared noise",
+    "share beyond 2 levels", "some at 0, some at 1", "the hole is black", "all channels are hidden",
+    "a full rectangle", "one size of squares", "sides of the square",
+    "pixels hit become 0 or 1", "channels are hit together", "no colour", "hits shared by",
+    "share of pixels hit", "share of white",
+)  # fmt: skip
+EXERCISE = Exercise("corrupt", 3, cases, observe, properties, pictures=dict.fromkeys(SEEN, "y"))

@@ -20,7 +20,9 @@ AROUND = {"benchmarks", "commands", "course", "demo", "recipes"} | {
                  "selftest")
 }  # fmt: skip
 # On these, and on TOML files, a record or its feedback depends, and nothing that runs.
-JUDGES = {"card", "exercises/card", "exercises/diagnosis", "exercises/edits", "grading/outputs"}
+JUDGES = {"card", "grading/outputs"} | {
+    f"exercises/{name}" for name in ("card", "diagnosis", "edits", "thumbnails")
+}
 JUDGES |= {f"grading/submission/{name}" for name in ("decide", "feedback", "judge", "judge_client")}
 PROSE = re.compile(r"(?m)^#(?! %%).*\n")  # of a notebook's source
 
