@@ -294,6 +294,18 @@ def test_attributes_encode_each_face_once_and_leave_it_whole():
     assert (faces_shown(panel)[0] == pixels(FACES)[0]).all()
 
 
+def test_attributes_start_where_they_are_told_with_aligned_labels():
+    """Catches a still picture in which nothing is moved, and tracks that begin at other places."""
+    panel = make_attributes(start={"glasses": -2})
+    assert panel.frame.text == "Face 1 of 4: glasses −2.0; the others 0."
+    moved = encode_face(FACES[:1]) - 2 * VECTORS["glasses"]
+    assert (faces_shown(panel)[2] == pixels(decode_face(moved))[0]).all()
+    assert len({c.style.description_width for c in panel.controls.values()}) == 1
+    assert len({c.layout.width for c in panel.controls.values()}) == 1
+    panel.buttons["reset"].click()
+    assert panel.frame.text == "Face 1 of 4: all strengths are 0."
+
+
 def test_buttons_of_the_attributes():
     """Catches a slider left behind, a face that changes with it, places off the sliders' stops."""
     runs = []
@@ -328,6 +340,9 @@ def test_buttons_of_the_attributes():
         {"vectors": {str(i): torch.ones(3) for i in range(9)}},
         {"units": {"smile": 1}},
         {"units": "one"},
+        {"start": {"hat": 1}},
+        {"start": {"smile": 4}},
+        {"start": 2},
         {"limit": 0},
     ],
 )

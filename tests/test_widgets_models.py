@@ -211,7 +211,7 @@ def test_interpolation_refuses_arguments_that_do_not_fit(wrong):
 
 # --- bound ------------------------------------------------------------------------------------
 
-DENSITIES, BARS = "densities of z", "log p(x) = ELBO + gap, gap = KL(q ‖ p(z|x))"
+DENSITIES, BARS = "densities of z", "log p(x) = ELBO + KL(q ‖ p(z|x))"
 TINT = bound_charts.TINT
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 import torch
@@ -12,11 +12,12 @@ from torch import Tensor
 
 from course_lib.errors import CourseError
 from course_lib.widgets import pictures
-from course_lib.widgets.controls import choice, nearest_stop, slider, written
+from course_lib.widgets.controls import align, choice, nearest_stop, slider, written
 from course_lib.widgets.outputs import call, given, numbers, to_bytes, to_images, to_number
 from course_lib.widgets.panel import Frame, Panel, Values
 
 SIDE = 237  # page pixels
+WIDTH = 364  # page pixels of a slider with its label: two stand beside each other
 STEP = 0.1
 FACE = "face"
 IMAGE, BEFORE, AFTER = "image x", "decode(encode(x))", "with attributes"
@@ -30,6 +31,7 @@ def attributes(
     vectors: Mapping[str, Tensor],
     *,
     units: float | Mapping[str, float] = 1.0,
+    start: Mapping[str, float] | None = None,
     limit: float = 3.0,
     shape: tuple[int, ...] = (3, 64, 64),
     seed: int = 0,
@@ -40,8 +42,9 @@ def attributes(
     images: (N, C, H, W), uint8 or float in [0, 1]; encode: (1, C, H, W) to (1, d), once for each
     image; decode: (1, d) to (1, C, H, W). vectors: {name: v_k}, (d,) each, one to eight.
     units: u_k, the step in code that strength 1 stands for, one number or {name: u_k}.
-    limit: the sliders end at ± limit. `random` draws strengths from N(0, 1), cut there; `reset`
-    puts all to 0. Raises CourseError where these do not fit each other.
+    start: {name: s_k} at first, the others 0. limit: the sliders end at ± limit. `random` draws
+    strengths from N(0, 1), cut there; `reset` puts all to 0.
+    Raises CourseError where these do not fit each other.
     """
     faces, steps = given(images, shape=shape, what="images"), _steps(vectors, units)
     limit = round(to_number(limit, source="limit") / STEP) * STEP  # so that 0 is a stop
@@ -49,17 +52,35 @@ def attributes(
         raise CourseError(f"limit must be at least {STEP}, not {limit}")
     ends, rng = {"low": -limit, "high": limit, "step": STEP}, np.random.default_rng(seed)
     names = {f"{i + 1} of {len(faces)}": i for i in range(len(faces))}
-    sliders = {name: slider(name, 0.0, **ends, width=SIDE + 140, digits=1) for name in steps}
+    start = _starts(start or {}, steps, limit=limit)
+    sliders = {name: slider(name, s, **ends, width=WIDTH, digits=1) for name, s in start.items()}
+    controls = {FACE: choice(FACE, 0, options=names), **sliders}
+    controls[FACE].layout.width = f"{WIDTH}px"
+    align([*controls.values()])
     side = shape[-1] * pictures.scale_to(SIDE, shape=shape)
     return Panel(
         _drawer(faces, encode, decode, steps),
-        controls={FACE: choice(FACE, 0, options=names), **sliders},
+        controls=controls,
         widths=dict.fromkeys((IMAGE, BEFORE, AFTER), side),
         actions={
             "random": lambda: {n: nearest_stop(rng.standard_normal(), **ends) for n in steps},
             "reset": lambda: dict.fromkeys(steps, 0.0),
         },
     )
+
+
+def _starts(
+    start: Mapping[str, float], names: Collection[str], *, limit: float
+) -> dict[str, float]:
+    """The strength of each name at first."""
+    found = dict.fromkeys(names, 0.0)
+    if not isinstance(start, Mapping) or not set(start) <= set(found):
+        raise CourseError(f"start must be {{name: strength}} of some of {list(found)}")
+    for name, strength in start.items():
+        found[name] = to_number(strength, source=f"the start of {name!r}")
+        if abs(found[name]) > limit:
+            raise CourseError(f"the start of {name!r} must lie between −{limit:g} and {limit:g}")
+    return found
 
 
 def _steps(vectors: Mapping[str, Tensor], units: float | Mapping[str, float]) -> dict[str, Tensor]:

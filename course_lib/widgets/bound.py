@@ -24,7 +24,7 @@ from course_lib.widgets.panel import Frame, Panel, Values
 STEP = 0.05
 MIN_SPAN, MAX_SPAN = 3, 15  # nats below log p(x) that the axis of the bars reaches
 ROUNDING = 1e-6  # nats that an ELBO in double precision may lie above log p(x)
-DENSITIES, BARS = "densities of z", "log p(x) = ELBO + gap, gap = KL(q ‖ p(z|x))"
+DENSITIES, BARS = "densities of z", "log p(x) = ELBO + KL(q ‖ p(z|x))"
 
 
 def bound(

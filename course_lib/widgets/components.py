@@ -107,8 +107,6 @@ def _drawer(
 
 def _paint_curves(ax: Axes, *, errors: Errors, error_label: str) -> None:
     series = {name: np.array(sorted(curve.items())).T for name, curve in errors.items()}
-    plots.curves(series, ax, x_label="k, numbers per image", y_label=error_label)
     ax.set_xscale("log", base=2)
     ax.xaxis.set_major_formatter("{x:.0f}")
-    ax.set_ylim(bottom=0)
-    ax.legend(loc="lower left")  # below the falling curves
+    plots.curves(series, ax, x_label="k, numbers per image", y_label=error_label, ylim=(0, None))

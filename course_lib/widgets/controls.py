@@ -25,6 +25,13 @@ def slider(
     )
 
 
+def align(controls: Sequence[ipywidgets.Widget]) -> None:
+    """Give the labels of controls one width, that of the longest, so that they begin alike."""
+    letters = max(len(control.description) for control in controls)
+    for control in controls:
+        control.style.description_width = f"{8 * letters}px"
+
+
 def stops(
     label: str, value: object, *, options: Sequence[object], width: int
 ) -> ipywidgets.SelectionSlider:

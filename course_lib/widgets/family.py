@@ -135,8 +135,9 @@ def _paint(ax: Axes, curves: Mapping[str, Points]) -> None:
     plots.curves(
         series, ax, x_label="rate R, nats per image", y_label="distortion D, nats per image"
     )
-    ax.plot([], [], "k", linewidth=1, label="equal D + β·R")
-    ax.legend(fontsize=10, loc="upper right")
+    (equal,) = ax.plot([], [], "k", linewidth=1, label="equal D + β·R")
+    tight = {"handlelength": 0.8, "handletextpad": 0.4, "borderpad": 0}
+    ax.legend(handles=[equal], fontsize=10, loc="upper right", bbox_to_anchor=(1.06, 1.04), **tight)
     ax.margins(0.2)
     for beta, point in curves[OURS].items():
         ax.annotate(f"β = {beta:g}", point, xytext=(5, 5), textcoords="offset points", fontsize=11)

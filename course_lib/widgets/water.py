@@ -74,6 +74,7 @@ def _drawer(
         ax.bar(ranks, eigenvalues, color=plots.ORANGE)
         ax.set(yscale="log", ylim=ends, xlim=(0.4, ranks[-1] + 0.6))
         ax.set(xlabel="latents, largest eigenvalue first", ylabel="λ, log scale")
+        ax.yaxis.set_major_formatter("{x:g}")
 
     filled = Area(pictures.chart(paint, width=WIDE, height=HIGH), colour=plots.BLUE, tint=WATER)
     most = 0.5 * math.log(eigenvalues[0] / levels[0])
