@@ -1,13 +1,16 @@
 """The site: what a page holds, which links lead on, and what stops the build."""
 
 import html
+import importlib.util
 import json
 import re
 import shutil
 from pathlib import Path
 from urllib.parse import unquote
 
+import nbformat
 import pytest
+from PIL import Image
 
 from course_lib.authoring import read_source
 from course_lib.benchmarks import lab
@@ -367,3 +370,24 @@ def test_the_gallery_shows_pictures_that_are_there():
         path.relative_to(ROOT).as_posix() for path in (ROOT / "docs" / "gallery").glob("*.png")
     }
     assert all(alt == sentence for alt, _, sentence, _ in shown)
+
+
+def test_the_gallery_is_what_its_script_makes_of_the_notebooks():
+    """Catches a sentence, section, number or title that the script or a notebook has otherwise."""
+    path = ROOT / "docs" / "gallery_pictures.py"
+    spec = importlib.util.spec_from_file_location("gallery_pictures", path)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    parts = [script.HEAD]
+    for stem, sentences in script.CHOSEN.items():
+        notebook = nbformat.read(ROOT / "solutions" / f"{stem}.ipynb", 4)
+        parts.append(f"## {notebook.cells[0].source.splitlines()[0].removeprefix('# ')}\n")
+        for number, said in sentences.items():
+            _, section = script.figure(notebook, number)
+            picture = f"/docs/gallery/{stem[:2]}_{number}.png"
+            link = f"[Section {section}](/notebooks/{stem}.ipynb), figure {number}."
+            parts.append(f"![{said}]({picture})\n\n{said} {link}\n")
+            with Image.open(ROOT / picture[1:]) as image:
+                assert image.format == "PNG" and 300 < image.width <= script.WIDTH, picture
+    assert text_of(ROOT / "docs" / "gallery.md") == "\n".join(parts)
+    assert "docs/gallery/*.png" in site.PAGES
