@@ -30,10 +30,10 @@
 # %% tags=["parameters"]
 seed = 0
 n_train = 60_000
-steps = 2_000
+steps = 1_500
 
 # %%
-import math
+from collections.abc import Callable
 
 import matplotlib.pyplot as plt
 import torch
@@ -42,6 +42,7 @@ from torch import Tensor, nn
 
 from course_lib import checkpoints, datasets, diagrams, plots, widgets
 from course_lib.exercises import check
+from course_lib.figures import autoencoder_basics as figures
 from course_lib.metrics import error_per_image, neighbour_accuracy
 from course_lib.progress import progress_bar
 from course_lib.settings import short_run_note, shortened
@@ -49,7 +50,7 @@ from course_lib.training import best_device, to_float
 
 plots.use_course_style()
 torch.manual_seed(seed)
-n_train, steps = shortened((n_train, steps), (8_000, 200))
+n_train, steps = shortened((n_train, steps), (8_000, 120))
 
 # %% [markdown]
 # ## 1.1 · What is in a digit?
@@ -70,21 +71,26 @@ N, D = X.shape
 print(f"{digits.source}: {N:,} training and {len(X_test):,} test images of {D} pixels")
 
 # %%
-whose = torch.randint(len(X_test), X_test[:14].shape)  # for each pixel, the image that it is taken from
-some_digits = {
-    "test images": X_test[:14],
-    "more of them": X_test[14:28],
-    "each pixel from\nanother image": X_test.gather(0, whose),
-}
-fig, ax = plt.subplots(figsize=(8.6, 2.2))
-plots.image_rows({name: x.view(-1, 28, 28) for name, x in some_digits.items()}, ax)
+def to_nearest(images: Tensor) -> float:
+    """Median over images (B, D) of the squared distance to the nearest training image."""
+    return float((torch.cdist(images, X).min(1).values ** 2).median())
+
+
+some = X_test[:12]
+whose = torch.randint(len(X_test), some.shape)  # for each pixel, the image that it is taken from
+independent = X_test.gather(0, whose)
+distances = to_nearest(some), to_nearest(independent)
+
+# %%
+figures.independent_pixels(some.view(-1, 28, 28), independent.view(-1, 28, 28), distances)
 plt.show()
 
 # %% [markdown]
-# **Figure 1.** Test images, and in the last row pictures of independent pixels: each pixel is that of
-# a test image drawn at random. Note how much digits share: strokes of similar width, a black border,
-# one connected shape. The last row has nothing of it except the border. A code can be short because
-# pixels depend on each other.
+# **Figure 1.** Left: test images. Right: pictures of independent pixels, each of them that of a test
+# image drawn at random. Over each block stands the squared distance to the nearest training image.
+#
+# Digits share a lot: strokes of similar width, a black border, one connected shape. Independent
+# pixels have nothing of it except the border. A code can be short because pixels depend on each other.
 
 # %% [markdown]
 # **Prediction.** One number, the average brightness, hardly describes a digit. 784 numbers describe
@@ -161,9 +167,12 @@ pca_reconstruct = check("pca_reconstruct", pca_reconstruct)
 
 # %%
 eigenvalues = torch.linalg.eigvalsh(torch.cov(X_pca.T, correction=0)).flip(0)  # (D,) downwards
+both = {}
 for k in [1, 8, 64]:
     measured = ((X_pca - pca_reconstruct(X_pca, k)) ** 2).sum(1).mean()
-    print(f"k = {k:2d}: measured {measured:7.3f}, from eigenvalues {eigenvalues[k:].sum():7.3f}")
+    dropped = eigenvalues[k:].sum()
+    both[f"k = {k}"] = {"measured": float(measured), "from eigenvalues": float(dropped)}
+plots.table(both, corner="error per image", forms=dict.fromkeys(both["k = 1"], ".3f"))
 
 # %%
 share = eigenvalues.cumsum(0) / eigenvalues.sum()  # of the variance explained by k components
@@ -178,15 +187,16 @@ for k in [1, 8, 32, 64]:
     lost[f"k = {k}"] = float(eigenvalues[k:].sum())
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 4.4))
-shown = {name: x.view(-1, 28, 28) for name, x in by_components.items()}
-plots.image_rows(shown, ax, values=lost, value_label="error")
+shown = {name: x.view(-1, 28, 28).numpy() for name, x in by_components.items()}
+figures.by_components(shown, lost, total=float(eigenvalues.sum()))
 plt.show()
 
 # %% [markdown]
-# **Figure 2.** Ten training images from more and more components; on the right the error per image. Note
-# that every reconstruction is a blurred sum of the same few patterns, and that the blur goes only
-# where the error is small: PCA adds and subtracts whole images, it cannot bend a stroke.
+# **Figure 2.** Ten training images from more and more components, with the squared error per image at
+# the right; a frame marks the digit that each number of components reconstructs worst.
+#
+# Every reconstruction is a blurred sum of the same few patterns, and the blur goes only where the
+# error is small: PCA adds and subtracts whole images, it cannot bend a stroke.
 
 # %% [markdown]
 # ## 1.3 · A linear autoencoder finds the same span
@@ -410,9 +420,11 @@ print(f"error with gradients never cleared: {loss.item():.3g}")
 # directions on both sides of the sixth?
 
 # %%
-print("digits, variance along components 5 to 8:", [round(v, 2) for v in eigenvalues[4:8].tolist()])
-variances = torch.linalg.eigvalsh(torch.cov(points.T)).flip(0)
-print("toy data, along components 2 to 5:", [round(v, 2) for v in variances[1:5].tolist()])
+toy = torch.linalg.eigvalsh(torch.cov(points.T)).flip(0)
+sides = ["last but one", "last one kept", "first left out", "second"]
+around = {"toy data, 3 kept": toy[1:5], "digits, 6 kept": eigenvalues[4:8]}
+around = {name: dict(zip(sides, values.tolist())) for name, values in around.items()}
+plots.table(around, corner="variance along components", forms=dict.fromkeys(sides, ".2f"))
 
 # %% [markdown]
 # **Prediction.** In the toy data the first direction that is left out has far less variance than the
@@ -430,31 +442,27 @@ components = torch.linalg.eigh(torch.cov(X_pca.T)).eigenvectors.flip(1).float() 
 mean = X_pca.mean(0).float()  # (D,)
 V, W = components[:, :6], decoder_matrix(linear, 6)  # (D, 6) each
 linear_error = error_per_image(linear, X[: len(X_pca)])
-turned = [round(angle, 1) for angle in principal_angles(W, V).tolist()]
-print(f"error {linear_error:.2f} against {eigenvalues[6:].sum():.2f} of PCA, angles {turned}")
-if turned[-1] < 5:
-    print("The spans agree in all six directions.")
-else:
-    print(f"{sum(a < 5 for a in turned)} directions agree; the rest is mixed with component 7.")
+turned = principal_angles(W, V).tolist()  # degrees
+print(f"error {linear_error:.2f}, that of PCA with six components {eigenvalues[6:].sum():.2f}")
+if turned[-1] >= 5:
+    print("Where an angle is wide, component 7 is mixed in.")
 
 # %%
 columns = {
     "component": V.T,
     "decoder": W.T,
-    "decoder, from\nthe components": (V @ V.T @ W).T,
+    "decoder, from\ncomponents": (V @ V.T @ W).T,
 }
-fig, ax = plt.subplots(figsize=(8.6, 4.2))
-plots.signed_rows({name: rows.view(-1, 28, 28) for name, rows in columns.items()}, ax)
-ax.set_title("The decoder's columns are mixtures of the six components")
+figures.spans({name: rows.view(-1, 28, 28) for name, rows in columns.items()}, turned)
 plt.show()
 
 # %% [markdown]
-# **Figure 4.** Six principal components, the six columns of the trained decoder, and these columns put
-# together from the six components alone, V Vᵀ w. Purple is positive, orange negative, each picture on a
-# scale of its own. Note that no column equals a component: each is a mixture. Yet the last two rows
-# agree, as far as the angles above do: the columns lie in the span of the components.
+# **Figure 4.** Left: six principal components, the six columns of the trained decoder, and these
+# columns put together from the six components alone, V Vᵀ w; purple is positive, orange negative.
+# Right: the angles between the two spans; directions agree where the angle is less than 5°.
 #
-# The error is nearly that of PCA, whatever the angles. Where the last one is wide, components 6 and 7
+# No column equals a component. Yet the last two rows agree, as far as the angles do: the columns lie
+# in the span of the components. The error is nearly that of PCA, whatever the angles. Where the last one is wide, components 6 and 7
 # have nearly the same variance, so mixing them costs next to nothing, and training pulls them apart
 # slowly. The autoencoder *is* PCA, up to a change of basis in the code
 # that the loss cannot see.
@@ -524,16 +532,14 @@ for white in [0.0, 0.5, 0.9]:
     squared_of[f"x = {white}"] = (x_hat, (pixel - x_hat) ** 2)
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(10, 3.8))
-plots.curves(squared_of, axes[0], x_label="reconstruction x̂", y_label="squared error")
-plots.curves(bce_of, axes[1], x_label="reconstruction x̂", y_label="cross-entropy (nats)")
-axes[1].set_ylim(0, 4)
+figures.pixel_losses(squared_of, bce_of)
 plt.show()
 
 # %% [markdown]
-# **Figure 5.** Both losses of one pixel. Note that each curve has its minimum at x̂ = x. The squared
-# error is 0 there; the cross-entropy only if the pixel is black or white. A perfect half-grey pixel
-# costs log 2 = 0.693 nats, which is its **entropy**, −x log x − (1 − x) log (1 − x): the least
+# **Figure 5.** Both losses of one pixel; a dot marks the least value of each curve.
+#
+# Each curve has its minimum at x̂ = x. The squared error is 0 there; the cross-entropy only if the
+# pixel is black or white. A perfect half-grey pixel costs log 2 = 0.693 nats, which is its **entropy**, −x log x − (1 − x) log (1 − x): the least
 # cross-entropy that any x̂ can have. So the cross-entropy of grey images has a floor, and it is not 0.
 
 # %%
@@ -541,13 +547,14 @@ floor = bce_nats(X_test, torch.logit(X_test, eps=1e-7)).mean()
 grey = bce_nats(X_test, torch.zeros_like(X_test)).mean()
 mean_image = X.mean(0).clamp(1e-6, 1 - 1e-6).expand_as(X_test)
 constant = bce_nats(X_test, torch.logit(mean_image)).mean()
-print(f"every pixel perfect  {floor:6.1f} nats per image")
-print(f"always the mean image {constant:5.1f}")
-print(f"always x̂ = 0.5       {grey:6.1f} = 784 log 2 = {784 * math.log(2):.1f}")
+rulers = {"every pixel perfect": floor, "always the mean image": constant, "always x̂ = 0.5": grey}
+rulers = {name: {"nats per test image": float(nats)} for name, nats in rulers.items()}
+plots.table(rulers, corner="cross-entropy", bars=["nats per test image"])
 
 # %% [markdown]
 # These three numbers are the ruler for later notebooks on these images: a useful model lies between
-# the first and the second.
+# the first and the second. The third is 784 log 2. Other images than these test images have a ruler
+# that differs a little.
 #
 # Both losses have one more thing in common. If a pixel is uncertain, they are smallest at its
 # **mean**: not at the likeliest value, and not at any sharp one. Cross-entropy is linear in x, so its
@@ -566,22 +573,18 @@ masked = image.clone()
 masked[:, 14:] = 0
 noisy = (image + 0.25 * torch.randn_like(image)).clamp(0, 1)
 damaged = {"shifted": image.roll((1, 1), dims=(1, 2)), "half missing": masked, "noisy": noisy}
-damage = {name: ((x - image) ** 2).sum((1, 2)) for name, x in damaged.items()}  # (500,) each
-for name, error in damage.items():
-    print(f"{name:13s} squared error {error.mean():5.1f} ± {error.std() / len(error) ** 0.5:.1f}")
-cost = {name: float(error.mean()) for name, error in damage.items()}
-print(f"the shift costs {cost['shifted'] / cost['half missing']:.1f} times as much as half the digit,")
-print(f"and {cost['shifted'] / cost['noisy']:.1f} times as much as the noise")
+cost = {name: float(((x - image) ** 2).sum((1, 2)).mean()) for name, x in damaged.items()}
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 3.6))
 some_damaged = {name: x[:10] for name, x in damaged.items()}
-plots.image_rows({"original": image[:10], **some_damaged}, ax, values=cost, value_label="squared error")
+figures.damages({"original": image[:10], **some_damaged}, cost)
 plt.show()
 
 # %% [markdown]
-# **Figure 6.** Three damages of the same digits, each with its squared error per image. Note that the
-# shift, which nobody notices, costs about as much as losing half of the digit, and far more than
+# **Figure 6.** Three damages of the same digits, each with its squared error, on average over 500
+# images: the order of the bars is not that of the eye.
+#
+# The shift, which nobody notices, costs about as much as losing half of the digit, and far more than
 # noise that everybody sees. Squared error compares pixel i with pixel i and knows nothing of strokes.
 
 # %% [markdown]
@@ -644,9 +647,8 @@ def pca_on_test(x: Tensor, k: int) -> Tensor:
 # %%
 ae_error = {n: error_per_image(lambda x: reconstruct(x, n), X_test) for n in code_sizes}
 pca_error = {k: error_per_image(lambda x: pca_on_test(x, k), X_test) for k in range(1, 65)}
-for n in code_sizes:
-    told = f"autoencoder {ae_error[n]:5.1f}, PCA {pca_error[n]:5.1f} on test images"
-    print(f"n = {n:2d}: {told}: {'autoencoder' if ae_error[n] < pca_error[n] else 'PCA'} ahead")
+by_size = {n: {"autoencoder": ae_error[n], "PCA": pca_error[n]} for n in code_sizes}
+plots.table({f"n = {n}": row for n, row in by_size.items()}, corner="test error", best_in_rows="min")
 
 # %% [markdown]
 # Where PCA is ahead, has bending nothing to gain, or did training end too soon? PCA's answer is exact;
@@ -656,32 +658,26 @@ for n in code_sizes:
 # %%
 long_run = checkpoints.metrics("basics-stand-in" if digits.stand_in else "basics")["rows"]
 long_error = {row["n"]: row["test"] for row in long_run}
-for row in long_run:
-    print(f"n = {row['n']}, {row['steps']:,} steps: {row['test']:.1f}, PCA {row['pca']:.1f}")
+in_words = {"steps": "steps", "test": "autoencoder", "pca": "PCA"}
+told = {f"n = {row['n']}": {word: row[key] for key, word in in_words.items()} for row in long_run}
+plots.table(told, corner="trained longer, test error")
 
 # %%
 short_run_note("the errors of the larger codes")
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.6))
-smooth = {name: loss.unfold(0, 50, 50).mean(1) for name, loss in losses.items()}  # of 50 steps
-found = {"PCA": pca_error, "autoencoder": ae_error, "trained longer": long_error}
-by_size = {name: (list(error), list(error.values())) for name, error in found.items()}
-unit = "squared error per image"
-for name, y in smooth.items():
-    axes[0].plot(50 * torch.arange(1, len(y) + 1), y, color="dimgrey", label=name)
-axes[0].set(xlabel="step", ylabel=f"{unit}, training")
-plots.curves(by_size, axes[1], x_label="numbers per image", y_label=f"{unit}, test")
-plots.doubling_axis(axes[1], code_sizes)
-for ax in axes:
-    ax.set_ylim(bottom=0)
-plots.name_lines(axes[0])
+windows = {name: loss.unfold(0, 50, 50) for name, loss in losses.items()}  # of 50 steps
+smooth = {name: (50 * torch.arange(1, len(y) + 1), y.mean(1)) for name, y in windows.items()}
+figures.errors_by_size(smooth, ae_error, pca_error, long_error)
 plt.show()
 
 # %% [markdown]
 # **Figure 7.** Left: squared error during training, one line per size of the code. Right: the error on
-# test images. Note how far the autoencoder is below PCA while the code is small: a curved surface
-# needs fewer coordinates than a flat one. Where short training loses to PCA in the printed lines, the
-# same network wins when it is trained longer, with 30 numbers and with 64: PCA was never the better
-# code there, only the one that needs no steps.
+# test images; the arrow leads from a size of the autoencoder's code to the number of components that
+# do as well.
+#
+# While the code is small the autoencoder is far below PCA: a curved surface needs fewer coordinates
+# than a flat one. Where short training loses to PCA in the first table, the same network wins when it
+# is trained longer, with 30 numbers and with 64: PCA was never the better code there, only the one
+# that needs no steps.
 #
 # [Hinton and Salakhutdinov (2006)](https://doi.org/10.1126/science.1127647) trained a deeper network,
 # 784–1000–500–250–30, by a protocol of their own and far longer. On MNIST they report an error of 3.00,
@@ -735,25 +731,19 @@ for epoch in range(5, 165, 5):
 # %%
 at_end = error_per_image(starved, X_test)
 starved.load_state_dict(kept)
-print(f"pass {epoch}: test error {at_end:.1f}, where the 500 images have {learned[epoch]:.1f}")
-print(f"pass {best_epoch}, which validation keeps: test error {error_per_image(starved, X_test):.1f}")
+at_best = error_per_image(starved, X_test)
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 3))
-sides = {"500 training images": learned, "validation images": checked}
-by_pass = {name: (list(curve), list(curve.values())) for name, curve in sides.items()}
-plots.curves(by_pass, ax, x_label="passes over 500 images", y_label="squared error per image")
-ax.axvline(best_epoch, color="dimgrey", linestyle=":")
-ax.set_ylim(bottom=0)
-plots.name_lines(ax)
-ax.set_title(f"Validation says: keep the weights of pass {best_epoch}")
+figures.early_stopping(learned, checked, best_epoch, tests=(at_best, at_end))
 plt.show()
 
 # %% [markdown]
-# **Figure 9.** Training on 500 images. Note how the lower curve goes on falling while the upper one
-# turns up again: from the dotted line on, the network learns these 500 images and nothing about
-# others. To keep the weights of the dotted line is **early stopping**. Who also ends the training after
-# some checks without progress (the `patience` of `course_lib.training.fit`) saves the time as well.
+# **Figure 9.** Training on 500 images: the lower curve goes on falling, the upper one has its least
+# value at the dotted line, whose weights **early stopping** keeps.
+#
+# From there on the network learns these 500 images and nothing about others. Who also ends the
+# training after some checks without progress (the `patience` of `course_lib.training.fit`) saves the
+# time as well.
 
 # %% [markdown]
 # ## 1.6 · Too much room: the identity trap
@@ -819,24 +809,24 @@ left = {
     name: {kind: float(((x - clean[kind]) ** 2).sum(1).mean()) for kind, x in answer.items()}
     for name, answer in answers.items()
 }
-for name, error in left.items():
-    print(f"{name:13s}", ", ".join(f"{kind} {value:5.1f}" for kind, value in error.items()))
-for kind in inputs:
-    print(f"least error on {kind}:", min(restorers, key=lambda name: left[name][kind]))
+errors = {kind: {name: error[kind] for name, error in left.items()} for kind in inputs}
+told = ", ".join(f"{name} {errors['digits'][name]:.1f}" for name in restorers)
+print(f"error on digits as they are: {told}")
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 2.9))
-for ax, kind in zip(axes, ["two digits overlaid", "noisy digits"]):
-    pictures = {name: answer[kind][:6].view(-1, 28, 28) for name, answer in answers.items()}
-    plots.image_rows({"input": pictures.pop("doing nothing"), **pictures}, ax)
-    ax.set_title(kind)
-axes[1].set_yticks([])
+unclean = {kind: errors[kind] for kind in ["two digits overlaid", "noisy digits"]}
+pictures = {
+    kind: {name: answers[name][kind][:5].view(-1, 28, 28) for name in answers} for kind in unclean
+}
+wanted = {kind: {"wanted": clean[kind][:5].view(-1, 28, 28)} for kind in unclean}
+figures.identity_trap({kind: pictures[kind] | wanted[kind] for kind in unclean}, unclean)
 plt.show()
 
 # %% [markdown]
-# **Figure 10.** Two kinds of input that are no clean digits, and what three models make of them.
-# Note that the overcomplete model returns overlaid digits as they are and much of the noise with them (the first
-# printed line is the error of doing nothing). The code of 32 numbers bends overlaid digits towards a
+# **Figure 10.** Two kinds of input that are no clean digits, and what three models make of them, with
+# the error against what is wanted. The first row is the input: a model which copies shows it again.
+#
+# The overcomplete model returns overlaid digits as they are and much of the noise with them. The code of 32 numbers bends overlaid digits towards a
 # single shape, since that is all it can express.
 #
 # This is the **identity trap**: a large code can copy, z = x does it, and then a small error says
@@ -863,25 +853,9 @@ with torch.no_grad():
 pca_codes = (X_test - mean) @ components  # (N, D), the first columns matter most
 pca_train_codes = (X[:10_000] - mean) @ components
 
-# %%
-short_run_note("the clusters")
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 4.4))
-for ax, points_2d in zip(axes, [pca_codes[:3000, :2], codes[2][:3000]]):
-    plots.code_map(
-        points_2d, y_test[:3000], ax, names=[str(i) for i in range(10)], size=5, trim=0.005
-    )
-axes[0].set_title("PCA, k = 2")
-axes[1].set_title("autoencoder, n = 2")
-plt.show()
-
 # %% [markdown]
-# **Figure 11.** Three thousand test images as points in a plane, coloured by digit afterwards; a few far
-# ones lie outside. Note that the autoencoder pulls digits into arms and clusters, and that PCA lays
-# most of them over each other. Only neighbourhoods count: nothing in the loss fixes the scale or the
-# direction of an axis.
-#
-# A picture can mislead, so we measure. Take each test code, look at its five nearest training codes,
-# and let them vote. How often the vote is right is the **nearest-neighbour accuracy** of the code.
+# A picture can mislead, so we also measure. Take each test code, look at its five nearest training
+# codes, and let them vote. How often the vote is right is the **nearest-neighbour accuracy** of the code.
 
 # %%
 y_near, y_some = y_train[:10_000], y_test[:2_000]
@@ -890,27 +864,49 @@ for n in code_sizes:
     z_near, z_some = pca_train_codes[:, :n], pca_codes[:2_000, :n]
     accuracy["PCA"][n] = neighbour_accuracy(z_near, y_near, z_some, y_some)
     accuracy["autoencoder"][n] = neighbour_accuracy(train_codes[n], y_near, codes[n][:2_000], y_some)
-    print(f"n = {n:2d}: PCA {accuracy['PCA'][n]:.1%}, autoencoder {accuracy['autoencoder'][n]:.1%}")
 pixels = neighbour_accuracy(X[:10_000], y_near, X_test[:2_000], y_some)
-print(f"784 pixels: {pixels:.1%}")
 
 # %%
-short_run_note("the accuracies of the larger codes")
-fig, ax = plt.subplots(figsize=(8.6, 3.4))
-lines = {name: (list(a), [100 * share for share in a.values()]) for name, a in accuracy.items()}
-plots.curves(lines, ax, x_label="numbers per image", y_label="neighbour accuracy (%)")
-ax.axhline(100 * pixels, color=plots.BLACK, linestyle=":", label="784 pixels")
-ax.axhline(10, color="grey", linestyle="--", label="guessing")
-plots.doubling_axis(ax, code_sizes)
-ax.set_ylim(0, 100)
-ax.legend(loc="center right")
+def at_middles(z: Tensor, decode: Callable[[Tensor], Tensor]) -> Tensor:
+    """What is decoded at the middle of each digit's codes: (N, 2) to (10, 28, 28)."""
+    middles = torch.stack([z[y_test == i].median(0).values for i in range(10)])
+    with torch.no_grad():
+        return decode(middles).clamp(0, 1).view(-1, 28, 28)
+
+
+flat, bent = pca_codes[:, :2], codes[2]
+decoded = {
+    "PCA": at_middles(flat, lambda z: z @ components[:, :2].T + mean),
+    "autoencoder": at_middles(bent, models[2].decode),
+}
+
+# %%
+short_run_note("the clusters")
+maps = {"PCA": flat[:3000], "autoencoder": bent[:3000]}
+figures.code_maps(maps, decoded, {name: accuracy[name][2] for name in maps}, y_test[:3000])
 plt.show()
 
 # %% [markdown]
-# **Figure 12.** Nearest-neighbour accuracy against the size of the code; the dotted line is that of the
-# raw pixels. Note that with one number or two the autoencoder keeps far more of the class than PCA does:
-# at n = 2 stands the answer to the prediction. A few dozen numbers serve as well as all 784 pixels. From there on the two are alike: what
-# the loss asked for is pixels, not classes.
+# **Figure 11.** Three thousand test images as points in a plane, coloured by digit afterwards; a few far
+# ones lie outside. Beside each map stands what is decoded at the middle of each digit's codes, and over
+# it the nearest-neighbour accuracy.
+#
+# The more votes are right, the more a map keeps the digits apart: the autoencoder pulls some of them
+# into arms where PCA lays them over each other. Only neighbourhoods count: nothing in the loss fixes
+# the scale or the direction of an axis.
+
+# %%
+short_run_note("the accuracies of the larger codes")
+figures.accuracies(accuracy, pixels)
+plt.show()
+
+# %% [markdown]
+# **Figure 12.** Nearest-neighbour accuracy against the size of the code, between guessing and the raw
+# pixels. At n = 2 stands the answer to the prediction.
+#
+# With one number or two the autoencoder keeps far more of the class than PCA does. A few dozen numbers
+# serve as well as all 784 pixels. From there on the two are alike: what the loss asked for is pixels,
+# not classes.
 
 # %% [markdown]
 # ## 1.8 · Holes: why this does not generate
@@ -943,31 +939,26 @@ walk
 # ✎ *Double-click here and write your answer:*
 
 # %%
-def to_nearest(images: Tensor) -> float:
-    """Median over images (B, D) of the squared distance to the nearest training image."""
-    return float((torch.cdist(images, X).min(1).values ** 2).median())
-
-
 short_run_note("the distances of drawn codes")
-drawn = {}
+drawn, far = {}, {}
 for n in [2, 32]:
     low, high = train_codes[n].min(0).values, train_codes[n].max(0).values
     with torch.no_grad():
         drawn[n] = models[n].decode(low + (high - low) * torch.rand(1_000, n))  # (B, D)
-    of_test, of_drawn = to_nearest(reconstruct(X_test[:1_000], n)), to_nearest(drawn[n])
-    print(f"n = {n:2d}: drawn codes {of_drawn:.0f}, test images {of_test:.0f}", end=", ")
-    print(f"{of_drawn / of_test:.1f} times as far")
+    far[n] = to_nearest(drawn[n]), to_nearest(reconstruct(X_test[:1_000], n))
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 1.8))
-nearest = X[torch.cdist(drawn[32][:12], X).argmin(1)]
-pairs = {"drawn": drawn[32][:12], "nearest": nearest}
-plots.image_rows({name: x.view(-1, 28, 28) for name, x in pairs.items()}, ax)
+nearest = {n: X[torch.cdist(x[:6], X).argmin(1)] for n, x in drawn.items()}
+pairs = {n: {"drawn": drawn[n][:6], "nearest": nearest[n]} for n in drawn}
+square = {n: {k: x.view(-1, 28, 28) for k, x in pair.items()} for n, pair in pairs.items()}
+figures.drawn_codes(square, far)
 plt.show()
 
 # %% [markdown]
-# **Figure 14.** Images decoded from random codes, n = 32, and the training image nearest to each. Note
-# that they are made of strokes, but often of no digit. In two dimensions most codes of the box, those in
+# **Figure 14.** Images decoded from random codes of both sizes, and the training image nearest to each.
+# The titles say how much farther from it they are than reconstructions of test images.
+#
+# With n = 32 they are made of strokes, but often of no digit. In two dimensions most codes of the box, those in
 # empty places too, decode to something near a training image. In 32 dimensions nearly all of the box
 # is far from every code.
 #

@@ -35,6 +35,8 @@
 seed = 0
 billions = 375
 n_codes = 2_000
+n_drawn = 1_000  # images of each density in section 2.13
+n_steps = 200  # of the decoders of section 2.4; other trainings have at least as many
 
 # %%
 import io
@@ -58,6 +60,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from course_lib import datasets, diagrams, plots, widgets
 from course_lib.exact import Mixture
 from course_lib.exercises import check
+from course_lib.figures import convolutional as figures
 from course_lib.losses import ErrorTerms, autoencoder_objective, squared_error
 from course_lib.metrics import error_per_image, neighbour_accuracy
 from course_lib.models import MLPAutoencoder
@@ -66,7 +69,8 @@ from course_lib.training import best_device, to_float
 
 plots.use_course_style()
 torch.manual_seed(seed)
-billions, n_codes = shortened((billions, n_codes), (60, 500))
+sizes = billions, n_codes, n_drawn, n_steps
+billions, n_codes, n_drawn, n_steps = shortened(sizes, (60, 500, 300, 60))
 device = best_device()
 
 # %%
@@ -115,18 +119,15 @@ print(f"28 × 28 with stride 2 becomes {half.shape[0]} × {half.shape[1]}")
 print(f"weights: 9 here, {784 * 784:,} in a linear layer from 784 pixels to 784")
 
 # %%
-fig, axes = plt.subplots(1, 3, figsize=(10, 3.4))
-plots.image_grid(digit[None], axes[0], columns=1, title="image, 28 × 28")
-plots.signed_image(convolve(digit, edges), axes[1])
-axes[1].set_title("stride 1, 26 × 26")
-plots.signed_image(half, axes[2])
-axes[2].set_title("stride 2, padding 1, 14 × 14")
+figures.one_kernel(digit, edges, convolve(digit, edges), half)
 plt.show()
 
 # %% [markdown]
-# **Figure 1.** A digit and what nine weights make of it; orange is negative, purple positive. Note
-# that one kernel finds left and right edges wherever they are, and that stride 2 keeps a quarter of
-# the numbers. A convolutional layer learns many such kernels at once.
+# **Figure 1.** A patch of the image (framed) times the nine weights, added up, is one number of the
+# result (ringed); orange is negative, purple positive. Note that one kernel finds left and right
+# edges wherever they are.
+#
+# Stride 2 keeps a quarter of the numbers. A convolutional layer learns many such kernels at once.
 #
 # ### Exercise 1 · `conv_out`
 #
@@ -197,12 +198,15 @@ conv_transpose_out = check("conv_transpose_out", conv_transpose_out)
 
 # %%
 cases = [(28, 3, 2, 1, 1), (32, 4, 2, 1, 0), (64, 5, 2, 2, 1), (29, 3, 2, 1, 0)]
+sizes = {}
 for n, k, s, p, op in cases:
     down = nn.Conv2d(1, 1, k, stride=s, padding=p)(torch.zeros(1, 1, n, n)).shape[-1]
     up = nn.ConvTranspose2d(1, 1, k, stride=s, padding=p, output_padding=op)
     back = up(torch.zeros(1, 1, down, down)).shape[-1]
     ours = conv_out(n, k, s, p), conv_transpose_out(down, k, s, p, op)
-    print(f"n={n}, k={k}, s={s}, p={p}, op={op}: formulas {ours}, PyTorch {(down, back)}")
+    case = f"n = {n}, k = {k}, s = {s}, p = {p}, op = {op}"
+    sizes[case] = {"formulas": "{} → {}".format(*ours), "PyTorch": f"{down} → {back}"}
+plots.table(sizes, corner="down, and up again")
 
 # %% [markdown]
 # ## 2.2 · A bottleneck that does not narrow
@@ -231,21 +235,19 @@ print(f"code {shape} = {math.prod(shape)} numbers for {X_test[0].numel()} pixels
 # %%
 copy = F.pixel_unshuffle(X_test, 4)  # (N, 16, 7, 7), a convolution with kernel 4 and stride 4
 error = squared_error(X_test, F.pixel_shuffle(copy, 4)).mean()
-print(f"{copy[0].numel()} of {math.prod(shape)} numbers used, squared error {error:.1f}")
+print(f"{copy[0].numel()} of {math.prod(shape)} numbers used")
 
 # %%
-fig, axes = plt.subplots(1, 3, figsize=(10, 3.4))
-plots.image_grid(X_test[:1], axes[0], columns=1, title="image")
-plots.image_grid(copy[0], axes[1], columns=4, title="16 channels of 7 × 7")
-plots.image_grid(F.pixel_shuffle(copy[:1], 4), axes[2], columns=1, title="put back")
+figures.another_order(X_test[0], copy[0], F.pixel_shuffle(copy[:1], 4)[0], error)
 plt.show()
 
 # %% [markdown]
-# **Figure 2.** A "code" that is the image in another order. Note that nothing was learned and the
-# error is 0. This is the identity trap of [notebook 01](01_autoencoder_basics.ipynb) in
-# convolutional form. When such a network
-# looks sharper than one with a code of 128 numbers, the comparison is one of code sizes, not of
-# methods. The repair is a linear layer down to a few numbers.
+# **Figure 2.** A "code" that is the image in another order. Note that nothing was learned and
+# nothing is lost.
+#
+# This is the identity trap of [notebook 01](01_autoencoder_basics.ipynb) in convolutional form.
+# When such a network looks sharper than one with a code of 128 numbers, the comparison is one of
+# code sizes, not of methods. The repair is a linear layer down to a few numbers.
 #
 # ### Exercise 3 · `ConvAutoencoder`
 #
@@ -333,18 +335,19 @@ def cost_per_image(model: nn.Module, x: Tensor) -> int:
     return counter.get_total_flops() // (2 * len(x))  # a multiply-add is two operations
 
 
+costs = {}
 for channels, size in [(1, 28), (3, 32), (3, 64)]:
     sample, model = torch.rand(8, channels, size, size), ConvAutoencoder(channels, size, 32)
-    print(f"{tuple(sample.shape)} → {tuple(model.encode(sample).shape)}: ", end="")
     weights = sum(p.numel() for p in model.parameters())
-    print(
-        f"{sample[0].numel() / 32:.1f} values per number of the code, {weights:,} weights, ", end=""
-    )
-    print(f"{cost_per_image(model, sample) / 1e6:.1f} million multiply-adds to train on one image")
+    costs[f"{channels} × {size} × {size}"] = {
+        "code": model.encode(sample).shape[1], "values per number of it": sample[0].numel() / 32,
+        "weights": weights, "millions of multiply-adds": cost_per_image(model, sample) / 1e6,
+    }  # fmt: skip
+plots.table(costs, corner="image", title="Training on one image")
 
 # %% [markdown]
 # The same class serves three sizes. Nearly all of a network's work is multiplying two numbers and
-# adding the product to a sum, so we count these **multiply-adds**. Compare the last two lines: four
+# adding the product to a sum, so we count these **multiply-adds**. Compare the last two rows: four
 # times as many pixels cost about four times as much.
 
 # %% [markdown]
@@ -392,9 +395,9 @@ def one_cycle(share: float) -> float:
 
 # %%
 def steps_for(billions: float, model: nn.Module, images: Tensor, batch_size: int) -> int:
-    """How many steps these many multiply-adds (in 10⁹) pay for, and never fewer than 200."""
+    """How many steps these many multiply-adds (in 10⁹) pay for, and never fewer than n_steps."""
     per_step = cost_per_image(model, to_float(images[:8])) * batch_size
-    return max(200, round(1e9 * billions / per_step))
+    return max(n_steps, round(1e9 * billions / per_step))
 
 
 # %%
@@ -440,12 +443,6 @@ losses = {
 
 
 # %%
-def smoothed(loss: list[float]) -> Tensor:
-    """Means of up to 50 losses in a row."""
-    width = max(1, min(50, len(loss) // 4))
-    return torch.tensor(loss).unfold(0, width, width).mean(1)
-
-
 @torch.no_grad()
 def encode_all(model: nn.Module, x: Tensor) -> Tensor:
     """Codes (N, d), in batches so that memory stays small."""
@@ -460,39 +457,27 @@ def reconstruct(model: nn.Module, x: Tensor) -> Tensor:
 
 
 nets = {"MLP": mlp, "convolutional": conv}
-test_error = {}
+test_error, told = {}, {}
 for name, model in nets.items():
     test_error[name] = error_per_image(lambda x: reconstruct(model, x), X_test)
     weights = sum(p.numel() for p in model.parameters())
-    print(f"{name:13s} {weights:7,} weights, {len(losses[name]):5,} steps, ", end="")
-    print(f"test error {test_error[name]:.2f}")
-ratio = test_error["convolutional"] / test_error["MLP"]
+    told[name] = {"weights": weights, "steps": len(losses[name]), "test error": test_error[name]}
+plots.table(told, forms={"test error": ".2f"}, best={"test error": "min"})
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.4), width_ratios=[1, 1.1])
 short_run_note("the sharp digits on the right")
-for i, (name, loss) in enumerate(losses.items()):
-    smooth = smoothed(loss)
-    middles = (torch.arange(len(smooth)) + 0.5) * billions / len(smooth)
-    look = {"color": plots.PALETTE[i], "linestyle": plots.LINE_STYLES[i]}
-    axes[0].plot(middles, smooth, label=f"{name}: test error {test_error[name]:.1f}", **look)
-axes[0].set(yscale="log", xlabel="billions of multiply-adds", ylabel="training error per image")
-axes[0].legend(fontsize=10)
-axes[0].set_title(f"convolutional: {ratio:.0%} of the MLP's error", fontsize=12)
-rows = {"original": X_test[:5], "MLP": reconstruct(mlp, X_test[:5])}
-rows["MLP, |error|"] = (rows["MLP"] - X_test[:5]).abs()
-rows["conv."] = reconstruct(conv, X_test[:5])
-rows["conv., |error|"] = (rows["conv."] - X_test[:5]).abs()
-plots.image_rows(rows, axes[1])
+rows = {name: reconstruct(model, X_test[:5]) for name, model in nets.items()}
+figures.race(losses, billions, test_error, {"original": X_test[:5], **rows})
 plt.show()
 
 # %% [markdown]
-# **Figure 4.** Left: squared error of training batches against what was spent, each point at the
-# middle of the steps it is the mean of, on a logarithmic axis. Right: test images through 32 numbers,
-# and below each what is wrong with it. Note the errors on test images in the legend: at equal cost and
-# with a quarter of the weights the convolutional network is ahead. It need not learn for each place
-# anew what a stroke looks like. If yours is not ahead, look at its steps: a network that works on
-# large images takes fewer of them.
+# **Figure 4.** Left: squared error of training batches against what was spent, on a logarithmic
+# axis. Right: test images through 32 numbers, and below each what is wrong with it, twice as
+# bright; note the errors on test images at the rows.
+#
+# At equal cost and with a quarter of the weights the convolutional network is ahead. It need not
+# learn for each place anew what a stroke looks like. If yours is not ahead, look at its steps: a
+# network that works on large images takes fewer of them.
 
 # %% [markdown]
 # ## 2.4 · The checkerboard
@@ -503,23 +488,20 @@ plt.show()
 # kernel.
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.2))
-for ax, (kernel, more) in zip(axes, [(3, 1), (4, 0)]):
+hits = {}
+for kernel, more in [(3, 1), (4, 0)]:
     stamp = nn.ConvTranspose2d(1, 1, kernel, stride=2, padding=1, output_padding=more, bias=False)
     nn.init.ones_(stamp.weight)
-    hits = stamp(torch.ones(1, 1, 6, 6))[0, 0, 2:9, 2:9].detach()  # away from the border
-    ax.imshow(hits, vmin=0, vmax=5)
-    for row, column in torch.cartesian_prod(torch.arange(7), torch.arange(7)).tolist():
-        number = int(hits[row, column])
-        ax.text(column, row, number, ha="center", va="center", color="k" if number > 1 else "w")
-    found = sorted({*hits.int().flatten().tolist()})
-    ax.set_title(f"kernel {kernel}: {' or '.join(map(str, found))} stamps on a pixel", fontsize=12)
-    ax.set_axis_off()
+    hits[kernel] = stamp(torch.ones(1, 1, 6, 6))[0, 0, 2:9, 2:9].detach()  # away from the border
+
+# %%
+figures.stamps(hits)
 plt.show()
 
 # %% [markdown]
-# **Figure 5.** How many stamps hit each pixel, at stride 2. Note the checkerboard of the kernel of 3;
-# a kernel of 4 is a multiple of the stride, and its stamps overlap evenly.
+# **Figure 5.** How many stamps hit each pixel, at stride 2; two neighbouring stamps are framed.
+# Note the checkerboard of the kernel of 3; 4 is a multiple of the stride, and its stamps overlap
+# evenly.
 #
 # There are other ways to enlarge by 2. **Resizing** repeats each pixel and then convolves. A **pixel
 # shuffle** makes four channels and lays them side by side as a block of 2 × 2 pixels. Its four
@@ -580,8 +562,9 @@ def grain(images: Tensor) -> float:
 
 board = (torch.arange(28)[:, None] + torch.arange(28)) % 2.0
 examples = {"a checkerboard": board[None, None], "noise": torch.rand(50, 1, 28, 28)}
-for name, images in {**examples, "real digits": X_test[:500]}.items():
-    print(f"grain of {name}: {grain(images):.1%}")
+examples["real digits"] = X_test[:500]
+told = {name: {"grain": grain(images)} for name, images in examples.items()}
+plots.table(told, forms={"grain": ".1%"})
 
 # %% [markdown]
 # **Prediction.** The five decoders above have random weights. Which of them show a checkerboard? Does
@@ -595,13 +578,13 @@ with torch.no_grad():
     untrained = {way: decoder(Z_test[:500]) for way, decoder in decoders.items()}
 
 # %% [markdown]
-# Now each decoder learns to turn codes of your autoencoder back into digits, 200 steps each. We take a
+# Now each decoder learns to turn codes of your autoencoder back into digits, `n_steps` each. We take a
 # step with each in turn, so that whatever else the machine does slows all of them alike.
 
 # %%
 optimizers = {way: torch.optim.Adam(d.parameters(), lr=2e-3) for way, d in decoders.items()}
 took, grains, early = {way: [] for way in ways}, {way: [] for way in ways}, {}
-for step, batch in enumerate(torch.randint(len(Z), (201, 64))):
+for step, batch in enumerate(torch.randint(len(Z), (n_steps + 1, 64))):
     for way, decoder in decoders.items():
         if step % 20 == 0:
             images = decoder(Z_test[:500]).detach()
@@ -617,24 +600,7 @@ for step, batch in enumerate(torch.randint(len(Z), (201, 64))):
         took[way].append(1000 * (time.perf_counter() - start))
 
 # %%
-print(f"grain of real digits: {grain(X_test[:500]):.1%}")
-for way in ways:
-    start, now, end = grains[way][0], grains[way][2], grains[way][-1]
-    print(f"{way:18s} untrained {start:5.1%}, 40 steps {now:5.1%}, 200 steps {end:5.1%}; ", end="")
-    print(f"{torch.tensor(took[way]).median():4.1f} ms a step")
-
-# %%
-fig, axes = plt.subplots(2, 5, figsize=(8.6, 3.8))
-for column, way in zip(axes.T, ways):
-    raw = untrained[way][0, 0]
-    column[0].imshow((raw - raw.min()) / (raw.max() - raw.min()))
-    column[1].imshow(early[way][0, 0], vmin=0, vmax=1)
-    column[0].set_title(f"{way.replace(', ', chr(10))}\n{grains[way][0]:.0%}", fontsize=10)
-    column[1].set_title(f"{grains[way][2]:.1%}", fontsize=10)
-    for ax in column:
-        ax.set(xticks=[], yticks=[])
-axes[0, 0].set_ylabel("random weights", fontsize=10)
-axes[1, 0].set_ylabel("40 steps", fontsize=10)
+figures.decoders(*({way: x[way][0, 0] for way in ways} for x in (untrained, early)), grains)
 plt.show()
 
 # %% [markdown]
@@ -643,29 +609,17 @@ plt.show()
 # because neighbours begin as copies of one pixel.
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 3.4))
-plots.curves(
-    {way: (range(0, 201, 20), g) for way, g in grains.items()},
-    ax,
-    x_label="step",
-    y_label="grain, share of power",
-)
-ax.axhline(grain(X_test[:500]), color="0.4", linewidth=1)
-ax.text(201, grain(X_test[:500]), "real digits", ha="right", va="bottom", fontsize=10)
-ax.set_yscale("log")
-ax.yaxis.set_major_formatter("{x:.1%}")
+figures.grain_falls(grains, grain(X_test[:500]))
 plt.show()
 
 # %% [markdown]
-# **Figure 7.** The grain during training, on a logarithmic axis. After 40 steps the images are still
-# blurred, so they should have less grain than real digits, as the resized ones and those of
-# ICNR have. Training has to
-# unlearn the grain that the others start with, and after 200 steps it has.
+# **Figure 7.** The grain during training, on a logarithmic axis. Note that after 40 steps the
+# images are still blurred, so they should have less grain than real digits, as the resized ones
+# and those of ICNR have; training has to unlearn the grain that the others start with.
 
 # %%
-for step in (0, 40, 200):
-    with_icnr, without = grains["shuffle, ICNR"][step // 20], grains["pixel shuffle"][step // 20]
-    print(f"pixel shuffle after {step:3d} steps: grain {without:.1%}, with ICNR {with_icnr:.1%}")
+time_of = {way: {"ms a step": float(torch.tensor(took[way]).median())} for way in ways}
+plots.table(time_of, best={"ms a step": "min"})
 
 # %% [markdown]
 # So a fair start costs nothing and helps early; once trained for long enough, the ways differ little.
@@ -699,30 +653,39 @@ U, _, Vt = torch.linalg.svd(second.T @ first)  # a turn or a mirror, as the axes
 maps = {"raw pixels": first, "codes of 32 numbers": second @ U @ Vt}
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 4.4))
-for ax, (name, points) in zip(axes, maps.items()):
-    plots.code_map(points, y_test[:n_codes], ax, names=list("0123456789"), size=9)
-    ax.set(title=name, xticks=[], yticks=[], xlabel="", ylabel="")
-    ax.spines[:].set_visible(False)
+def beside_another(points: Tensor, digit: Tensor) -> Tensor:
+    """Which points of a map (N, 2) have a nearest neighbour of another digit, (N,)."""
+    distance = torch.cdist(points, points).fill_diagonal_(torch.inf)
+    return digit[distance.argmin(1)] != digit
+
+
+shown = y_test[:n_codes]
+beside = {name: beside_another(points, shown) for name, points in maps.items()}
+
+# %%
+figures.digit_maps(maps, shown, beside)
 plt.show()
 
 # %% [markdown]
 # **Figure 8.** t-SNE of test images from their pixels and from their codes, coloured by digit
-# afterwards; the second map is turned so that it lies on the first as well as it can. Note that both
-# maps are sorted by digit, and look where the classes touch: those are the digits that a stroke or two
-# turns into each other.
+# afterwards; ringed are points whose nearest neighbour on the map is another digit. Note that
+# both maps are sorted, and where the rings are: between digits that a stroke or two turns into
+# each other.
+#
+# The second map is turned so that it lies on the first as well as it can.
 #
 # A number is harder to fool than an eye. **k-means** splits points into ten groups without labels.
 # **Normalised mutual information** (NMI) says how much the group tells about the digit: 0 nothing, 1
 # all. It does not need to know which group is which digit.
 
 # %%
+agreement = {name: {} for name in features}
 for name, points in features.items():
-    nmi = []
     for run in range(3):
         clusters = KMeans(10, n_init=1, random_state=run).fit_predict(points[:4000].numpy())
-        nmi.append(normalized_mutual_info_score(y_test[:4000], clusters))
-    print(f"{name:20s} NMI {min(nmi):.2f} to {max(nmi):.2f} in three runs")
+        nmi = normalized_mutual_info_score(y_test[:4000], clusters)
+        agreement[name][f"NMI, run {run + 1}"] = float(nmi)
+plots.table(agreement, forms=dict.fromkeys(agreement["raw pixels"], ".2f"))
 
 # %% [markdown]
 # Runs of k-means differ, so we look at several before we compare. The loss asked for pixels, not for
@@ -768,28 +731,27 @@ knn_retrieve = check("knn_retrieve", knn_retrieve)
 # queries.
 
 # %%
+precision, search = {}, {}
 for name, points in features.items():
     start = time.perf_counter()
     hits = [(y_test[knn_retrieve(points, q, 10)] == y_test[q]).float().mean() for q in range(300)]
+    precision[name] = float(torch.stack(hits).mean())
     ms = 1000 * (time.perf_counter() - start) / len(hits)
-    print(f"{name:20s} precision at 10 {torch.stack(hits).mean():.1%}, {ms:.1f} ms a query")
+    search[name] = {"precision at 10": precision[name], "ms a query": ms}
+plots.table(search, forms={"precision at 10": ".1%"}, best={"precision at 10": "max"})
 
 # %%
 queries = [int((y_test == digit).nonzero()[3]) for digit in (2, 4, 7, 9)]
 found = torch.stack([torch.tensor([q, *knn_retrieve(Z_test, q, 10)]) for q in queries])
-fig, ax = plt.subplots(figsize=(8.6, 3.4))
-rows = {f"a {int(y_test[row[0]])}": X_test[row] for row in found}
-of_others = (y_test[found] != y_test[found[:, :1]]).nonzero().tolist()
-plots.image_rows(rows, ax, columns=["query", *map(str, range(1, 11))],
-                 marks=[(list(rows)[row], column) for row, column in of_others])
-ax.axvline(28, color=plots.SKY, linewidth=4)
+figures.neighbours(X_test[found], y_test[found], precision)
 plt.show()
 
 # %% [markdown]
 # **Figure 9.** Left of the line a test image, right of it the ten test images with the nearest codes;
 # another digit than that of the query is framed. Note that neighbours share slant and width of the
-# stroke as well, and that a wrong neighbour resembles the query. Compare the two precisions above: the
-# code has a twenty-fourth of the numbers.
+# stroke as well, and that a wrong neighbour resembles the query.
+#
+# Compare the two precisions above: the code has a twenty-fourth of the numbers.
 
 # %% [markdown]
 # *Here the first sitting ends. If you come back with a new kernel, run all cells down to this one
@@ -981,29 +943,25 @@ for kind, bad in damaged.items():
         name: float(psnr(X_test, back(bad), 1.0).median()) for name, back in ways_back.items()
     }
     decibels[kind] = values
-    print(f"{kind:11s}", ", ".join(f"{name} {value:4.1f} dB" for name, value in values.items()))
-    ahead = "ahead of" if values["autoencoder"] > values["blur"] else "not ahead of"
-    print(f"{'':11s} the autoencoder of section 2.3 is {ahead} the blur")
 
 # %%
 short_run_note("the restored digits")
-fig, axes = plt.subplots(1, 3, figsize=(8.6, 3.4))
-for ax, (kind, bad) in zip(axes, damaged.items()):
-    rows = {"clean": X_test[:4], **{name: back(bad[:4]) for name, back in ways_back.items()}}
-    plots.image_rows(rows, ax)
-    what = {"gaussian": "Gaussian noise", "mask": "missing square"}.get(kind, "salt and pepper")
-    ax.set_title(f"{what}: restorer {decibels[kind]['restorer']:.1f} dB", fontsize=10)
-for ax in axes[1:]:
-    ax.set_yticks([])
+figures.restored(
+    {kind: {"clean": X_test[:3], **{name: back(bad[:3]) for name, back in ways_back.items()}}
+     for kind, bad in damaged.items()}, decibels,
+)  # fmt: skip
 plt.show()
 
 # %% [markdown]
-# **Figure 10.** Three kinds of damage, and what undoes them. Note how far the autoencoder of section 2.3
-# is behind the restorer: it never saw such inputs, and answers noise with strokes that were never
-# there. Whether it is at least ahead of a blur is printed above for each kind. The restorer has the
-# same layers and the same code size, and another pair of images in its loss. We print medians, because
-# an image whose hole fell on black background (holes are hard to see here; Figure 11 marks them) has
-# no error at all and infinitely many decibels.
+# **Figure 10.** Three kinds of damage, what undoes them, and median decibels of all test images:
+# the best in bold, in the titles what the restorer gains. What a square took is tinted here and
+# black for the networks. Compare the autoencoder of section 2.3 with the restorer, and with the
+# blur.
+#
+# The autoencoder never saw noise, and answers it with strokes that were never there. The restorer
+# has the same layers and the same code size, and another pair of images in its loss. We take
+# medians, because an image whose hole fell on black background has no error at all and infinitely
+# many decibels.
 #
 # Filling in a hole is called **inpainting**, and there we know more: outside of the hole the input
 # is right, so we keep it and take from the network only what is missing. The network is not told
@@ -1014,20 +972,22 @@ noise.manual_seed(seed + 2)
 hole = corrupt(torch.ones_like(X_test), "mask", LEVELS["mask"], noise) == 0  # (N, 1, H, W)
 holes = X_test.masked_fill(hole, 0)
 filled = torch.where(hole, reconstruct(restorer, holes), holes)
-for name, x_hat in {"hole left black": holes, "filled in": filled}.items():
-    inside = ((x_hat - X_test) ** 2 * hole).sum((1, 2, 3)).mean()
-    print(f"{name:16s} squared error in the hole {inside:5.1f}")
+in_hole = {
+    name: float(((x_hat - X_test) ** 2 * hole).sum((1, 2, 3)).mean())
+    for name, x_hat in {"with hole": holes, "filled in": filled}.items()
+}
 
 # %%
-fig, ax = plt.subplots(figsize=(10, 3.4))
 marked = torch.where(hole, 0.5, X_test)  # shows where the hole is
-plots.image_rows({"with hole": marked[:12], "filled in": filled[:12], "truth": X_test[:12]}, ax)
+rows = {"with hole": marked, "filled in": filled, "truth": X_test}
+figures.holes({name: x[:10] for name, x in rows.items()}, in_hole)
 plt.show()
 
 # %% [markdown]
-# **Figure 11.** Holes of 11 × 11 pixels, drawn in grey here and black for the network. Note that
-# short gaps are closed and that open choices are answered with grey: where several strokes would
-# fit, squared error asks for their mean.
+# **Figure 11.** Holes of 11 × 11 pixels, drawn in grey here and black for the network, and the
+# squared error in them over all test images. Note that short gaps are closed and that open
+# choices are answered with grey: where several strokes would fit, squared error asks for their
+# mean.
 #
 # The panel runs your own `corrupt` and your own networks. Find the level at which the restored digit
 # becomes another one.
@@ -1099,42 +1059,38 @@ for step in range(steps):
 clean = points3.sample(20_000)
 noisy = clean + sigma * torch.randn_like(clean)
 with torch.no_grad():
-    guesses = {"noisy points": noisy, "network": denoiser.decode(denoiser.encode(noisy))}
+    denoised = denoiser.decode(denoiser.encode(noisy))
+guesses = {"noisy points": noisy, "network": denoised}
 guesses["E[x | x̃]"] = points3.denoised(noisy, sigma)
-for name, guess in guesses.items():
-    print(f"{name:12s} squared error {squared_error(clean, guess).mean():.3f}")
-score, learned = points3.score(noisy, sigma), (guesses["network"] - noisy) / sigma**2
-score_error = ((learned - score) ** 2).sum().sqrt() / (score**2).sum().sqrt()
-cosine = F.cosine_similarity(learned, score).mean()
-print(f"learned score against the exact one: relative error {score_error:.1%}, cosine {cosine:.3f}")
+lost = {name: squared_error(clean, x).mean().item() for name, x in guesses.items()}
+told = {name: {"squared error": error} for name, error in lost.items()}
+score, learned = points3.score(noisy, sigma), (denoised - noisy) / sigma**2
+score_error = float(((learned - score) ** 2).sum().sqrt() / (score**2).sum().sqrt())
+plots.table(told, forms={"squared error": ".3f"}, best={"squared error": "min"})
 
 # %%
-side = torch.linspace(-4, 4, 17)
-grid = torch.cartesian_prod(side, side + 1)  # (289, 2)
-with torch.no_grad():
-    arrows = {"exact": points3.score(grid, sigma)}
-    arrows["learned"] = (denoiser.decode(denoiser.encode(grid)) - grid) / sigma**2
-fine = torch.linspace(-4, 4, 81)
+side, fine = torch.linspace(-4, 4, 17), torch.linspace(-4, 4, 81)
+grid, asked = torch.cartesian_prod(side, side + 1), torch.tensor([[0.0, 0.0], [-4.0, 0.0]])
 log_p = points3.log_density(torch.cartesian_prod(fine, fine + 1), sigma).view(81, 81).T
-for x1 in (0.0, -4.0):
-    a1, a2 = points3.denoised(torch.tensor([[x1, 0.0]]), sigma)[0].tolist()
-    print(f"from ({x1:g}, 0) the best guess is ({a1:.2f}, {a2:.2f})")
+titles = "exact score", f"learned score: {score_error:.0%} off on noisy points"
+denoise = {titles[0]: lambda x: points3.denoised(x, sigma)}
+denoise[titles[1]] = lambda x: denoiser.decode(denoiser.encode(x))
+with torch.no_grad():
+    arrows = {title: (grid, (f(grid) - grid) / sigma**2) for title, f in denoise.items()}
+    answers = {title: (asked, f(asked)) for title, f in denoise.items()}
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 4.0), sharey=True)
-for ax, (name, arrow) in zip(axes, arrows.items()):
-    ax.contourf(fine, fine + 1, log_p.exp(), 8, cmap="Blues")
-    ax.quiver(*grid.T, *arrow.T, angles="xy", scale=60, width=0.004)
-    ax.set(title=f"{name} score", aspect="equal", xlabel="x₁")
-    ax.grid(False)
-axes[0].set_ylabel("x₂")
+figures.scores((fine, fine + 1), log_p.exp(), arrows, answers)
 plt.show()
 
 # %% [markdown]
-# **Figure 13.** The score of the noisy points, exact and from the trained denoiser, over their density
-# (darker is denser). Note that arrows point uphill, are longest far out, and nearly vanish on the tops
-# and on the ridge between two of them, where the denoiser answers with a mean of both. Far out, where
-# no training points were, the two differ most.
+# **Figure 13.** The score of the noisy points, exact and from the trained denoiser, over their
+# density (darker is denser); thick, the ways from the two points of the prediction to their best
+# guesses. Note that arrows point uphill, are longest far out, and nearly vanish on the tops and
+# on the ridge between two of them.
+#
+# On the ridge the denoiser answers with a mean of both. Far out, where no training points were,
+# the two differ most.
 #
 # Take small steps along the score, with noise, and you generate. That is a diffusion model, and
 # [notebook 05](05_generation_celeba_cifar.ipynb) starts from here: a denoiser for many σ at once.
@@ -1200,7 +1156,7 @@ def wide_loss(name: str, model: Wide, x: Tensor) -> Tensor:
 # ✎ *Double-click here and write your answer:*
 
 # %%
-wide, steps = {}, 400
+wide, steps = {}, 2 * n_steps
 for name in PENALTIES:
     torch.manual_seed(seed)  # the same first weights for all
     wide[name] = Wide()
@@ -1216,39 +1172,36 @@ for name in PENALTIES:
 # %%
 torch.manual_seed(seed)
 probe, labels = X_test[:2000], y_test[:2000]
-probe_noisy, wide_codes = noisy_input(probe), {}
+probe_noisy, wide_codes, told = noisy_input(probe), {}, {}
 for name, model in wide.items():
     with torch.no_grad():
         z_probe, z_train = wide_codes.setdefault(name, model.encode(probe)), model.encode(X[:3000])
         clean_error = squared_error(probe, model.decode(z_probe)).mean()
         noisy_error = squared_error(probe, reconstruct(model, probe_noisy)).mean()
         jacobian = jacobian_norm2(model, z_probe).mean().sqrt()
-    print(f"{name:12s} error {clean_error:4.1f}, on noisy images {noisy_error:4.1f}, ", end="")
-    print(
-        f"below 0.05: {(z_probe < 0.05).float().mean():3.0%} of the code, ‖J‖ {jacobian:.1f}, ",
-        end="",
-    )
     right = neighbour_accuracy(z_train, y[:3000], z_probe[:1000], labels[:1000])
-    print(f"neighbours right {right:.0%}")
+    told[name] = {"error": float(clean_error), "on noisy images": float(noisy_error)}
+    told[name] |= {"‖J‖": float(jacobian), "neighbours right": right}
+least = dict.fromkeys(["error", "on noisy images"], "min")
+plots.table(told, forms={"neighbours right": ".0%"}, best=least)
 
 # %%
-fig, axes = plt.subplots(2, 4, figsize=(8.6, 3.9), height_ratios=[1, 1.2])
-for (top, bottom), (name, model) in zip(axes.T, wide.items()):
-    top.hist(wide_codes[name].flatten(), 20, range=(0, 1), density=True, color=plots.SKY)
-    top.set(title=name, ylim=(0, 12), xticks=[0, 1])
-    busy = wide_codes[name].var(0).argsort(descending=True)[:16]  # the numbers that vary most
-    kernels = model.encoder.weight[busy].detach().view(4, 4, 28, 28)
-    plots.signed_image(kernels.transpose(1, 2).reshape(112, 112), bottom)
-axes[0, 0].set_ylabel("density of z")
+busy = {name: z.var(0).argsort(descending=True)[:16] for name, z in wide_codes.items()}
+kernels = {
+    name: model.encoder.weight[busy[name]].detach().view(16, 28, 28) for name, model in wide.items()
+}
+figures.penalties(wide_codes, kernels)
 plt.show()
 
 # %% [markdown]
-# **Figure 14.** Top: how the numbers of the codes are distributed (the bar at 0 of the sparse code
-# is cut). Bottom: the weights W of the 16 numbers that vary most. Note that sparsity piles the code
-# up at 0: few of 256 numbers speak for an image, each for a stroke or two. The contractive code and the
-# denoising one have a smaller Jacobian than the plain one: small changes of the image move them less,
-# so both do better on noisy images than the plain one. The sparse code has a small Jacobian as well:
-# its printed line says that this alone need not help. Each pays with its error on clean images.
+# **Figure 14.** Top: how the numbers of the codes are distributed, and the share near 0 (the first
+# bar of the sparse code is cut). Bottom: the weights W of the 16 numbers that vary most. Note that
+# sparsity piles the code up at 0: few of 256 numbers speak for an image, each for a stroke or two.
+#
+# The contractive code and the denoising one have a smaller Jacobian than the plain one: small
+# changes of the image move them less, so both do better on noisy images than the plain one. The
+# sparse code has a small Jacobian as well: its row of the table says that this alone need not
+# help. Each pays with its error on clean images.
 
 # %% [markdown]
 # ## 2.9 · Colouring
@@ -1293,19 +1246,19 @@ repaired = (grey + painted - to_grey(painted)).clamp(0, 1)
 chroma = {"truth": C_test, "network": painted}
 decibels = {name: float(psnr(C_test, x_hat, 1.0).median())
             for name, x_hat in {"grey": grey, "network": painted, "grey + chroma": repaired}.items()}
-strength = {name: (c - to_grey(c)).abs().mean() for name, c in chroma.items()}
-print(", ".join(f"mean strength of colour, {name}: {s:.3f}" for name, s in strength.items()))
+strength = {name: float((c - to_grey(c)).abs().mean()) for name, c in chroma.items()}
 
 # %%
 short_run_note("the colours")
-fig, ax = plt.subplots(figsize=(8.6, 3.8))
 rows = {"grey": grey, "network": painted, "grey + chroma": repaired, "truth": C_test}
-plots.image_rows({name: x[:10] for name, x in rows.items()}, ax, values=decibels, value_label="PSNR, dB")
+figures.coloured({name: x[:10] for name, x in rows.items()}, decibels, strength)
 plt.show()
 
 # %% [markdown]
-# **Figure 15.** Ten test images coloured from their grey. Note that the colours are paler than the
-# truth, as the last line printed says. Where one grey may come from several colours, squared error
+# **Figure 15.** Ten test images coloured from their grey. Compare the colours with the truth; the
+# title does so for their mean strength.
+#
+# The network's colours are paler. Where one grey may come from several colours, squared error
 # asks for the mean of them, and the mean of many colours is near grey.
 
 # %% [markdown]
@@ -1366,14 +1319,11 @@ mosaic = {}
 for quality in (1, 4, 7, 10, 15, 20, 30):
     size, back = through_mosaic(some, quality)
     mosaic[size] = squared_error(some, back).mean().item()
-for name, curve in {"autoencoder": ours, "JPEG mosaic": mosaic}.items():
-    print(f"{name}:", ", ".join(f"{size:.0f} B {error:.1f}" for size, error in curve.items()))
 
 # %%
 near = min(mosaic, key=lambda size: abs(size - 32))
-enough = min((size for size, e in mosaic.items() if e <= ours[32]), default=math.inf)
-print(f"our code {ours[32]:.1f} at 32 bytes, JPEG {mosaic[near]:.1f} at {near:.0f} bytes", end="")
-print(f"; as good as ours from {enough:.0f} bytes on")
+print(f"error of our code {ours[32]:.1f} at 32 bytes, ", end="")
+print(f"of JPEG {mosaic[near]:.1f} at {near:.0f} bytes")
 file, _ = jpeg(X_test[0, 0], 10)
 header = file.index(b"\xff\xda")  # the marker after which the picture's own bits begin
 print(f"one digit as a JPEG file: {len(file)} bytes, {header} of them header")
@@ -1388,27 +1338,29 @@ print(f"our decoder, once for all images: {bytes_of:,} bytes")
 # %%
 inverted = 1 - some
 size, back = through_mosaic(inverted, 30)
-print(f"inverted: JPEG {squared_error(inverted, back).mean():5.1f} at {size:.0f} bytes, ", end="")
-print(f"autoencoder {squared_error(inverted, through_code(inverted, 8)).mean():5.1f} at 32 bytes")
+smallest = min(mosaic)
+rows = {
+    "original": some, "code, 20 B": through_code(some, 5),
+    f"JPEG, {smallest:.0f} B": through_mosaic(some, 1)[1], "inverted": inverted,
+    "code, 32 B": through_code(inverted, 8), f"JPEG, {size:.0f} B": back,
+}  # fmt: skip
+wanted = dict(zip(rows, [some] * 3 + [inverted] * 3))
+lost = {name: squared_error(wanted[name], x).mean().item() for name, x in rows.items()}
+lost = {name: error for name, error in lost.items() if error > 0}  # not of the images themselves
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(11, 3.8), width_ratios=[1, 1.1])
-both = {"autoencoder": ours, "JPEG mosaic": mosaic}
-lines = {name: (list(curve), list(curve.values())) for name, curve in both.items()}
-plots.curves(lines, axes[0], x_label="bytes per image", y_label="squared error per image")
-axes[0].set_ylim(0, 1.05 * max(ours.values()))
-worst = through_mosaic(some, 1)[1]
-rows = {"original": some, "code, 20 B": through_code(some, 5), "JPEG, smallest": worst}
-rows |= {"inverted": inverted, "inverted, code": through_code(inverted, 8)}
-plots.image_rows({name: x[:6] for name, x in rows.items()}, axes[1])
+both = {"code": ours, "JPEG": mosaic}
+figures.codecs(both, {name: x[:5] for name, x in rows.items()}, lost)
 plt.show()
 
 # %% [markdown]
 # **Figure 16.** Left: rate and distortion, bytes against error. Right: digits at low rates, and
-# inverted digits. Compare the two errors at the smallest size that JPEG reaches. JPEG's keeps falling
-# with more bytes and the code's does not: after a few bits per number only what the bottleneck drops is
-# still missing, and more bits buy nothing. For inverted digits the code is useless. It is short because
-# the decoder knows digits, and knows nothing else.
+# inverted digits at high ones, with their errors. Compare the two errors at the smallest size
+# that JPEG reaches, and the errors of the inverted digits.
+#
+# JPEG's error keeps falling with more bytes and the code's does not: after a few bits per number
+# only what the bottleneck drops is still missing, and more bits buy nothing. For inverted digits
+# the code is useless. It is short because the decoder knows digits, and knows nothing else.
 
 # %% [markdown]
 # ## 2.11 · Finding what is odd
@@ -1470,10 +1422,10 @@ guard_losses = train(billions / 2, guard, digits.train.images[normal], lr=2e-3)
 groups = {"normal": X_test[(y_test != 1) & (y_test != 2)], "two": X_test[y_test == 2]}
 groups |= {"one": X_test[y_test == 1], "blank": torch.zeros(100, 1, 28, 28)}
 errors = {name: squared_error(x, reconstruct(guard, x)) for name, x in groups.items()}
+told = {name: {"mean error": float(error.mean())} for name, error in errors.items()}
 for name in ["two", "one", "blank"]:
-    auroc = anomaly_auroc(errors["normal"], errors[name])
-    print(f"{name:5s} mean error {errors[name].mean():5.2f}, AUROC {auroc:.2f}")
-print(f"normal digits: mean error {errors['normal'].mean():.2f}")
+    told[name]["AUROC"] = anomaly_auroc(errors["normal"], errors[name])
+plots.table(told, forms=dict.fromkeys(["mean error", "AUROC"], ".2f"))
 
 # %% [markdown]
 # An AUROC below ½ means that anomalies pass as *more* normal than normal images. In MNIST this happens
@@ -1500,13 +1452,6 @@ with torch.no_grad():
     spread = torch.linalg.inv(covariance(Z_normal))
     offset = {name: encode_all(guard, x) - Z_normal.mean(0) for name, x in groups.items()}
 unusual = {name: ((o @ spread) * o).sum(1) for name, o in offset.items()}  # (B,)
-for name in ["two", "one", "blank"]:
-    by_error = anomaly_auroc(errors["normal"], errors[name])
-    by_code = anomaly_auroc(unusual["normal"], unusual[name])
-    verdict = "found" if by_code > 0.9 else "passes as normal" if by_code < 0.5 else "partly found"
-    print(
-        f"{name:5s} AUROC {by_error:.2f} by error, {by_code:.2f} by the code: {verdict} by the code"
-    )
 
 
 # %%
@@ -1516,30 +1461,30 @@ def found_at(normal: Tensor, odd: Tensor, false_alarms: Tensor) -> Tensor:
 
 
 # %%
-share = torch.linspace(0, 1, 101)
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.9), sharey=True)
-for ax, (title, alarm) in zip(
-    axes, {"squared error": errors, "distance of the code": unusual}.items()
-):
-    for i, name in enumerate(["two", "one", "blank"]):
-        area = anomaly_auroc(alarm["normal"], alarm[name])
-        look = {"color": plots.PALETTE[i], "linestyle": plots.LINE_STYLES[i]}
-        ax.plot(
-            share, found_at(alarm["normal"], alarm[name], share), label=f"{name} {area:.2f}", **look
-        )
-    ax.plot([0, 1], [0, 1], color="0.6", linewidth=1)
-    ax.set(xlabel="false alarms among normal digits", title=f"alarm: {title}", aspect="equal")
-    ax.legend(title="AUROC", fontsize=10)
-axes[0].set_ylabel("anomalies found")
+share, odd = torch.linspace(0, 1, 101), ["two", "one", "blank"]
+alarms = {"squared error": errors, "distance of the code": unusual}
+curves = {
+    title: {name: (share, found_at(alarm["normal"], alarm[name], share)) for name in odd}
+    for title, alarm in alarms.items()
+}
+areas = {
+    title: {name: anomaly_auroc(alarm["normal"], alarm[name]) for name in odd}
+    for title, alarm in alarms.items()
+}
+
+# %%
+figures.alarms(curves, areas)
 plt.show()
 
 # %% [markdown]
-# **Figure 17.** ROC curves of two alarms: the share found against the share of false alarms, as the
-# threshold falls. The thin line is a coin. Look first at the ones on the left: where they are plain
-# strokes their curve runs *below* the coin's, and an alarm for *large* errors finds fewer of them
-# than chance. Then see how far the distance of the code (right) lifts them, and whether it still finds
-# the twos. All blank
-# images are one image, so its curve is a step.
+# **Figure 17.** ROC curves of two alarms: the share found against the share of false alarms, as
+# the threshold falls, each with its AUROC; the thin line is a coin. Look first at the ones on the
+# left, then see how far the distance of the code (right) lifts them, and whether it still finds
+# the twos.
+#
+# Where ones are plain strokes their curve on the left runs *below* the coin's, and an alarm for
+# *large* errors finds fewer of them than chance. All blank images are one image, so its curve is
+# a step.
 #
 # **Where to put the threshold?** An area needs none, an alarm that is switched on does. The training images
 # may not choose it, as their errors can be too small, nor the anomalies, which nobody has yet. What is left
@@ -1547,19 +1492,22 @@ plt.show()
 # the 95% quantile of their errors is the threshold, so that about 5% of the others should be false alarms.
 
 # %%
-for title, alarm in {"squared error": errors, "distance of the code": unusual}.items():
+told = {}
+for title, alarm in alarms.items():
     held_out, fresh = alarm["normal"][::2], alarm["normal"][1::2]
     threshold = held_out.quantile(0.95)
-    raised = {name: (a > threshold).float().mean().item() for name, a in (alarm | {"normal": fresh}).items()}
-    print(f"{title} above {threshold:.1f}: false alarms {raised['normal']:.1%}, found of "
-          + ", ".join(f"{name} {raised[name]:.1%}" for name in ["two", "one", "blank"]))
-    true = raised["two"] / max(raised["two"] + 99 * raised["normal"], 1e-9)
-    print(f"    where one image in 100 is a two and 99 are normal, {true:.0%} of the alarms are true")
+    raised = {name: float((a > threshold).float().mean()) for name, a in alarm.items()}
+    raised["normal"] = float((fresh > threshold).float().mean())
+    true = raised["two"] / max(raised["two"] + 99 * raised["normal"], 1e-9)  # one two in 100 images
+    told[title] = {"threshold": float(threshold), "false alarms": raised["normal"]}
+    told[title] |= {f"{name} found": raised[name] for name in odd} | {"true alarms, 1 in 100": true}
+plots.table(told, forms=dict.fromkeys([*told[title]][1:], ".1%"), corner="alarm")
 
 # %% [markdown]
-# Note the second line of each alarm: where anomalies are rare, most alarms can be false although the
-# threshold does what it promises and the AUROC is high. So a threshold follows from what a false alarm
-# costs and from how rare anomalies are. The AUROC knows neither.
+# The last column tells which share of the alarms is true where one image in 100 is a two and 99
+# are normal. Where anomalies are rare, most alarms can be false although the threshold does what
+# it promises and the AUROC is high. So a threshold follows from what a false alarm costs and from
+# how rare anomalies are. The AUROC knows neither.
 
 # %% [markdown]
 # ## 2.12 · With few images
@@ -1608,35 +1556,22 @@ table = {
     key: [squared_error(x, reconstruct(model, x)).mean().item() for x in (X[:500], validation)]
     for key, model in tried.items()
 }
-for (name, lr), (own, new) in table.items():
-    print(f"{name:12s} rate {lr:.3f}: error on its own 500 images {own:5.1f}, ", end="")
-    print(f"validation {new:5.1f}, gap {new - own:4.1f}")
 best = min(table, key=lambda key: table[key][1])
 print(f"chosen by validation: {best[0]}, rate {best[1]:.3f}")
 final = squared_error(X_test, reconstruct(tried[best], X_test)).mean()
 print(f"its error on the test images, looked at once: {final:.1f}")
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.2), width_ratios=[1, 1.6])
-moved = shifted(X[:1].expand(9, -1, -1, -1))
-plots.image_grid(moved, axes[0], columns=3, title="one image, shifted")
-for i, name in enumerate(["as they are", "shifted"]):
-    for k, what in enumerate(["own 500 images", "validation"]):
-        line = [table[name, lr][k] for lr in rates]
-        look = {"color": plots.PALETTE[i], "linestyle": plots.LINE_STYLES[1 - k], "marker": "os"[i]}
-        axes[1].plot(rates, line, label=f"{name}: {what}", **look)
-axes[1].set(xscale="log", xlabel="learning rate", ylabel="squared error per image")
-axes[1].set_xticks(rates, [f"{lr:.3f}" for lr in rates])
-axes[1].minorticks_off()
-axes[1].legend(fontsize=9)
+figures.overfitting(shifted(X[:1].expand(9, -1, -1, -1)), table, best)
 plt.show()
 
 # %% [markdown]
-# **Figure 18.** Left: what augmentation makes of one image. Right: error on the 500 images that were
-# trained on (dashed) and on validation images (solid), for two rates. The gap between the two lines of
-# one colour is the overfitting: compare the printed gaps of both kinds at one rate. Only the solid lines
-# may choose. The test error differs a little from that of validation, by chance and because the choice
-# was made by the latter.
+# **Figure 18.** Left: what augmentation makes of one image. Right: for each network the error on
+# the 500 images that were trained on (dot) and on validation images (diamond); the bar between
+# them is the overfitting. Compare the gaps of both kinds at one rate.
+#
+# Only the diamonds may choose. The test error differs a little from that of validation, by chance
+# and because the choice was made by the latter.
 
 # %% [markdown]
 # ## 2.13 · What is missing is a density
@@ -1661,25 +1596,15 @@ mixture = GaussianMixture(10, reg_covar=1e-3, tol=0.01, random_state=seed).fit(Z
 one_gaussian = torch.distributions.MultivariateNormal(Z.mean(0), covariance(Z))
 torch.manual_seed(seed)
 drawn = {
-    "N(0, I)": torch.randn(1_000, 32),
-    "box": low + (high - low) * torch.rand(1_000, 32),
-    "Gaussian": one_gaussian.sample((1_000,)),
-    "mixture of 10": torch.from_numpy(mixture.sample(1_000)[0]).float()[torch.randperm(1_000)],
+    "N(0, I)": torch.randn(n_drawn, 32),
+    "box": low + (high - low) * torch.rand(n_drawn, 32),
+    "Gaussian": one_gaussian.sample((n_drawn,)),
+    "mixture of 10": torch.from_numpy(mixture.sample(n_drawn)[0]).float()[torch.randperm(n_drawn)],
 }
 with torch.no_grad():
     generated = {name: conv.decode(z) for name, z in drawn.items()}
 
-# %%
-fig, axes = plt.subplots(1, 4, figsize=(12, 3.5))
-for ax, (name, images) in zip(axes.flat, generated.items()):
-    plots.image_grid(images[:36], ax, columns=6, title=name)
-plt.show()
-
 # %% [markdown]
-# **Figure 19.** Thirty-six codes from each of the four distributions, decoded by the same decoder.
-# Note that the first two show patches and strokes, and hardly a digit. The Gaussian gives many
-# digits among its images, the mixture more.
-#
 # Two numbers for what we see. The first is that of [notebook 01](01_autoencoder_basics.ipynb), the
 # median squared distance to the
 # nearest training image. It favours pale images and is blind to variety: one good digit a thousand
@@ -1705,12 +1630,21 @@ def told_apart(a: Tensor, b: Tensor) -> float:
 
 
 # %%
-real = reconstruct(conv, X_test[:1000])
-for name, images in {**generated, "other test images": reconstruct(conv, X_test[1000:2000])}.items():
-    print(f"{name:18s} to nearest training image {to_nearest(images):5.1f}, ", end="")
-    print(f"told apart from test images {told_apart(images, real):.0%}")
+real, others = reconstruct(conv, X_test[: 2 * n_drawn]).chunk(2)
+compared = {**generated, "test images": others}
+near = {name: to_nearest(images) for name, images in compared.items()}
+apart = {name: told_apart(images, real) for name, images in compared.items()}
+
+# %%
+figures.drawn({name: images[:9] for name, images in compared.items()}, apart, near)
+plt.show()
 
 # %% [markdown]
+# **Figure 19.** Nine codes from each of the four distributions, decoded by the same decoder, and
+# reconstructions of other test images; with the distance to the nearest training image and how
+# often the forest knows the set. Note that the first two rows show patches and strokes, and
+# hardly a digit.
+#
 # The first two fail and the fitted ones come much nearer, the mixture nearer than the single
 # Gaussian. It is the same decoder each time. So what an autoencoder lacks is not a decoder but a
 # density of its codes ([Ghosh et al., 2020](https://arxiv.org/abs/1903.12436)), and a random code
@@ -1725,8 +1659,8 @@ for name, images in {**generated, "other test images": reconstruct(conv, X_test[
 a, b = X_test[:500], X_test[500:1000]
 with torch.no_grad():
     halfway = {"in pixels": (a + b) / 2, "in code": conv.decode((Z_test[:500] + Z_test[500:1000]) / 2)}
-for name, images in halfway.items():
-    print(f"halfway {name}: {to_nearest(images):.1f} from the nearest training image")
+plots.table({f"halfway {name}": {"to the nearest training image": to_nearest(images)}
+             for name, images in halfway.items()})
 
 # %%
 pairs = X_test[[int((y_test == digit).nonzero()[0]) for digit in (4, 9, 3, 5, 1, 7, 0, 6)]]

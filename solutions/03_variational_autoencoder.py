@@ -32,7 +32,7 @@
 seed = 0
 n_train = 55_000
 n_valid = 5_000
-steps = 4_300
+steps = 2_600
 n_judged = 1_000  # images on each side of a comparison
 
 # %%
@@ -49,6 +49,7 @@ from course_lib import datasets, diagrams, errata, losses, models, plots, settin
 from course_lib.distributions import kl_full_normal, log_normal
 from course_lib.exact import Formula, LinearGaussian
 from course_lib.exercises import check
+from course_lib.figures import variational as figures
 from course_lib.metrics import aggregate_posterior_terms, neighbour_accuracy, two_sample_accuracy
 from course_lib.progress import progress_bar
 from course_lib.settings import shortened
@@ -59,7 +60,7 @@ plots.use_course_style()
 torch.manual_seed(seed)
 rng = torch.Generator().manual_seed(seed)
 full = n_train, n_valid, steps, n_judged
-n_train, n_valid, steps, n_judged = shortened(full, (8_000, 1_000, 250, 300))
+n_train, n_valid, steps, n_judged = shortened(full, (6_000, 500, 120, 200))
 
 # %% [markdown]
 # ## 3.1 · A model that could have made the data
@@ -92,27 +93,18 @@ diagrams.graphical_model()
 W, b = torch.tensor([[2.0], [1.0]], dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
 plane = LinearGaussian(W, b, sigma=0.5)  # z ~ N(0, 1), x|z ~ N(W z + b, 0.25 I): one latent, two pixels
 z_plane, x_plane = plane.sample(1_500, generator=rng)  # (N, 1), (N, 2)
-far = torch.tensor([[0, 4]]).double()
-print("log p(x) of the first points:", ", ".join(f"{v:.2f}" for v in plane.log_evidence(x_plane[:3])))
-print(f"log p(x) at (0, 4), far from all points: {plane.log_evidence(far).item():.2f}")
+spots = torch.tensor([[0, 0], [0, 4]]).double()  # on the line, and far from all points
+log_p_spots = dict(zip([(0, 0), (0, 4)], plane.log_evidence(spots).tolist()))
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 3.8))
-points = ax.scatter(*x_plane.T, c=z_plane[:, 0], s=10, cmap="viridis")
-stops = torch.arange(-3, 4).double()[:, None] @ W.T  # W z for z = −3 … 3
-ax.plot(*stops.T, "o-", color=plots.BLACK, markersize=4)
-for name, spot in zip(["−3", "−2", "−1", "z = 0", "1", "2", "3"], stops.tolist()):
-    box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
-    ax.annotate(name, spot, (-6, 6), textcoords="offset points", ha="right", fontsize=10, bbox=box)
-ax.set(xlabel="pixel x₁", ylabel="pixel x₂", aspect="equal")
-fig.colorbar(points, label="code z")
+figures.linear_cloud(x_plane, z_plane, W, log_p_spots)
 plt.show()
 
 # %% [markdown]
-# **Figure 2.** 1,500 draws from the model with one latent and two pixels, whose axes have the same
-# scale; the colour is the code that made each point, the black line W z. Note that the data are a
-# thick line: the decoder draws the line, the noise makes it equally thick in all directions, and the
-# prior says which part of the line is likely.
+# **Figure 2.** 1,500 draws from the model with one latent and two pixels; the colour is the code that
+# made each point, the black line W z, and the crosses are two points with their evidence. The decoder
+# draws the line, the noise makes it equally thick in all directions, and the prior says which part of
+# it is likely.
 #
 # The evidence is an average over the prior, so the first idea is to average over samples:
 #
@@ -147,22 +139,15 @@ for d in [1, 4, 16]:
              for S in sample_sizes]  # each (10, B): ten repeats for each of ten points
     mean, sd = [gap.mean().item() for gap in short], [gap.std(0).mean().item() for gap in short]
     missing[d] = (mean, sd)
-    print(f"n = {d:2d}: with 10,000 samples {mean[-1]:6.2f} nats are missing, sd of repeats {sd[-1]:.2f}")
 
 # %%
-fig, axes = plt.subplots(1, 3, figsize=(8.6, 3.2))
-for ax, (d, (mean, sd)) in zip(axes, missing.items()):
-    ax.errorbar(sample_sizes, mean, sd, marker="o", capsize=4)
-    ax.axhline(0, color=plots.BLACK, linewidth=1)
-    ax.set(xscale="log", xlabel="samples S", title=f"n = {d}: {mean[-1]:.2f} nats short")
-axes[0].set_ylabel("log p(x) − estimate (nats)")
+figures.shortfall(sample_sizes, missing)
 plt.show()
 
 # %% [markdown]
-# **Figure 3.** How much the estimate of log p(x) falls short of the truth, each panel on its own
-# scale; the titles say by how much at S = 10,000, and bars show one standard deviation over repeats.
-# Note that with one latent a thousand samples do, and that with 16 latents ten thousand fall tens of
-# nats short, although each nat is a factor of 2.7 in p(x). Nearly all samples of the prior explain x
+# **Figure 3.** How much the estimate of log p(x) falls short of the truth; bars show one standard
+# deviation over repeats. With one latent a thousand samples do; with 16 latents ten thousand fall tens
+# of nats short, and each nat is a factor of 2.7 in p(x). Nearly all samples of the prior explain x
 # badly; the sum waits for a lucky one.
 #
 # Ten thousand decoder passes for one number about one image, and with 16 latents it is still far off:
@@ -346,28 +331,23 @@ for d in [2, 64]:
     kl_d = kl_std_normal(mu_d, log_var_d)[0]
     estimates = [kl_monte_carlo(mu_d, log_var_d, S, rng) - kl_d for S in [1, 4, 16, 64]]  # (400,) each
     sd = [estimate.std().item() for estimate in estimates]
-    beside = [S * (1.15 if d == 64 else 1) for S in [1, 4, 16, 64]]  # so that no bar hides another
-    spread[f"n = {d}"] = (beside, [e.mean().item() for e in estimates], sd)
-    print(f"n = {d:2d}: KL {kl_d:.3f} nats; one sample scatters by {sd[0]:.2f}, 64 by {sd[-1]:.2f}")
+    spread[f"n = {d}"] = ([1, 4, 16, 64], [e.mean().item() for e in estimates], sd)
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.6))
 widths = torch.linspace(0.05, 3, 300).double()[:, None]  # one latent, many σ
 closed = {f"μ = {m}": (widths, kl_std_normal(torch.full_like(widths, m), 2 * widths.log()))
           for m in [0, 1, 2]}
-plots.curves(closed, axes[0], x_label="σ of q", y_label="KL (nats)")
-plots.curves(spread, axes[1], x_label="samples S", y_label="estimate − KL (nats)")
-plots.doubling_axis(axes[1], [1, 4, 16, 64])
-axes[1].axhline(0, color=plots.BLACK, linewidth=1)
+
+# %%
+figures.kl_two_ways(closed, spread)
 plt.show()
 
 # %% [markdown]
 # **Figure 6.** Left: the closed form for one latent. It has its minimum at σ = 1, and as σ → 0 it
 # grows without bound, slowly: each halving of σ costs about log 2 = 0.69 nats. Right: mean and
-# standard deviation of the sampled estimate. Note that it is right on average at every S, and that
-# its bar halves when S is four times as large. The scatter of independent latents adds up in
-# squares, so 64 of them scatter about 8 times as much as one. Where the closed form exists, we use
-# it: it has no bar at all.
+# standard deviation of the sampled estimate, less the closed form. The bar halves when S is four times
+# as large. The scatter of independent latents adds up in squares, so 64 of them scatter about 8 times
+# as much as one. Where the closed form exists, we use it: it has no bar at all.
 
 # %% [markdown]
 # ## 3.3 · The ELBO, twice
@@ -608,31 +588,25 @@ def scatter_of(estimator: Callable, d: int) -> tuple[float, float, float]:
     return found.mean().item(), sd.item(), error.item()
 
 # %%
-dimensions, found = [1, 4, 16, 64], {}
+dimensions, found, means_found = [1, 4, 16, 64], {}, {}
 for name, estimator in {"score": score_gradient, "pathwise": pathwise_gradient}.items():
     averages, sds, errors = zip(*[scatter_of(estimator, d) for d in dimensions])
     found[name] = (dimensions, sds, errors)
-    for d, m, sd in zip(dimensions, averages, sds):
-        print(f"{name:8s} n = {d:2d}: {m:6.2f} ± {sd / 1_000**0.5:.2f} (truth 1), one sample ± {sd:.1f}")
+    means_found[name] = {f"n = {d}": f"{m:.2f} ± {sd / 1_000**0.5:.2f}".replace("-", "−")
+                         for d, m, sd in zip(dimensions, averages, sds)}
+plots.table(means_found, corner="mean of 1,000 (truth 1)")
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 3.6))
-plots.curves(found, ax, x_label="latents n", y_label="standard deviation of ∂/∂μ₁")
-plots.doubling_axis(ax, dimensions)
-ax.set_yscale("log")
-ax.set_yticks([1, 10, 100], ["1", "10", "100"])
-ratio = found["score"][1][-1] / found["pathwise"][1][-1]
-ax.set_title(f"at n = 64 the score estimate scatters {ratio:.0f} times as much")
+figures.gradient_scatter(found, dimensions)
 plt.show()
 
 # %% [markdown]
 # **Figure 8.** How far one-sample estimates scatter, against the number of latents; bars are the
-# standard error of that measurement, from the fourth moment of the estimates. (The score's have heavy
-# tails, so that the formula sd/√(2N), which holds for normal values, would be several times too
-# small at n = 1.) Note that for this f, a sum over coordinates, the
-# pathwise estimate of one coordinate does not depend on how many others there are, while the score
-# estimate multiplies the noise of all of them into each. To be as sure, it needs (ratio)² times as
-# many samples.
+# standard error of that measurement, from the fourth moment of the estimates. (The score's have
+# heavy tails, so that the formula sd/√(2N), which holds for normal values, would be several times
+# too small at n = 1.) For this f, a sum over coordinates, the pathwise estimate of one coordinate
+# does not depend on how many others there are, while the score estimate multiplies the noise of all
+# of them into each. To be as sure, it needs (ratio)² times as many samples.
 #
 # Much of that scatter comes from the height of f alone. A constant, the **baseline**, may be
 # subtracted from f, since E_q[∇ log q] = 0. How much does it help?
@@ -752,21 +726,16 @@ grid = (torch.arange(2_000).double() + 0.5) / 2_000  # x, midpoints
 log_lik = grid[:, None] * means.log() + (1 - grid[:, None]) * (1 - means).log()
 integral = log_lik.exp().mean(0)  # over x, for each x̂
 normaliser = ContinuousBernoulli(probs=means).log_prob(0 * means) - (1 - means).log()  # at x = 0
-print(f"at x̂ = 0.5 the integral is {integral[499]:.3f}; largest value {integral.max():.3f}")
+print(f"at x̂ = 0.5 the integral is {integral[499]:.3f}")
 print(f"1/integral is PyTorch's normaliser: off by {(integral.log() + normaliser).abs().max():.1e}")
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 3.2))
-ax.plot(means, integral)
-ax.text(0.5, 0.45, "∫ x̂ˣ (1 − x̂)¹⁻ˣ dx", ha="center", va="top", color=plots.BLUE)
-ax.axhline(1, color=plots.BLACK, linestyle=":")
-ax.text(0.5, 0.97, "a normalised likelihood", ha="center", va="top")
-ax.set(xlabel="x̂", ylabel="integral over x", ylim=(0, 1.05))
+figures.unnormalised(means, integral)
 plt.show()
 
 # %% [markdown]
-# **Figure 9.** The integral of the "likelihood" of one grey pixel, against what the decoder says. Note
-# that it is at most ½: the total falls short of 1 for every x̂, and most where the decoder is sure.
+# **Figure 9.** The integral of the "likelihood" of one grey pixel, against what the decoder says. The
+# total falls short of 1 for every x̂, and most where the decoder is sure.
 #
 # The course keeps this cross-entropy, as much code for MNIST does (published likelihoods mostly use
 # black and white pixels): it is a sound loss, each pixel's best x̂ is its mean, and its values
@@ -885,46 +854,30 @@ for name, value in marks.items():
 # ✎ *Double-click here and write your answer:*
 
 # %%
-vaes, training = {}, {}
+vaes, training, overfit = {}, {}, {}
 for n in [1, 2, 64]:
     vaes[n], training[n] = train_vae(n)
-    step, train_loss, valid_loss = training[n][-1]
-    print(f"n = {n:2d}: after {step:,} steps training {train_loss:.1f}, validation {valid_loss:.1f}, "
-          f"gap {valid_loss - train_loss:+.1f}")
-ends = {n: curve[-1][2] for n, curve in training.items()}
-print(f"the second latent saves {ends[1] - ends[2]:.1f} nats, the last 62 {ends[2] - ends[64]:.1f}")
-widest = max(training, key=lambda n: training[n][-1][2] - training[n][-1][1])
-print(f"the gap between training and validation is largest for n = {widest}")
+    at_end = evaluate(vaes[n], objective, X_train[:10_000], seed=seed)  # training images, last weights
+    overfit[n] = training[n][-1][2] - at_end["loss"]
 
 # %%
 settings.short_run_note("Figures 10 to 22")
-fig, axes = plt.subplots(1, 3, figsize=(8.6, 3.4), sharey=True)
-for ax, (n, curve) in zip(axes, training.items()):
-    step, train_loss, valid_loss = zip(*curve)
-    plots.curves({"training": (step, train_loss), "validation": (step, valid_loss)}, ax,
-                 x_label="step", y_label="−ELBO (nats per image)" if n == 1 else "")
-    for mark in marks.values():
-        ax.axhline(mark, color=plots.BLACK, linestyle=":", linewidth=1)
-    ax.set_title(f"n = {n}: ends at {valid_loss[-1]:.1f}")
-    ax.get_legend().set_visible(n == 64)
-for name, mark in marks.items():
-    axes[0].text(0.03, mark + 2, name, fontsize=10, transform=axes[0].get_yaxis_transform())
-axes[0].set_ylim(top=1.15 * marks["always the mean image"])
+figures.learning_curves(training, overfit, marks)
 plt.show()
 
 # %% [markdown]
-# **Figure 10.** −ELBO on training and validation images, at the end of each epoch (the training loss is
-# the mean over the epoch, so it lags a little behind), between the two marks. Note how much the second
-# latent saves, and the last 62 together: the lines above say how many nats, and for which n the gap
-# between the curves is largest. Such a gap is what a model has learned of the training images alone.
-# A validation curve that turned upwards would tell us to stop.
+# **Figure 10.** −ELBO on training and validation images, at the end of each epoch (the training
+# loss is the mean over the epoch, so it lags a little behind), between the two marks. The gap is
+# −ELBO of validation less that of training images, both at the end: what a model has learned of the
+# training images alone, up to some tenths of a nat by which the two sets differ. A validation curve
+# that turned upwards would tell us to stop.
 #
 # Nothing is left to choose, so the test images may be used.
 
 # %%
 tested = {n: evaluate(vae, objective, digits.test.images, seed=seed) for n, vae in vaes.items()}
-for n, t in tested.items():
-    print(f"n = {n:2d}: test −ELBO {t['loss']:.1f} = {-t['log_lik']:.1f} (cross-entropy) + {t['kl']:.1f} (KL)")
+plots.table({f"n = {n}": {"−ELBO": t["loss"], "cross-entropy": -t["log_lik"], "KL": t["kl"]}
+             for n, t in tested.items()}, corner="test images, nats")
 
 # %% [markdown]
 # The two terms have names. The mean cross-entropy is the **distortion**, nats that remain to be said
@@ -994,28 +947,24 @@ print(f"the new codes against the old prior N(0, I): {to_old:.0f} nats")
 # ## 3.7 · What the latents hold
 #
 # With n = 1 the whole model is a line of images. Where should we look? The prior says which codes are
-# likely, so we take codes at equal steps of *probability*: u from 1/32 to 31/32 through the normal
+# likely, so we take codes at equal steps of *probability*: u from 1/24 to 23/24 through the normal
 # **quantile function**, z = Φ⁻¹(u). Below the images we draw the codes of test images by label, at
 # Φ(z), so that both have the same axis.
 
 # %%
-u = (torch.arange(16) + 0.5) / 16
+u = (torch.arange(12) + 0.5) / 12
 with torch.no_grad():
     strip = vaes[1].decode(torch.special.ndtri(u)[:, None]).view(-1, 28, 28)
     codes_1 = vaes[1].encode(X_test[:3_000])[0][:, 0]  # μ
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 4.2))
-plots.labelled_line(torch.special.ndtr(codes_1), y_test[:3_000], ax, images=strip)
-ax.set_xticks(u[::3], [f"z = {stop:.2f}".replace("-", "−") for stop in torch.special.ndtri(u[::3])])
-ax.set(xlabel="share Φ(z) of the prior below z", ylabel="digit")
+figures.one_latent(torch.special.ndtr(codes_1), y_test[:3_000], strip, torch.special.ndtri(u))
 plt.show()
 
 # %% [markdown]
-# **Figure 11.** What one latent holds. Top: the images at 16 codes, each for the same share of the
-# prior. Below: the codes μ of 3,000 test images, one row per digit. Note that digits which look alike
-# share a part of the line, and that one number must order all digits, so that some neighbours have
-# little in common.
+# **Figure 11.** What one latent holds. Top: the images at 12 codes, each for the same share of the
+# prior. Below: the codes μ of 3,000 test images, one row per digit. Digits which look alike share a
+# part of the line; and one number must order all digits, so that some neighbours have little in common.
 
 # %% [markdown]
 # **Prediction.** For n = 2 we decode a grid of 15 × 15 codes: once through Φ⁻¹, once at equal steps
@@ -1038,45 +987,31 @@ with torch.no_grad():
     posteriors = {n: vae.encode(X_test) for n, vae in vaes.items()}  # mu, log_var: (N, n) each
 outside = (grids["equal steps over [−5, 5]"].abs() > 3).any(1).float().mean()
 rare = (torch.randn(1_000_000, 2, generator=rng).abs() > 3).any(1).float().mean()
-print(f"|z₁| or |z₂| above 3: {outside:.0%} of the grid, {rare:.2%} of samples from the prior")
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 4.6))
-for ax, (name, pictures) in zip(axes, manifold.items()):
-    plots.image_grid(pictures, ax, columns=15, title=name)
-cell, middle = 29 * 14 / 10, 29 * 7 + 13.5  # pixels of the right-hand sheet per unit of z, and z = 0
-plots.prior_rings(axes[1], middle=(middle, middle), unit=cell)
+figures.manifolds(*manifold.values(), reach=5, shares=(outside, rare))
 plt.show()
 
 # %% [markdown]
-# **Figure 12.** The manifold of n = 2, z₁ to the right and z₂ upwards. Left: each image stands for
-# the same share of the prior. Right: the rings hold half and 99% of it, so most images lie where the
-# prior hardly ever samples. Note that the right-hand picture tells us little about what the model
-# generates: what it generates lies within the rings, and the rest is mostly far from the codes that
-# the decoder was trained on.
+# **Figure 12.** The manifold of n = 2, z₁ to the right and z₂ upwards. Left: through Φ⁻¹. Right: at equal
+# steps over [−5, 5]; the rings hold half and 99% of the prior. What the model generates lies within the
+# rings. The rest is mostly far from the codes that the decoder was trained on.
 #
-# Which digits live where? We draw the codes of test images over the manifold, with their labels.
+# Which digits live where? We lay the codes of test images over the manifold, with their labels.
 
 # %%
 with torch.no_grad():
     plain = vaes[2].decode(square(torch.linspace(-3, 3, 15))).view(-1, 28, 28)
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 4.4))
-axes[0].imshow(plots.tile(plain, columns=15), extent=(-3.2, 3.2, -3.2, 3.2))
-plots.code_map(posteriors[2][0][:3_000], y_test[:3_000], axes[1],
-               names=[str(i) for i in range(10)], size=5)
-for ax in axes:
-    plots.prior_rings(ax)
-    ax.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal", xlabel="z₁", ylabel="z₂")
-    ax.grid(False)
+figures.regions(plain, posteriors[2][0][:3_000], y_test[:3_000], reach=3)
 plt.show()
 
 # %% [markdown]
 # **Figure 13.** Left: the manifold at equal steps over [−3, 3]. Right: the codes μ of 3,000 test images
-# at the same places, one colour and marker per digit; the rings hold half and 99% of the prior. Note
-# that the codes fill the rings, and that most digits have a region of their own: labels, which
-# training never saw, sit where the left picture shows their digit.
+# at the same places, as the commonest label in each cell, darker where more codes have it. Codes fill
+# the rings, and most digits have a region of their own: labels, which training never saw, stand where
+# the left picture shows their digit.
 #
 # Walk through your own model: hold an arrow key on a slider, and the tab key leads to the other one.
 # As the map choose the manifold or the codes.
@@ -1106,28 +1041,21 @@ for n, (mu_n, log_var_n) in posteriors.items():
     kl_per_latent[n] = each.mean(0)
     j = int(kl_per_latent[n].argmax())
     first[n] = reparameterize(mu_n, log_var_n, torch.randn(mu_n.shape, generator=rng))[:, j]
-    print(f"n = {n:2d}: z has mean {first[n].mean():5.2f} and standard deviation {first[n].std():.2f}")
 least = int(kl_per_latent[64].argmin())
 print(f"n = 64, least KL ({kl_per_latent[64][least]:.4f} nats): μ has standard deviation "
       f"{posteriors[64][0][:, least].std():.2f}, σ is {(posteriors[64][1][:, least] / 2).exp().mean():.2f}")
 
 # %%
 settings.short_run_note("these fits, and the latent without any KL,")
-fig, axes = plt.subplots(1, 3, figsize=(8.6, 3), sharey=True)
-line = torch.linspace(-4, 4, 200)
-for ax, (n, values) in zip(axes, first.items()):
-    plots.histogram(values, ax, x_label="z of largest KL", limit=4)
-    ax.plot(line, Normal(0, 1).log_prob(line).exp(), color=plots.BLACK)
-    ax.set(title=f"n = {n}", ylabel="density" if n == 1 else "")
-axes[0].annotate("prior", (1.4, 0.15), (2.0, 0.3), arrowprops={"arrowstyle": "-"})
+figures.fit_to_prior(first)
 plt.show()
 
 # %% [markdown]
-# **Figure 15.** The latent of largest KL of all test images, sampled from their posteriors, with the
-# prior drawn in; the printed mean and standard deviation of a perfect fit are 0 and 1. Where posteriors
-# are narrow, as with few latents, groups of digits may leave gaps between them. We draw samples, not the
-# means μ. The last printed line says why: a latent that carries nothing has μ near 0 for all images,
-# and all of its width is that of σ.
+# **Figure 15.** The latent of largest KL of all test images, sampled from their posteriors, with
+# the prior drawn in, and their mean ± standard deviation, 0 ± 1 for a perfect fit. Where posteriors
+# are narrow, as with few latents, groups of digits may leave gaps between them. We draw samples,
+# not the means μ. The printed line says why: a latent that carries nothing has μ near 0 for all
+# images, and all of its width is that of σ.
 #
 # Nothing in the ELBO mentions q(z). Yet it is in there. Add and subtract log q(z) inside the rate:
 #
@@ -1155,12 +1083,13 @@ cov_z = (identity - cov_5) + 0.5 * identity  # of q(z): that of the means, and t
 exact_parts = {"information": 0.5 * torch.logdet(cov_z / 0.5),
                "mismatch": kl_full_normal(origin, cov_z, origin, identity)}
 parts = aggregate_posterior_terms(mu_lg, log_var_lg, rng)
-for name, value in exact_parts.items():
-    print(f"{name:11s} exact {value:.3f}, estimated from 5,000 draws {getattr(parts, name):.3f} nats")
+plots.table({name: {"exact": value.item(), "from 5,000 draws": getattr(parts, name)}
+             for name, value in exact_parts.items()},
+            forms=dict.fromkeys(["exact", "from 5,000 draws"], ".3f"), corner="nats")
 
 # %% [markdown]
 # **Prediction.** Now your VAEs, on 5,000 test images: log 5,000 = 8.5 nats. Their rates are the KLs
-# printed at the end of section 3.6. For which n can the estimate of the information not be the whole
+# in the table of section 3.6. For which n can the estimate of the information not be the whole
 # truth?
 #
 # ✎ *Double-click here and write your answer:*
@@ -1169,20 +1098,10 @@ for name, value in exact_parts.items():
 limit = math.log(len(X_test[:5_000]))
 shares = {n: aggregate_posterior_terms(mu_n[:5_000], log_var_n[:5_000], rng)
           for n, (mu_n, log_var_n) in posteriors.items()}
-for n, part in shares.items():
-    print(f"n = {n:2d}: rate {part.rate:5.2f} = information {part.information:.2f} "
-          f"+ mismatch {part.mismatch:5.2f} nats")
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 2.6))
-plots.stacked_bars({f"n = {n}": part[1:] for n, part in shares.items()}, ax,
-                   parts=["information", "mismatch"], x_label="rate (nats per image)")
-ax.axvline(limit, color=plots.BLACK, linestyle=":")
-ax.text(limit + 0.2, 0.5, "log 5,000: no estimated information is larger", fontsize=10)
-ax.set_xlim(right=max(20, 1.05 * shares[64].rate))
+figures.rate_parts(shares, limit)
 plt.show()
-print("n = 64: " + ("each code names its image, and the estimate stands at its limit"
-                    if shares[64].information > limit - 0.2 else "the estimate is below its limit"))
 
 # %% [markdown]
 # **Figure 16.** The rate of three VAEs, in two parts. With one and two latents most of the rate is
@@ -1200,30 +1119,28 @@ print("n = 64: " + ("each code names its image, and the estimate stands at its l
 # %%
 from sklearn.manifold import TSNE
 
-some = posteriors[64][0][:1_500]
+some = posteriors[64][0][: 3 * n_judged // 2]
 placed = TSNE(init="pca", random_state=seed).fit_transform(some.numpy())
 y_near = labels[:10_000]
 with torch.no_grad():
     near = {n: vae.encode(to_float(images[:10_000].flatten(1)))[0] for n, vae in vaes.items()}
-    from_prior = vaes[64].decode(torch.randn(81, 64, generator=rng)).view(-1, 28, 28)
-for n in vaes:
-    share = neighbour_accuracy(near[n], y_near, posteriors[n][0][:2_000], y_test[:2_000])
-    print(f"n = {n:2d}: the five nearest codes vote for the right digit in {share:.1%}")
-print(f"{(kl_per_latent[64] > 0.01).sum()} of 64 latents have a KL above 0.01 nats")
+    from_prior = vaes[64].decode(torch.randn(49, 64, generator=rng)).view(-1, 28, 28)
+votes = {n: neighbour_accuracy(near[n], y_near, posteriors[n][0][:2_000], y_test[:2_000]) for n in vaes}
+found_in = {f"n = {n}": {
+    "the five nearest codes vote for the right digit": f"{votes[n]:.1%}",
+    "latents with a KL above 0.01 nats": int((kl_per_latent[n] > 0.01).sum())} for n in vaes}
+plots.table(found_in)
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 4.4))
-plots.code_map(placed, y_test[:1_500], axes[0], names=[str(i) for i in range(10)], size=8)
-axes[0].set(xlabel="", ylabel="", xticks=[], yticks=[], title="codes of test images, by t-SNE")
-plots.image_grid(from_prior, axes[1], columns=9, title="decoded samples of N(0, I)")
+figures.many_latents(placed, y_test[: len(some)], from_prior, right=votes[64])
 plt.show()
 
 # %% [markdown]
 # **Figure 17.** n = 64. Left: t-SNE of 1,500 codes, coloured by digit afterwards. Neighbourhoods
 # can be read off it; distances between clusters, their sizes and shapes cannot, so the axes carry no
 # numbers. Right: what the model generates, from samples of the prior. (Reports often show
-# *reconstructions* of test images here; section 3.11 measures the difference.) The printed
-# line says how many latents carry anything: after a long training the others end with a KL near 0,
+# *reconstructions* of test images here; section 3.11 measures the difference.) The table
+# says how many latents carry anything: after a long training the others end with a KL near 0,
 # where q equals the prior and the decoder ignores them.
 # [Notebook 04](04_beta_vae.ipynb) asks how many latents survive, and why.
 
@@ -1305,14 +1222,15 @@ z_200 = reparameterize(mu_200, log_var_200, eps_200)
 log_prior = log_normal(z_200, torch.zeros(2).double(), torch.zeros(2).double())
 log_w_200 = five.log_lik(x_200, z_200) + log_prior - log_normal(z_200, mu_200, log_var_200)
 bounds = [torch.stack([iwae_bound(part).mean() for part in log_w_200.split(S)]) for S in sizes]
-for S, bound in zip(sizes, bounds):
-    print(f"S = {S:3d}: {bound.mean():.4f} ± {bound.std() / len(bound) ** 0.5:.4f}, "
-          f"missing {log_p_200 - bound.mean():.4f}")
+found_S = {f"S = {S}": {
+    "bound": f"{bound.mean():.4f} ± {bound.std() / len(bound) ** 0.5:.4f}",
+    "missing": (log_p_200 - bound.mean()).item()} for S, bound in zip(sizes, bounds)}
+plots.table(found_S, forms={"missing": ".4f"}, corner="nats")
 
 # %% [markdown]
-# The first line agrees with the closed form, and the bound rises to the truth; the last column answers
-# the prediction. Now your VAEs, on 200
-# test images (so −ELBO differs by some nats from that of all).
+# The first row agrees with the closed form, and the bound rises to the truth; the last column
+# answers the prediction. Now your VAEs, on 200 test images (so −ELBO differs by some nats from that
+# of all).
 
 # %%
 @torch.no_grad()
@@ -1329,33 +1247,25 @@ def log_weights(vae: VAE, x: Tensor, S: int, q: tuple[Tensor, Tensor] | None = N
     return -bce.sum(-1) + log_normal(z, zero, zero) - log_normal(z, mu, log_var)
 
 # %%
-rising = {}
+rising, beneath = {}, {}
 for n, vae in vaes.items():
     log_w_n = torch.cat([log_weights(vae, x, 500) for x in X_test[:200].split(20)], dim=1)  # (S, B)
     at_S = [torch.stack([iwae_bound(part) for part in log_w_n.split(S)]).mean().item() for S in sizes]
     rising[f"n = {n}"] = (sizes, [value - at_S[0] for value in at_S])
-    print(f"n = {n:2d}: −ELBO {-at_S[0]:.2f}, −log p(x) at most {-at_S[-1]:.2f} (S = 500); "
-          f"from S = 100 to 500 the bound gains {at_S[-1] - at_S[-2]:.2f}")
+    beneath[f"n = {n}"] = {"−ELBO": -at_S[0], "−log p(x) at most (S = 500)": -at_S[-1],
+                           "gain from S = 100 to 500": f"{at_S[-1] - at_S[-2]:.2f}"}
+plots.table(beneath, corner="nats")
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.4))
-exactly = {"bound": (sizes, [v.mean() for v in bounds], [v.std() / len(v) ** 0.5 for v in bounds])}
-plots.curves(exactly, axes[0], x_label="samples S", y_label="nats")
-axes[0].axhline(log_p_200, color=plots.BLACK, linestyle=":", label="log p(x)")
-axes[0].legend()
-axes[0].set_title("linear-Gaussian model")
-plots.curves(rising, axes[1], x_label="samples S", y_label="bound − ELBO (nats)")
-axes[1].set_title("VAEs on test digits")
-for ax in axes:
-    ax.set_xscale("log")
+exactly = sizes, [v.mean() for v in bounds], [v.std() / len(v) ** 0.5 for v in bounds]
+figures.rising_bounds(exactly, log_p_200, rising)
 plt.show()
 
 # %% [markdown]
 # **Figure 19.** The importance-weighted bound against the number of samples. Left: it rises to the
 # exact evidence (bars, smaller than the markers, are standard errors). Right: how much it gains on
-# the ELBO of your VAEs. Note the last printed numbers: where the bound still gains from S = 100 to
-# 500, the truth is higher still. The gain is the part of the gap that S samples close, so
-# KL(q ‖ p(z|x)) is at least that large on average.
+# the ELBO of your VAEs. Where the bound still gains from S = 100 to 500, the truth is higher still. The
+# gain is the part of the gap that S samples close, so KL(q ‖ p(z|x)) is at least that large on average.
 #
 # Whose fault is the gap? The best Gaussian with independent coordinates may still not be the
 # posterior; and the encoder, which serves all images at once, may not find that best one:
@@ -1396,20 +1306,16 @@ for n in [2, 64]:
                         for i in torch.arange(100).split(20)], dim=1)  # (S, B)
     log_p_100 = iwae_bound(by_own).mean()
     halves[n] = [(log_p_100 - by_own.mean()).item(), (by_own.mean() - by_encoder.mean()).item()]
-    print(f"n = {n:2d}: gap {sum(halves[n]):.2f} nats; {halves[n][1]:.2f} of it, "
-          f"{halves[n][1] / sum(halves[n]):.0%}, is the encoder's")
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 2.2))
-plots.stacked_bars({f"n = {n}": half for n, half in halves.items()}, ax,
-                   parts=["approximation gap", "amortisation gap"], x_label="log p(x) − ELBO (nats)")
+figures.gap_parts(halves)
 plt.show()
 
 # %% [markdown]
 # **Figure 20.** The gap of 100 test images in two parts; for log p(x) stands the importance-weighted
 # bound of the optimised q with 500 samples, so the true gap is at least as large. A longer search for q
-# could still move some of the first part to the second. Note how much of the
-# gap goes when each image gets a search of its own: that part is the price of one encoder for all.
+# could still move some of the first part to the second. The second part goes when each image gets a
+# search of its own: it is the price of one encoder for all.
 #
 # And the honest word about grey pixels, with numbers: the same decoder outputs x̂, read under three
 # likelihoods. In logits a, the integral of section 3.5 is tanh(a/2)/a. The Gaussian's σ is the root of
@@ -1424,9 +1330,10 @@ with torch.no_grad():
     continuous = as_trained + (a / torch.tanh(a / 2)).log().sum(1)  # divided by the integral
     sigma_x = ((X_test - x_hat) ** 2).mean().sqrt()
     gaussian = Normal(x_hat, sigma_x).log_prob(X_test).sum(1)
-for name, value in [("cross-entropy, as trained", as_trained),
-                    ("continuous Bernoulli", continuous), (f"Gaussian, σ = {sigma_x:.3f}", gaussian)]:
-    print(f"{name:26s} E_q[log p(x|z)] = {value.mean():8.1f} nats per image")
+read_as = {"cross-entropy, as trained": as_trained, "continuous Bernoulli": continuous,
+           f"Gaussian, σ = {sigma_x:.3f}": gaussian}
+plots.table({name: {"E_q[log p(x|z)], nats per image": value.mean().item()}
+             for name, value in read_as.items()})
 
 # %% [markdown]
 # The images are the same, and the numbers lie many hundreds of nats apart. A density may exceed 1, so its
@@ -1523,27 +1430,23 @@ with torch.no_grad():
     others = vae_reconstruct(X_other, noise=1.0)
 told = {name: two_sample_accuracy(x, seen[name.split(",")[0]]) for name, x in generated.items()}
 told["test images"] = two_sample_accuracy(others, seen["VAE"])  # the best that can be reached
-for name in rows:
-    print(f"{name:20s} off the data {off[name]:4.1f}, not covered {uncovered[name]:4.1f}, "
-          f"told apart {told[name]:.2f}")
 judges = {"off the data": off, "not covered": uncovered, "told apart": told}
 blind = [name for name, found in judges.items()
          if found["AE squared, N(0, I)"] < 1.1 * found["AE squared, mixture"]]
 print("blind to the noise of the second row:", ", ".join(blind) or "none of the three")
+plots.table({name: {judge: found[name] for judge, found in judges.items()} for name in rows},
+            forms={"told apart": ".2f"})
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 3.2))
-plots.image_rows({name: x[:12].view(-1, 28, 28) for name, x in rows.items()}, ax,
-                 values={name: told[name] for name in generated}, value_label="told apart")
+figures.generated({name: x[:12].view(-1, 28, 28) for name, x in rows.items()}, told)
 plt.show()
 
 # %% [markdown]
 # **Figure 21.** Test images, and images generated in five ways, each with how often a forest tells
-# them apart. Note the second row: standard Gaussian noise in an autoencoder's decoder fails, because
-# its codes were never asked to look like that noise. It is no fair comparison, yet reports make it.
-# With a density fitted to its codes an autoencoder generates too; the last two
-# rows say what one adds to the VAE. The last printed line names the
-# numbers that do not see this failure: one number alone is no judge.
+# them apart. Standard Gaussian noise in an autoencoder's decoder fails, because its codes were never
+# asked to look like that noise. It is no fair comparison, yet reports make it. With a density fitted to
+# its codes an autoencoder generates too; the last two rows say what one adds to the VAE. The printed
+# line names the numbers that do not see this failure: one number alone is no judge.
 #
 # For interpolation we walk in 20 equal steps from the code of one test image to that of another. A
 # smooth path changes the image by about the same amount in each step, and its middle is still a digit.
@@ -1580,26 +1483,21 @@ table = {
     "interpolation, largest step / mean step": uneven,
     "interpolation, off the data, middle/end": between,
 }
-print(" " * 40 + "".join(f"{name:>11s}" for name in rebuilt) + "  best")
-for name, row in table.items():
-    values = (f"{row[n]:.2f}" if n in row else "–" for n in rebuilt)
-    print(f"{name:40s}" + "".join(f"{value:>11s}" for value in values) + f"  {min(row, key=row.get)}")
+plots.table(table, forms=dict.fromkeys(rebuilt, ".2f"), best_in_rows="min")
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 3.9))
-pairs = {f"{name}, pair {i + 1}": walks[name][i, ::2].view(-1, 28, 28) for i in (0, 1) for name in walks}
-plots.image_rows(pairs, ax, apart=[name for name in pairs if name == f"{next(iter(walks))}, pair 2"])
+figures.walks({name: path[:2, ::2].view(2, -1, 28, 28) for name, path in walks.items()}, between)
 plt.show()
 
 # %% [markdown]
-# **Figure 22.** Walks between the codes of two test images, for two pairs. Note the middles: all
+# **Figure 22.** Walks between the codes of two test images, for two pairs, the middles framed: all
 # models show shapes between the two digits. The table divides the distance to the data at the
-# middle by that at the ends, since blur alone brings an image nearer. Its last column says who wins
-# each row; the interpolation rows are close enough that another training could turn them.
+# middle by that at the ends, since blur alone brings an image nearer. Its best numbers are bold; the
+# interpolation rows are close enough that another training could turn them.
 #
 # The table also says what the VAE costs. It reconstructs with a larger error than "AE cross", by both
 # measures, although both were trained on cross-entropy: its codes are noisy, every nat is paid for,
-# and many of its 64 latents stay unused (the line above Figure 17). In return it generates from
+# and many of its 64 latents stay unused (the table above Figure 17). In return it generates from
 # N(0, I), without a density fitted afterwards.
 #
 # ## 3.11 · Errata hunt
@@ -1749,9 +1647,10 @@ places = {
     "F": ("x = 1, q = N(0, 1)", (at(0.0), at(0.0), at(1.0))),
     "H": ("σ = 1, ε = 0", (at(0.0), at(0.0), at(0.0))),
 }
-for name, (where, inputs) in places.items():
-    claimed, true = formulas[name].right(*inputs), formulas[name].left(*inputs)
-    print(f"{name}  {where:24s} claimed {claimed.item():8.4f}, true {true.item():8.4f}")
+values = {f"{name}: {where}": {"claimed": formulas[name].right(*inputs).item(),
+                               "true": formulas[name].left(*inputs).item()}
+          for name, (where, inputs) in places.items()}
+plots.table(values, forms={"claimed": ".4f", "true": ".4f"})
 
 # %% [markdown]
 # - **B** has the wrong sign. Minimising it pushes μ and σ away from the prior.

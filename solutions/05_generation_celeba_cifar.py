@@ -37,12 +37,12 @@
 # %% tags=["parameters"]
 seed = 0
 n_eval = 1_000
-n_diffusion = 150
-face_steps = 200
+n_diffusion = 100
+face_steps = 130
 fallback_steps = 120
-class_steps = 200
-diffusion_steps = 60
-group_steps = 120
+class_steps = 170
+diffusion_steps = 40
+group_steps = 300
 
 # %%
 import io
@@ -60,9 +60,11 @@ from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
 # %%
-from course_lib import checkpoints, datasets, diagrams, diffusion, losses, models, plots, settings, widgets
+from course_lib import (checkpoints, datasets, diagrams, diffusion, losses, metrics, models, plots,
+                        settings, widgets)
 from course_lib.codes import code_of, drawn_codes, gaussian_codes, image_of
 from course_lib.exercises import check
+from course_lib.figures import generation as figures
 from course_lib.metrics import (aggregate_posterior_terms, feature_statistics, features_of, gaussian_mismatch,
                                 kernel_distance, mean_and_range, precision_recall, psnr, ranking, ssim)
 from course_lib.pretrained import as_trained, load_or_train, metrics_of
@@ -77,7 +79,7 @@ torch.manual_seed(seed)
 rng = torch.Generator().manual_seed(seed)
 full = (n_eval, n_diffusion, face_steps, fallback_steps, class_steps, diffusion_steps, group_steps)
 n_eval, n_diffusion, face_steps, fallback_steps, class_steps, diffusion_steps, group_steps = shortened(
-    full, (300, 60, 30, 15, 60, 40, 40))
+    full, (300, 40, 20, 10, 30, 20, 40))
 
 # %% [markdown]
 # ## 5.1 · Faces, 64 × 64
@@ -96,8 +98,7 @@ print(f"{faces.source}: {len(faces.train):,} training, {len(faces.valid):,} vali
       f"{len(faces.test):,} test images; {len(x_test):,} of these are used")
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 2.1))
-plots.image_grid(faces.train.images[:20], ax, columns=10)
+plots.image_grid(faces.train.images[:20], plots.page(height=plots.LOW)[1], columns=10)
 plt.show()
 
 # %% [markdown]
@@ -122,9 +123,9 @@ aes, vaes, cards = {}, {}, {}
 for n in sizes:
     aes[n], cards["AE", n], _ = load_or_train(f"-ae-{n}", faces, steps=fallback_steps, seed=seed)
     vaes[n], cards["VAE", n], trained_on = load_or_train(f"-vae-{n}", faces, steps=fallback_steps, seed=seed)
-for (kind, n), card in cards.items():
-    print(f"{kind:3s} n = {n:4d}: {card['parameters']:9,} parameters, {card['seconds']:5.0f} s of training, "
-          f"{card['source']}")
+print("trained on:", ", ".join({card["source"] for card in cards.values()}))
+plots.table({f"{kind}, n = {n}": {"parameters": card["parameters"], "s of training": card["seconds"]}
+             for (kind, n), card in cards.items()}, forms={"s of training": ".0f"})
 
 # %% [markdown]
 # `code_of(model, x)` and `image_of(model, z)` hide the difference between a code and a distribution
@@ -142,8 +143,8 @@ rebuilt, error = {}, {}
 for kind, group in {"AE": aes, "VAE": vaes}.items():
     for n, model in group.items():
         x_hat = image_of(model, code_of(model, x_test))
-        rebuilt[f"{kind}, n = {n}"] = x_hat[:10]
-        error[kind, n] = losses.squared_error(x_test, x_hat).mean()
+        rebuilt[kind, n] = x_hat[:10]
+        error[kind, n] = losses.squared_error(x_test, x_hat).mean().item()
 
 # %%
 rates, by_size = {}, {}
@@ -151,7 +152,7 @@ for n in sizes:
     q_z = vaes[n].encode(x_test[:250])
     rates[n] = kl_divergence(q_z, losses.standard_normal(q_z.mean)).sum(1).mean().item()
     active = (q_z.mean.var(0) > 0.01).sum()
-    by_size[f"n = {n}"] = {"squared error, AE": float(error["AE", n]), "VAE": float(error["VAE", n]),
+    by_size[f"n = {n}"] = {"squared error, AE": error["AE", n], "VAE": error["VAE", n],
                            "KL of the VAE, nats": rates[n], "active latents": int(active)}
 best = min(error, key=error.get)
 print(f"Smallest error: {best[0]} with n = {best[1]}. With 8 times the latents of 128, "
@@ -159,18 +160,21 @@ print(f"Smallest error: {best[0]} with n = {best[1]}. With 8 times the latents o
 plots.table(by_size, best={"squared error, AE": "min", "VAE": "min"})
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 5.8))
-plots.image_rows({"test face": x_test[:10], **rebuilt}, ax, value_label="squared error",
-                 values={f"{kind}, n = {n}": float(e) for (kind, n), e in error.items()},
-                 apart=[f"{kind}, n = {sizes[0]}" for kind in ("AE", "VAE")])
+worst = max(error, key=error.get)
+shown = {"test face": x_test[:4]} | {f"{kind}, n = {n}": rebuilt[kind, n][:4] for kind, n in (best, worst)}
+off = ((x_test[:10] - rebuilt[best]) ** 2).sum((0, 1))  # (64, 64)
+eyes = figures.zoomed(off[None, None])
+said = f"The middle, right: {eyes.size / off.numel():.0%} of the pixels, {eyes.sum() / off.sum().item():.0%} of the error"
+figures.faces_in_detail(shown, errors={f"{kind}, n = {n}": error[kind, n] for kind, n in (best, worst)}, title=said)
 plt.show()
 
 # %% [markdown]
-# **Figure 2.** Test images and what the six models make of them. Note what is there, colours, hair,
-# shoulders, and look for what is not: things of few pixels, such as the eyes behind glasses, are few of
-# the 12,288 numbers. Where the error hardly falls from one n to the next, the code is not what is missing:
-# it is the decoder, or the training. And note that "active" says little: a latent counts as soon as it
-# varies. The KL says how much a code holds at most, in nats, whatever n is.
+# **Figure 2.** Test images and what the six models make of them: those of the smallest and of the largest
+# error, and at the right the eyes. Note what is there, colours, hair, shoulders, and look for what is not:
+# things of few pixels, such as the eyes behind glasses, are few of the 12,288 numbers. Where the error
+# hardly falls from one n to the next, the code is not what is missing: it is the decoder, or the training.
+# And note that "active" says little: a latent counts as soon as it varies. The KL says how much a code
+# holds at most, in nats, whatever n is.
 #
 # A KL is two things ([notebook 03](03_variational_autoencoder.ipynb)): the **information** that codes
 # hold about images, and the **mismatch** KL(q(z) ‖ p) of all codes together with the prior. Neither is known
@@ -179,47 +183,43 @@ plt.show()
 
 # %%
 x_fit = to_float(faces.train.images[:4_000])
+code_sets, information = {("AE", n): code_of(aes[n], x_fit) for n in sizes}, {}  # (N, n) each
 for n in sizes:
     q_z = vaes[n].encode(x_test[:1_000])
     terms = aggregate_posterior_terms(q_z.mean, 2 * q_z.stddev.log(), rng)
-    codes_n = drawn_codes(vaes[n], x_fit, generator=rng)
-    least = gaussian_mismatch(codes_n) if len(codes_n) > n else 0.0  # a covariance needs more codes
-    print(f"n = {n:4d}: rate {terms.rate:6.1f} = information + mismatch; information at least "
-          f"{terms.information:.1f} (log N = {math.log(len(q_z.mean)):.1f}) and at most "
-          f"{terms.rate - least:.1f}, as the mismatch is at least {least:.1f} nats")
+    code_sets["VAE", n] = drawn_codes(vaes[n], x_fit, generator=rng)
+    least = gaussian_mismatch(code_sets["VAE", n]) if len(x_fit) > n else 0.0  # a covariance needs more codes
+    information[f"n = {n}"] = {"rate": terms.rate, "information at least": terms.information,
+                               "at most": terms.rate - least, "mismatch at least": least}
+print(f"Rate = information + mismatch, nats per image. Of {len(q_z.mean):,} images no more information "
+      f"than log N = {math.log(len(q_z.mean)):.1f} can be seen:")
+plots.table(information)
 
 # %% [markdown]
 # The mismatch is what samples from the prior suffer from, and it is not in the error of any reconstruction.
 # How do codes look? One report shows the histogram of the first latent, and a map of all codes.
 
 # %%
-code_sets = {("AE", n): code_of(aes[n], x_fit) for n in sizes}  # (N, n) each
-code_sets |= {("VAE", n): drawn_codes(vaes[n], x_fit, generator=rng) for n in sizes}
 brightness = x_fit.mean((1, 2, 3))
-maps, heading = {}, {}
+maps, report = {}, {}
 for (kind, n), z in code_sets.items():
     first = (z[:, 0] - z[:, 0].mean()) / z[:, 0].std()
-    width, kurtosis = z[:, 0].std(), (first**4).mean() - 3  # 0 for a Gaussian
     pca = PCA(2, random_state=seed).fit(z)
     maps[kind, n] = pca.transform(z)
-    heading[kind, n] = f"{kind}, n = {n}: s = {width:.2g}"
-    print(f"{kind:3s} n = {n:4d}: first latent mean {z[:, 0].mean():5.2f}, standard deviation {width:5.2f}, excess "
-          f"kurtosis {kurtosis:5.2f}; the map shows {pca.explained_variance_ratio_.sum():.0%} of the variance")
+    report[f"{kind}, n = {n}"] = {
+        "mean of z₁": z[:, 0].mean().item(), "standard deviation": z[:, 0].std().item(),
+        "excess kurtosis": (first**4).mean().item() - 3,  # 0 for a Gaussian
+        "variance on the map": pca.explained_variance_ratio_.sum()}
+plots.table(report, forms={"variance on the map": ".0%"} | dict.fromkeys(list(report["AE, n = 20"])[:3], ".2f"))
 
 # %%
-fig, axes = plt.subplots(4, 3, figsize=(8.6, 9.4))
-for j, n in enumerate(sizes):
-    for row, kind in enumerate(("AE", "VAE")):
-        plots.against_normal(code_sets[kind, n][:, 0], axes[row, j], x_label="z₁", title=heading[kind, n])
-        ax = axes[row + 2, j]
-        ax.scatter(*maps[kind, n][:1_500].T, s=4, c=brightness[:1_500], cmap="viridis")
-        ax.set(title=f"{kind}, n = {n}", xlabel="first axis", ylabel="second axis")
+figures.codes_and_maps(code_sets, maps, brightness)
 plt.show()
 
 # %% [markdown]
 # **Figure 3.** Above: the first latent of 4,000 faces, and the density of N(0, 1) as a line. Below: the codes
-# on the two axes along which they vary most, coloured by the brightness of the image. Note the scale of the
-# autoencoder's latents, s: nothing tells it which to use. The VAE's first latent has the place and the width of
+# on the two axes along which they vary most, coloured by the brightness of the image. Note the width of the
+# autoencoder's latents: nothing tells it which to use. The VAE's first latent has the place and the width of
 # the line, as its recipe gives each latent mean 0 and variance 1.
 #
 # One latent on the line is not the prior matched: the kurtosis says how far its shape is from a Gaussian's, and
@@ -254,42 +254,43 @@ for n in sizes:
     dreams[f"VAE {n}, Gaussian"] = (vaes[n], gaussian_codes(code_sets["VAE", n], N, generator=rng))
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 0.7 * len(dreams)))
-plots.image_rows({name: image_of(model, z[:10]) for name, (model, z) in dreams.items()}, ax,
-                 apart=[f"AE {sizes[0]}, Gaussian", next(name for name in dreams if name.startswith("VAE"))])
+judge, ruler_card = checkpoints.load("faces32-classifier" if faces.stand_in else "cifar10-classifier")
+phi_real = features_of(judge, x_test)  # (N, 64)
+to_test = feature_statistics(phi_real)
+dreamt = {name: image_of(model, z) for name, (model, z) in dreams.items()}
+phi_dreamt = {name: features_of(judge, x) for name, x in dreamt.items()}
+far = {name: metrics.frechet_distance(*feature_statistics(phi), *to_test) for name, phi in phi_dreamt.items()}
+
+# %%
+groups = {
+    "Autoencoders, codes from N(0, I)": ["AE 128, N(0, I)", "AE 1024, N(0, I)"],
+    "Autoencoders, codes from a density fitted to theirs": [
+        "AE 128, Gaussian", "AE 128, mixture", "AE 1024, Gaussian"],
+    "VAEs": [name for name in dreams if name.startswith("VAE") and not name.startswith("VAE 20")]}
+figures.groups_of_rows({title: {name: dreamt[name][:8] for name in members} for title, members in groups.items()},
+                       values=far, value_label="Fréchet distance")
 plt.show()
 
 # %% [markdown]
-# **Figure 4.** Decoded random codes. Note the first three rows, the strawman, and the rows below: with
-# a density fitted to its codes the same decoder draws faces. Of the VAEs there are two rows per n. Training
+# **Figure 4.** Decoded random codes, and how far such images are from test faces, by the distance that
+# section 5.2 builds. Note the first group, the strawman, and the second: with a density fitted to its codes
+# the same decoder draws faces. Of the VAEs there are two rows per n. Training
 # leaves each latent's mean and variance a little off 0 and 1 (a row "as trained" shows it, where the card keeps
 # them); the recipe then renames the codes, z' = (z − m)/s in encoder and decoder, which changes no
 # reconstruction and makes the KL smaller.
 #
-# What is left for a Gaussian to learn is how latents depend on each other: the larger the mismatch printed
-# above, the more the row of N(0, I) has to lose. Section 5.2 puts numbers on them.
+# What is left for a Gaussian to learn is how latents depend on each other: the larger the mismatch in the
+# table above, the more the row of N(0, I) has to lose.
 #
 # How did training go? The cards keep the curves.
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.4))
-for ax, kind, label in zip(axes, ("AE", "VAE"), ("squared error per image", "−ELBO (nats per image)")):
-    for n, colour, marker in zip(sizes, plots.PALETTE, plots.CLASS_MARKERS):
-        for part, curve in cards[kind, n]["curve"].items():
-            style = {"linestyle": ":"} if part == "train" else {"marker": marker}
-            every = cards[kind, n].get("every", 1)  # steps, of models trained here
-            place = range(every, every * len(curve) + 1, every)
-            ax.plot(place, curve, color=colour, label=f"n = {n}, {part}", **style)
-    second = [curve[1] for n in sizes for curve in cards[kind, n]["curve"].values()]
-    ax.set(xlabel="step" if "every" in cards[kind, 20] else "epoch", ylabel=label)
-    ax.set_ylim(top=max(second))
-    ax.legend(fontsize=8)
-    ax.set_title(kind)
+figures.curves_of_cards(cards)
 plt.show()
 
 # %% [markdown]
 # **Figure 5.** Training curves from the cards: solid with markers on validation images, dotted on training
-# images (their mean over an epoch, so they lag behind; the first epoch is cut off). Note the units: an
+# images (their mean over an epoch, so they lag behind; the first two are cut off). Note the units: an
 # autoencoder's squared error and a VAE's nats cannot share an axis. A validation curve that turned
 # upwards for good while the dotted one falls would say that a model learns its training images by heart.
 
@@ -426,18 +427,14 @@ for name, model in {"yours": own, "that of section 5.1": vaes[128]}.items():
 
 # %%
 settings.short_run_note("the curves below")
-fig, axes = plt.subplots(1, 3, figsize=(8.6, 2.9))
-shown = {"−ELBO (nats per image)": loss, "σ": sigmas, "KL (nats per image)": kls}
-for ax, (name, values) in zip(axes, shown.items()):
-    plots.curves({name: (step, values)}, ax, x_label="step", y_label=name)
-    ax.get_legend().remove()
-axes[0].set_ylim(top=max(loss[len(loss) // 10:]))
+figures.own_training(step, loss=loss, sigma=sigmas, kl=kls)
 plt.show()
 
 # %% [markdown]
-# **Figure 6.** Your own training. Note σ: it falls as reconstructions get better, and each fall makes
-# errors dearer against the KL. So the KL, at first near 0, rises: the model tunes its own β. A density
-# above 1 has a positive logarithm, so −ELBO may pass below zero.
+# **Figure 6.** Your own training, thin, and its mean over ten steps. Note σ: already at the first step it is
+# far below 1, and it falls as reconstructions get better. Each fall makes errors dearer against the KL, so
+# the KL, at first near 0, rises: the model tunes its own β. A density above 1 has a positive logarithm, so
+# −ELBO may pass below zero, the dashed line. Single steps scatter: read the mean.
 
 # %% [markdown]
 # To compare samples we need a ruler for **sets** of images: no sample has a partner to be compared
@@ -490,7 +487,6 @@ frechet_distance = check("frechet_distance", frechet_distance)
 # other cartoon faces; our faces are judged by the one of their kind, at 32 × 32.
 
 # %%
-judge, ruler_card = checkpoints.load("faces32-classifier" if faces.stand_in else "cifar10-classifier")
 print(f"{ruler_card['name']}, trained on: {ruler_card['source']}; it finds the class of "
       f"{ruler_card['test']['accuracy']:.1%} of test images")
 told_apart = ruler_card["test"].get("factors", {})  # of cartoons: what else its features must tell
@@ -522,11 +518,10 @@ for i, name in enumerate(faces.factor_names):
         mixed = pair[torch.randperm(len(pair), generator=rng)]
         sight[name] = tuple(gap(phi_fit[p[:size]], phi_fit[p[size:]]) for p in (mixed, pair))
 blind = [name for name, (split, differ) in sight.items() if differ < 2 * split]
-print(f"{len(sight)} attributes; less than twice a random split: {', '.join(blind) or 'none'}")
+print(f"Less than twice as far as random halves: {', '.join(map(figures.words, blind)) or 'none'}")
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 0.6 + 0.26 * len(sight)))
-plots.dumbbells(sight, ax, names=("random halves", "without it against with it"), x_label="Fréchet distance")
+figures.sight(sight, blind=blind)
 plt.show()
 
 # %% [markdown]
@@ -545,7 +540,6 @@ def distance(x: Tensor, reference: tuple[Tensor, Tensor]) -> float:
     return frechet_distance(*feature_statistics(features_of(judge, x)), *reference)
 
 
-to_test = feature_statistics(features_of(judge, x_test))
 some = torch.randperm(len(faces.train), generator=rng)[:N]
 x_train = to_float(faces.train.images[some])
 ruler = {
@@ -557,21 +551,21 @@ ruler = {
 ruler = {name: distance(x, to_test) for name, x in ruler.items()}
 
 # %%
-ruler |= {name: distance(image_of(model, z), to_test) for name, (model, z) in dreams.items()}
-for name, value in ruler.items():
-    print(f"{name:20s} {value:8.1f}")
+ruler |= {name: frechet_distance(*feature_statistics(phi), *to_test) for name, phi in phi_dreamt.items()}
 worse = [name for name in dreams if ruler[name] > ruler["8 × 8 means"]]
 print(f"Farther from test faces than their own 8 × 8 means: {', '.join(worse) or 'none'}")
-for which in [f"AE {n}" for n in sizes] + [f"VAE {n}" for n in sizes]:
-    share = ruler[f"{which}, Gaussian"] / ruler[f"{which}, N(0, I)"]
-    print(f"{which:8s} with a fitted Gaussian at {share:.2f} times the distance of N(0, I)")
+figures.kept_promises(ruler, [f"{kind} {n}" for kind in ("AE", "VAE") for n in sizes])
+plt.show()
 
 # %% [markdown]
-# The first line is the floor; no generator can be expected below it. The 8 × 8 means show how to read a
-# ceiling: they are real faces seen through frosted glass, every one a different person, and the ruler gives
-# them credit for layout and colours. A sample that is sharp and wrong can be farther away. Now find the strawman
-# of Figure 4, and what a density fitted to the same codes does, for a decoder that nobody changed. Then
-# compare each VAE with itself: the prior is what it promises to match, and a Gaussian with the
+# **Figure 8.** Fréchet distance from test faces, for each decoder: where codes come from N(0, I), and where
+# they come from a Gaussian fitted to its codes. The lines mark the floor, which no generator can be expected
+# to pass, and two ceilings. The 8 × 8 means show how to read a ceiling: they are real faces seen through
+# frosted glass, every one a different person, and the ruler gives them credit for layout and colours. A
+# sample that is sharp and wrong can be farther away.
+#
+# Find the strawman of Figure 4, and what a density fitted to the same codes does, for a decoder that nobody
+# changed. Then compare each VAE with itself: the prior is what it promises to match, and a Gaussian with the
 # covariance of its codes tells how far it has kept the promise.
 
 # %%
@@ -580,13 +574,12 @@ painter, drawn_for = dreams[source]
 sampled = image_of(painter, drawn_for[:12])
 gallery = {"test faces": x_test[:6], "rebuilt": image_of(painter, code_of(painter, x_test[:6])),
            "samples 1–6": sampled[:6], "samples 7–12": sampled[6:]}
-fig, ax = plt.subplots(figsize=(8.6, 5.9))
-plots.image_rows(gallery, ax)
-ax.set_title(f"Samples: {source}, Fréchet distance {ruler[source]:.1f}")
+plots.image_rows(gallery, title=f"Samples: {source}, Fréchet distance {ruler[source]:.1f}; "
+                                f"training images {ruler['training images']:.1f}")
 plt.show()
 
 # %% [markdown]
-# **Figure 8.** For a slide: six test faces, the same faces after the bottleneck of the model whose samples
+# **Figure 9.** For a slide: six test faces, the same faces after the bottleneck of the model whose samples
 # come nearest to faces, and twelve of these samples. Note what a reader of your slide should be told: how
 # codes were drawn, the distance beside its floor, and that the samples are the first twelve, not the best.
 #
@@ -617,16 +610,14 @@ def values_of(column: str) -> dict[str, list[float]]:
     return {name: [row[column] for row in trainings if row["likelihood"] == name] for name in likelihoods}
 
 # %%
-heads = {"kl": "KL", "rmse": "root of MSE", "frechet_x_hat": "x̂", "frechet_prior": "z ~ N(0, I)",
+heads = {"kl": "KL", "rmse": "root of MSE", "frechet_x_hat": "distance, x̂", "frechet_prior": "z ~ N(0, I)",
          "frechet_fitted": "z ~ fitted"}
-print(f"{'':14s}" + "".join(f"{head:>17s}" for head in heads.values()))
-for name in likelihoods:
-    cells = [mean_and_range(values_of(key)[name], digits=4 if key == "rmse" else 1) for key in heads]
-    print(f"{name:14s}" + "".join(f"{cell:>17s}" for cell in cells))
-print(f"Mean and half the range of three trainings of {kept['training']['epochs']} epochs each." if kept
-      else "One training each, here: no ranking.")
 for key, head in heads.items():
     print(f"{head:12s} {ranking(values_of(key))}")
+told_by = "three trainings" if kept else "one training each, no ranking"
+plots.table({name: {head: mean_and_range(values_of(key)[name], digits=4 if key == "rmse" else 1)
+                    for key, head in heads.items()} for name in likelihoods},
+            title=f"Mean and half the range, {told_by}")
 
 # %% [markdown]
 # The last three columns are Fréchet distances. In the ranking "<" says that every training of one lies below
@@ -650,21 +641,26 @@ for name in likelihoods:
 # matter to its decoder.
 
 # %%
-views = {"test face": x_test[:10]}
+rebuilt_by, drawn_from = {"test face": x_test[:3]}, {"test face": x_test[3:6]}
 for name, vae in likelihoods.items():
-    views[f"{name}, x̂"] = image_of(vae, code_of(vae, x_test[:10]))
-views |= {f"{name}, sample": image_of(vae, prior[128][:10]) for name, vae in likelihoods.items()}
-fig, ax = plt.subplots(figsize=(8.6, 5.4))
-plots.image_rows(views, ax)
+    rebuilt_by[name] = image_of(vae, code_of(vae, x_test[:3]))
+    drawn_from[name] = image_of(vae, prior[128][:3])
+root_mse, prior_gap = ({name: torch.tensor(values_of(key)[name]).mean().item() for name in likelihoods}
+                       for key in ("rmse", "frechet_prior"))
+
+# %%
+figures.likelihoods(rebuilt_by, drawn_from, errors=root_mse, distances=prior_gap)
 plt.show()
 
 # %% [markdown]
-# **Figure 9.** Reconstructions, and samples from the same codes z ~ N(0, I), under three likelihoods.
-# Note the row σ = 1, the planned failure: an error of 0.1 in every pixel costs ½ · 12,288 · 0.01 = 61
-# nats there, at σ = 0.05 it costs 400 times as much. So with σ = 1 a nat of code must buy a lot of
-# error, small things are not worth their price, and the KL stays low. It is a β-VAE with β = 1/σ*²,
-# though nobody wrote a β. All samples are means x̂; noise of width σ would have to be added to them to
-# sample p(x).
+# **Figure 10.** Reconstructions, and samples from the same codes z ~ N(0, I), under three likelihoods; the
+# numbers are means over all trainings of the table. Note the eyes in the row σ = 1, the planned failure.
+#
+# With σ = 1 an error of 0.1 in every pixel costs ½ · 12,288 · 0.01 = 61 nats, at σ = 0.05 it costs 400 times
+# as much. So with σ = 1 a nat of code must buy a lot of error, small things are not worth their price, and the
+# KL stays low. It is a β-VAE with β = 1/σ*², though nobody wrote a β. Its samples need not suffer: with few nats
+# in its codes the prior has little to miss. All samples are means x̂; noise of width σ would have to be added to
+# them to sample p(x).
 #
 # [Rybkin et al. (2021)](https://arxiv.org/abs/2006.13202) report 186.5 for σ = 1 and 60.3 for the
 # optimal σ on CelebA, by another distance (FID) and with another network. A choice of likelihood is judged
@@ -715,18 +711,20 @@ counts = zip(flags.sum(0), (1 - flags).sum(0), flags_test.sum(0), (1 - flags_tes
 both = [name for name, known in zip(faces.factor_names, counts) if min(known) > 1]
 chosen = [name for name in wanted if name in both] or both[:6]
 column = {name: faces.factor_names.index(name) for name in chosen}
-vectors, units = {}, {}
+vectors, units, strengths = {}, {}, {}
 for name, i in column.items():
     vectors[name] = attribute_vector(z_train, flags[:, i])
     with_it, without = (z_train[flags[:, i] == value] @ vectors[name] for value in (1, 0))
     units[name] = (with_it.mean() - without.mean()).item()
-    print(f"{name:20s} {flags[:, i].float().mean():6.1%} have it; unit of strength {units[name]:.2f}")
+    strengths[figures.words(name)] = {"have it": flags[:, i].float().mean().item(),
+                                      "unit of strength": units[name]}
+plots.table(strengths, forms={"have it": ".1%", "unit of strength": ".2f"})
 
 # %% [markdown]
 # A strength of 1 moves a face by the whole distance between the two means. We add twice that.
 
 # %% [markdown]
-# **Prediction.** Look at the reconstructions in Figure 9 again. Which of these attributes can an arrow
+# **Prediction.** Look at the reconstructions in Figure 10 again. Which of these attributes can an arrow
 # add, and which can it not? On photographs attributes go together: what would the arrow of a moustache
 # do to a face of CelebA, besides the moustache?
 #
@@ -739,20 +737,17 @@ plain = {name: image_of(vaes[128], z_test[bare[name]]) for name in chosen}
 edited = {}
 for name in chosen:
     edited[name] = image_of(vaes[128], z_test[bare[name]] + 2 * units[name] * vectors[name])
-count = min(10, *(len(bare[name]) for name in chosen[:4]))
-edits = {}
-for name in chosen[:4]:
-    edits |= {f"no {name}": plain[name][:count], f"+ 2 {name}": edited[name][:count]}
+count = min(3, *(len(bare[name]) for name in chosen[:4]))
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 6.6))
-plots.image_rows(edits, ax, apart=[name for name in edits if name.startswith("no ")][1:])
+figures.edits(*({name: x[name][:count] for name in chosen[:4]} for x in (plain, edited)))
 plt.show()
 
 # %% [markdown]
-# **Figure 10.** Faces without an attribute, as the VAE rebuilds them, and below with twice the unit of
-# its vector added. Note what else changes, and what hardly changes for the eye: an arrow can add no more of
-# an attribute than reconstructions show of it.
+# **Figure 11.** Faces without an attribute, as the VAE rebuilds them, the same with twice the unit of
+# its vector added, and the change on grey, with its mean size in percent of the range. Note what else
+# changes, and what hardly changes for the eye: an arrow can add no more of an attribute than reconstructions
+# show of it.
 #
 # The eye is kind to such pictures. We ask probes: for each attribute a **logistic regression**, which turns a
 # weighted sum of features into a probability, on small copies of the images. It is fitted on training
@@ -769,12 +764,13 @@ def seen_by_probes(x: Tensor) -> Tensor:
 
 
 # %%
-probes, phi_fit, phi_test = {}, seen_by_probes(x_fit), seen_by_probes(x_test)
+probes, phi_fit, phi_test, right = {}, seen_by_probes(x_fit), seen_by_probes(x_test), {}
 for name, i in column.items():
     probes[name] = LogisticRegression(C=0.1, max_iter=300).fit(phi_fit, flags[:, i])
     often = max(flags_test[:, i].float().mean(), 1 - flags_test[:, i].float().mean())
-    print(f"{name:12s} probe right on {probes[name].score(phi_test, flags_test[:, i]):.1%} of test images, "
-          f"always the more frequent answer on {often:.1%}")
+    right[figures.words(name)] = {"probe": probes[name].score(phi_test, flags_test[:, i]),
+                                  "always the more frequent answer": often.item()}
+plots.table(right, title="right on test images", forms=dict.fromkeys(right[figures.words(name)], ".1%"))
 
 # %%
 effect = torch.zeros(len(chosen), len(chosen))  # row: added, column: found
@@ -783,38 +779,35 @@ for i, added in enumerate(chosen):
     for j, found in enumerate(chosen):
         gain = probes[found].predict_proba(after) - probes[found].predict_proba(before)
         effect[i, j] = gain[:, 1].mean()
-named = effect.diagonal()
-others = (effect - torch.diag(named)).abs().max(1).values
-for name, own_probe, other in zip(chosen, named, others):
-    print(f"+ 2 {name:12s} its own probe {own_probe:+.2f}, the most moved of the others {other:.2f}")
 
 # %%
-fig, ax = plt.subplots(figsize=(7.5, 4.6))
-drawing = ax.imshow(effect, cmap="PuOr", vmin=-1, vmax=1)
-ax.set_xticks(range(len(chosen)), chosen, rotation=30, ha="right")
-ax.set_yticks(range(len(chosen)), [f"+ 2 {name}" for name in chosen])
-ax.grid(False)
-fig.colorbar(drawing, label="change in the probe's probability")
+figures.side_effects(effect, chosen, strength=2)
 plt.show()
 
 # %% [markdown]
-# **Figure 11.** What each edit (row) does to each probe (column). A perfect set of directions would
-# colour the diagonal alone. Some side effects are no fault: who gets blond hair loses black hair. Others
-# are: a mean over faces picks up whatever goes together with the attribute, in the data or in a code
-# that was never asked to keep attributes apart. A weak probe hides effects; how good it is stands above.
+# **Figure 12.** What each edit (row) does to each probe (column). A perfect set of directions would colour
+# the diagonal alone; the frame marks what moves most beside it. Ask whether that is a fault. Hair has one
+# colour: who gets blond hair loses black hair, and the other way round. Glasses and beards go with any hair
+# and any skin. Where they move with it, a mean over faces has picked up whatever goes together with the
+# attribute, in the data or in a code that was never asked to keep attributes apart. A weak probe hides
+# effects; how good it is stands above.
+#
 # So photographs answer the last question above: the arrow of a moustache also points towards men.
 #
 # Move several attributes of one face yourself.
 
 # %%
-walk = widgets.attributes(x_test[:8], lambda x: code_of(vaes[128], x),
-                          lambda z: image_of(vaes[128], z), vectors, units=units, seed=seed)
+walk = widgets.attributes(x_test[:8], lambda x: code_of(vaes[128], x), lambda z: image_of(vaes[128], z),
+                          {figures.words(name): v for name, v in vectors.items()},
+                          units={figures.words(name): u for name, u in units.items()},
+                          start={figures.words(chosen[0]): 2}, seed=seed)
 walk
 
 # %% [markdown]
-# **Figure 12.** A test face, its reconstruction, and the face with your attributes, in units of the
-# distance between the means. Note where it breaks: far out, faces leave what the decoder has seen. Note
-# also how little it takes to change somebody's face; section 5.7 comes back to this.
+# **Figure 13.** A test face, its reconstruction, and the face with your attributes, in units of the
+# distance between the means; it starts with 2 of the first attribute. Note where it breaks: far out, faces
+# leave what the decoder has seen. Note also how little it takes to change somebody's face; section 5.7
+# comes back to this.
 #
 # Between two codes there is more than one way. The straight line (lerp) passes through places where
 # the prior hardly ever samples: with n latents N(0, I) lives near the sphere of radius √n, and the
@@ -856,7 +849,7 @@ def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
 slerp = check("slerp", slerp)
 
 # %% [markdown]
-# We try it on the VAE whose samples from the prior are nearest to faces, by the list of distances above.
+# We try it on the VAE whose samples from the prior are nearest to faces, by Figure 8.
 # Besides the Fréchet distance we take two shares that keep apart what it mixes
 # ([Kynkäänniemi et al., 2019](https://arxiv.org/abs/1904.06991)). Around each real feature lies a ball
 # that reaches as far as its third nearest neighbour. **Precision**: the share of generated images inside a
@@ -878,40 +871,39 @@ halfway = {
     "lerp": (starts + ends) / 2,
     "slerp": torch.stack([slerp(start, end, 0.5) for start, end in zip(starts, ends)]),
 }
-phi_real = features_of(judge, x_test)
 floor = precision_recall(phi_real, features_of(judge, x_train))
 print(f"training images: precision {floor[0]:.0%}, recall {floor[1]:.0%}, distance {ruler['training images']:.1f}")
 
 # %%
-judged = {}
+judged, report = {}, {}
 for name, codes in halfway.items():
     phi = features_of(judge, image_of(walker, codes))
     judged[name] = (gap(phi, phi_real), *precision_recall(phi_real, phi))
-    print(f"n = {n_walk}, {name:6s} length {codes.norm(dim=1).mean():5.2f}, Fréchet distance {judged[name][0]:6.2f}, "
-          f"precision {judged[name][1]:4.0%}, recall {judged[name][2]:4.0%}")
-print(f"√n = {n_walk**0.5:.2f}, √(n/2) = {(n_walk / 2)**0.5:.2f}")
+    report[name] = dict(zip(("Fréchet distance", "precision", "recall"), judged[name]))
 for i, what in enumerate(("smaller Fréchet distance", "higher precision", "higher recall")):
     lerp, great_circle = judged["lerp"][i], judged["slerp"][i]
     ahead = "lerp" if (lerp < great_circle) == (i == 0) else "slerp"
     print(f"{what}: {'neither' if abs(lerp - great_circle) < 0.01 else ahead}")
+plots.table(report, forms={"precision": ".0%", "recall": ".0%"}, title=f"n = {n_walk}, {len(starts):,} pairs")
 
 # %%
-t = torch.linspace(0, 1, 9)
-ways = {}
-for i in (0, 1):
-    ways[f"lerp, pair {i + 1}"] = torch.stack([(1 - s) * starts[i] + s * ends[i] for s in t])
-    ways[f"slerp, pair {i + 1}"] = torch.stack([slerp(starts[i], ends[i], s.item()) for s in t])
-fig, ax = plt.subplots(figsize=(8.6, 4))
-plots.image_rows({name: image_of(walker, way) for name, way in ways.items()}, ax,
-                 columns=[f"t = {s:.2g}" if s in (0, 0.5, 1) else "" for s in t.tolist()], apart=["lerp, pair 2"])
+t = torch.linspace(0, 1, 21)
+ways = {"lerp": lambda a, b, s: (1 - s) * a + s * b, "slerp": slerp}
+lengths = {name: [torch.stack([way(a, b, s) for a, b in zip(starts[:100], ends)]).norm(dim=1).mean().item()
+                  for s in t.tolist()] for name, way in ways.items()}
+middles = {name: image_of(walker, halfway[name][:8]) for name in ways}
+
+# %%
+figures.two_ways(t, lengths, middles, sphere=n_walk**0.5, distances={name: judged[name][0] for name in ways})
 plt.show()
 
 # %% [markdown]
-# **Figure 13.** Two walks between codes drawn from the prior, on a straight line and on the great
-# circle. Note the middles: lerp's codes are short, and its images plainer, closer to the mean face; slerp keeps
-# the variety of the ends. A single plain face may look *better*, but a set of plain faces does not look like a
-# set of people: that is recall. Of the measures printed above, precision has nothing against plain faces; the
-# Fréchet distance, which sees the spread of a set, has.
+# **Figure 14.** Above: the length of codes on the way from one draw of the prior to another, a mean over
+# 100 pairs; below: what the middles of eight pairs decode to. Note that lerp's codes are short halfway, and
+# its images plainer, closer to the mean face; slerp keeps the variety of the ends. A single plain face may
+# look *better*, but a set of plain faces does not look like a set of people: that is recall. Of the
+# measures above, precision has nothing against plain faces; the Fréchet distance, which sees the spread of
+# a set, has.
 #
 # The same trade has a knob of its own. **Temperature** τ scales the prior's noise: z = τ ε. At τ = 0
 # every sample is the same face.
@@ -923,42 +915,34 @@ plt.show()
 
 # %%
 taus = [0.0, 0.4, 0.7, 1.0, 1.2, 1.5, 2.0]
-by_tau, at_tau = {}, []
+by_tau, at_tau = {}, {}
 for tau in taus:
     cool = image_of(walker, tau * starts)
-    by_tau[f"τ = {tau}"] = cool[:8]
+    by_tau[tau] = cool[:6]
     phi = features_of(judge, cool + 1e-4 * torch.randn(cool.shape, generator=rng))
-    at_tau.append((gap(phi, phi_real), *precision_recall(phi_real, phi), cool.std(0).mean().item()))
-    print("τ = {:.1f}: Fréchet distance {:7.2f}, precision {:4.0%}, recall {:4.0%}, "
-          "standard deviation between images {:.3f}".format(tau, *at_tau[-1]))
-print(f"test images: {x_test.std(0).mean():.3f}")
-near, precise, wide = (column[1:] for column in list(zip(*at_tau))[:3])  # without the one face of τ = 0
+    at_tau[tau] = (gap(phi, phi_real), *precision_recall(phi_real, phi), cool.std(0).mean().item())
+print("standard deviation between images: "
+      + ", ".join(f"{v[3]:.3f} at τ = {tau:g}" for tau, v in at_tau.items())
+      + f"; test images {x_test.std(0).mean():.3f}")
+near, precise, wide = (column[1:] for column in list(zip(*at_tau.values()))[:3])  # without the one face of τ = 0
 print(f"Nearest at τ = {taus[1 + near.index(min(near))]}, highest precision at "
       f"{taus[1 + precise.index(max(precise))]}, highest recall at {taus[1 + wide.index(max(wide))]}")
 
 # %%
-fig = plt.figure(figsize=(8.6, 6.2))
-grid = fig.add_gridspec(2, 2, height_ratios=(1, 1.5))
-distances, shares = fig.add_subplot(grid[0, 0]), fig.add_subplot(grid[0, 1])
-plots.curves({"samples": (taus, [v[0] for v in at_tau])}, distances, x_label="temperature τ",
-             y_label="Fréchet distance")
-distances.axhline(ruler["training images"], color=plots.BLACK, linestyle=":", label="training images")
-distances.legend()
-both_shares = {"precision": (taus, [v[1] for v in at_tau]), "recall": (taus, [v[2] for v in at_tau])}
-plots.curves(both_shares, shares, x_label="temperature τ", y_label="share")
-plots.image_rows(by_tau, fig.add_subplot(grid[1, :]))
+figures.temperatures(by_tau, at_tau, floor=ruler["training images"])
 plt.show()
 
 # %% [markdown]
-# **Figure 14.** Above: Fréchet distance, precision and recall against temperature. Below: the same eight codes
-# at each. Note that plain is not close: at low temperatures faces are smooth and the set is poor. At τ = 0 all
-# samples are one, inside a ball or outside, so precision is all or nothing and recall about nothing. Note at
-# which τ each curve is best, as printed: they need not agree, since eye, precision and distance judge
-# different things. Whoever chooses τ should write it into the caption.
+# **Figure 15.** The same six codes at each temperature, and beside each row the Fréchet distance of such
+# samples (dotted: training images), precision and recall. Note that plain is not close: at low temperatures
+# faces are smooth and the set is poor. At τ = 0 all samples are one, inside a ball or outside, so precision
+# is all or nothing and recall about nothing. Note at which τ each curve is best, as printed: they need not
+# agree, since eye, precision and distance judge different things. Whoever chooses τ should write it into
+# the caption.
 #
-# Where precision is near 100% for images that anybody tells from real ones, it praises the balls and not the
-# faces: around a rare real face the third neighbour is far, its ball is wide, and plain faces lie in the middle of
-# many. Recall does not have this fault here. No number replaces a look at the images.
+# Where precision is near 100% for images that anybody tells from real ones, it praises the balls and not
+# the faces: around a rare real face the third neighbour is far, its ball is wide, and plain faces lie in
+# the middle of many. Recall does not have this fault here. No number replaces a look at the images.
 #
 # ## 5.4 · Tell it the class
 #
@@ -981,14 +965,15 @@ c_test, y_test = to_float(photos.test.images[:2_000]), labels[:2_000]
 print(f"{photos.source}: {len(photos.train):,} training, {len(photos.test):,} test images")
 
 # %%
-fig, ax = plt.subplots(figsize=(7.6, 6.4))
 first = [photos.train.images[(photos.train.labels == c).nonzero()[:12, 0]] for c in range(10)]
-plots.image_rows(dict(zip(names, first)), ax)
+within = sum(c_test[y_test == c].var(0, correction=0) * (y_test == c).double().mean() for c in range(10))
+share = (within.mean() / c_test.var(0, correction=0).mean()).item()
+plots.image_rows(dict(zip(names, first)), title=f"{share:.0%} of the pixels' variance lies within the classes")
 plt.show()
 
 # %% [markdown]
-# **Figure 15.** Twelve training images of each class. Note how much a class leaves open: at this size
-# colours of background and object vary more within a class than between classes.
+# **Figure 16.** Twelve training images of each class. Note how much a class leaves open: the share of the
+# variance that stands above is of test images, about the mean of their class.
 #
 # ### Exercise 6 · `condition`
 #
@@ -1114,8 +1099,8 @@ print("unseen images, best first (< in every training, ≈ not): "
 # Only the first comparison is fair: equal numbers of images, equal steps, and the printed interval is one
 # over trainings. It tells what the number of *classes* does. The second, which is often made, mixes two
 # questions: how many classes, and how many images. Nor does the order say that few images are good or
-# bad: in `class_steps` steps each model draws as many images as the others, and 1,000 images seen often
-# may teach as much as 5,000 seen a few times. What too few images do shows in the gap between seen and
+# bad: in `class_steps` steps each model draws as many images as the others, and 1,000 images seen more
+# often may teach as much as 5,000 seen less often. What too few images do shows in the gap between seen and
 # unseen, in the last row above all.
 #
 # **Who has to be told?** Write z' = z + w e(y) for the code that the decoder gets, e being the embedding and
@@ -1189,12 +1174,14 @@ plots.table({form: dict(zip(columns, row.mean(0).tolist())) for form, row in row
 
 # %%
 x_axis = torch.linspace(-12, 12, 2_401)  # steps of 0.01
+toy = {}
 for w in (0.0, 0.5, 1.0, 2.0, 4.0):
     one, other = (torch.exp(-((x_axis - w * y) ** 2) / 2.5) / (2.5 * math.pi) ** 0.5 for y in (1, -1))  # p(x|y)
     is_one = torch.sigmoid(2 * w * x_axis / 1.25)  # p(y = 1|x)
     gap_nats = w**2 / 0.625 * ((one + other) / 2 * 4 * is_one * (1 - is_one)).sum() * 0.01
-    print(f"w = {w}: y can be read off x in {(one + other) @ torch.max(is_one, 1 - is_one) / 200:4.0%}; "
-          f"told a gap of 0, not told {gap_nats:.2f} nats")
+    toy[f"w = {w:g}"] = {"y read off x": ((one + other) @ torch.max(is_one, 1 - is_one) / 200).item(),
+                       "gap told, nats": 0, "not told": gap_nats.item()}
+plots.table(toy, forms={"y read off x": ".0%", "not told": ".2f"})
 
 # %% [markdown]
 # A class that changes nothing need not be told, nor one that the image shows. In between it costs nats not to
@@ -1247,34 +1234,30 @@ nearest_training = check("nearest_training", nearest_training)
 
 # %%
 noise64 = torch.randn(200, 64, generator=rng)
-drawn_by, neighbours, from_train = {}, {}, {}
+drawn_by, neighbours, from_train, from_mean = {}, {}, {}, {}
 for name, (vae, *_) in told.items():  # the first of the three trainings
     y = torch.zeros(200).long() if name == ONE else torch.arange(200) % 10
     drawn_by[name] = image_of(vae, noise64, y)
     train = to_float(taught[name].images)
     near, apart = nearest_training(drawn_by[name], train, 1)  # (S, 1) each
     neighbours[name], from_train[name] = train[near[:, 0]], apart.median().item()
-    to_mean = (drawn_by[name] - train.mean(0)).flatten(1).norm(dim=1).median()
-    print(f"{name:18s} median distance to the nearest of its {len(train):5,} training images "
-          f"{apart.median():5.2f}, to their mean {to_mean:5.2f}")
+    from_mean[name] = (drawn_by[name] - train.mean(0)).flatten(1).norm(dim=1).median().item()
 print(f"{SINGLE}: samples lie nearer to " + ("single training images than to their mean: copies, more or less"
-      if from_train[SINGLE] < to_mean else "the mean of all than to any one of them"))
+      if from_train[SINGLE] < from_mean[SINGLE] else "the mean of all than to any one of them"))
 
 # %%
 settings.short_run_note("the samples below")
-fig, ax = plt.subplots(figsize=(8.6, 7.2))
-rows = {}
-for name in told:
-    rows[f"{name}: samples"] = drawn_by[name][:10]
-    rows[f"{name}: nearest"] = neighbours[name][:10]
-plots.image_rows(rows, ax, apart=[f"{name}: samples" for name in told][1:])
+figures.with_nearest({name: (drawn_by[name][:10], neighbours[name][:10]) for name in told}, from_train,
+                     title=f"{SINGLE}: {from_train[SINGLE]:.1f} from the nearest training image, "
+                           f"{from_mean[SINGLE]:.1f} from their mean")
 plt.show()
 
 # %% [markdown]
-# **Figure 16.** Samples, one per class from left to right (the first model knows one class only), and
-# below each its nearest training image. Note the last pair of rows, of the model that has seen ten images
-# only: where its samples lie nearer to single images than to their mean, as printed, it has memorised. Note
-# the others: a blurred sample has a neighbour that shares its colours and not its content.
+# **Figure 17.** Samples, one per class from left to right (the first model knows one class only), and below
+# each its nearest training image. The number is the median distance to it. Note the last pair of rows, of
+# the model that has seen ten images only: where its samples lie nearer to single images than to their mean,
+# it has memorised. Note the others: a blurred sample has a neighbour that shares its colours and not its
+# content.
 #
 # **Does the decoder listen?** A full training on all images took the minutes that its card names; the
 # model comes with the course. The classifier reads its samples: how often does it find the class that was
@@ -1298,7 +1281,7 @@ obeyed = {}
 for weight in (0.0, 0.5, 1.0, 2.0):
     cvae.weight = weight
     obeyed[weight] = accuracy(image_of(cvae, noise_c, asked), asked)
-    print(f"weight {weight:3.1f}: class found in {obeyed[weight]:.1%} of samples")
+print("class found in samples: " + ", ".join(f"{share:.1%} at weight {w:g}" for w, share in obeyed.items()))
 cvae.weight = cvae_card["model"]["arguments"].get("weight", 1.0)
 
 # %%
@@ -1313,9 +1296,9 @@ print("the decoder " + ("listens: its samples follow the weight" if obeyed[1.0] 
 
 # %% [markdown]
 # A decoder that does not listen can afford it: the encoder is not told the class, so z holds what the image
-# shows, the class as far as the regression reads it, and listening could save no more than about 2.3 nats of
-# the −ELBO printed above. That is worth learning where a class decides many pixels: the hair of a cartoon does, "cat"
-# does not. So we ask for a class by y, and draw a z ~ N(0, I) that says another.
+# shows, the class as far as the regression reads it, and listening could save no more than about 2.3 nats
+# of the −ELBO printed above. That is worth learning where a class decides many pixels: the hair of a
+# cartoon does, "cat" does not. So we ask for a class by y, and draw a z ~ N(0, I) that says another.
 #
 # This is the planned failure of the section. p(z|y) differs from class to class; the repair is that of
 # section 5.1, a density fitted to the codes, now one Gaussian for each class.
@@ -1350,25 +1333,22 @@ noises = {"ε ~ N(0, I)": noise_c, "Gaussian of the class": of_class(noise_c, as
           "uniform on [−1, 1]": 2 * torch.rand(noise_c.shape, generator=rng) - 1}
 fed = {name: image_of(cvae, noise, asked) for name, noise in noises.items()}
 found_in = {name: accuracy(x, asked) for name, x in fed.items()}
-for name, x in fed.items():
-    own_stats = feature_statistics(features_of(photo_judge, x))
-    print(f"{name:21s} mean length {noises[name].norm(dim=1).mean():5.2f}, class found in "
-          f"{found_in[name]:5.1%}, Fréchet distance {frechet_distance(*own_stats, *photo_stats):6.2f}")
+own_stats = {name: feature_statistics(features_of(photo_judge, x)) for name, x in fed.items()}
+plots.table({name: {"mean length": noises[name].norm(dim=1).mean().item(), "class found": found_in[name],
+                    "Fréchet distance": frechet_distance(*own_stats[name], *photo_stats)} for name in fed},
+            forms={"mean length": ".2f", "class found": ".1%", "Fréchet distance": ".2f"})
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 3.8))
-plots.image_rows({name: x[:10] for name, x in fed.items()}, ax, columns=names,
-                 values=found_in, value_label="class found")
-plt.setp(ax.get_xticklabels(), fontsize=9, rotation=30)
+figures.by_class({name: x[:10] for name, x in fed.items()}, names, value_label="class found, %",
+                 values={name: 100 * share for name, share in found_in.items()})
 plt.show()
 
 # %% [markdown]
-# **Figure 17.** The same decoder, the same ten classes, four kinds of codes. Note the second row: how often
-# the class is found with codes fitted for each class, and with those of the prior, stands above. Note the
-# uniform rows: codes in
+# **Figure 18.** The same decoder, the same ten classes, four kinds of codes. Note the second row: how often
+# the class is found with codes fitted for each class, beside those of the prior. Note the uniform rows: codes in
 # [0, 1] lie in one of 2ᵈ orthants, so all samples share the same shift away from the prior's mean. On
-# [−1, 1] the mean is right and the codes are too short, as at temperature 0.58: plain samples, whatever a
-# distance says of them. The decoder should get the codes that it was trained on.
+# [−1, 1] the mean is right and the codes are too short, as at temperature 0.58: plain samples, whatever their
+# class or a distance says of them. The decoder should get the codes that it was trained on.
 #
 # That a class is found does not make a sample good: a single perfect image per class would be found
 # always. Class, temperature and interpolation under your fingers:
@@ -1379,7 +1359,7 @@ wheel = widgets.class_samples(
 wheel
 
 # %% [markdown]
-# **Figure 18.** Samples of one class at temperature τ, and a walk by your `slerp`; the noise goes through
+# **Figure 19.** Samples of one class at temperature τ, and a walk by your `slerp`; the noise goes through
 # the Gaussian of the class. Change the class with the noise held: what changes is what the class decides.
 # At τ = 0 each class shows one image, about the mean of all that it knows.
 #
@@ -1397,7 +1377,7 @@ wheel
 # ✎ *Double-click here and write your answer:*
 
 # %%
-n_pairs = min(500, len(noise_c))
+n_pairs = min(300, len(noise_c))
 pair_x, pair_y = c_test[:n_pairs], y_test[:n_pairs]
 pairs = {
     "x and x̂": image_of(cvae, code_of(cvae, pair_x), pair_y),
@@ -1417,17 +1397,15 @@ plots.table({name: {"PSNR, dB": psnr(pair_x, other).mean().item(),
 # so this pair means nothing at any range. For x and x̂ both numbers say something.
 
 # %%
-fig, axes = plt.subplots(1, 4, figsize=(8.6, 2.6))
-at = 3
-for ax, (name, other) in zip(axes, pairs.items()):
-    both = torch.cat([pair_x[at : at + 1], other[at : at + 1]])
-    right, wrong = (ssim(both[:1], both[1:], data_range=r).item() for r in (1.0, 255.0))
-    plots.image_grid(both, ax, columns=2)
-    ax.set_title(f"{name}\nSSIM {right:.2f}, not {wrong:.4f}", fontsize=10)
+at, one_pair, by_range = 3, {}, {}
+for name, other in pairs.items():
+    one_pair[name] = torch.stack([pair_x[at], other[at]])
+    by_range[name] = [ssim(pair_x[at : at + 1], other[at : at + 1], data_range=r).item() for r in (1.0, 255.0)]
+figures.pairs(one_pair, by_range)
 plt.show()
 
 # %% [markdown]
-# **Figure 19.** One pair of each kind, with its SSIM at the right range, and at range 255. Note that at
+# **Figure 20.** One pair of each kind, with its SSIM at the right range, and at range 255. Note that at
 # the wrong range the noise is "structurally similar" to the picture by more than 0.9.
 #
 # Sets are compared by features. Besides the Fréchet distance, which sees mean and covariance only, we
@@ -1444,7 +1422,7 @@ plt.show()
 # ✎ *Double-click here and write your answer:*
 
 # %%
-pool = min(4 * n_eval, len(c_all := photos.test.images))
+pool = min(3 * n_eval, len(c_all := photos.test.images))
 samples = image_of(cvae, torch.randn(pool, d_photo, generator=rng), torch.arange(pool) % 10)
 drawn_rows = torch.randperm(len(photos.train), generator=rng)[:pool]
 phi = {"test": features_of(photo_judge, c_all[:pool]), "samples": features_of(photo_judge, samples),
@@ -1467,34 +1445,22 @@ for name in ("training", "samples"):
 print(f"draws of N images: {', '.join(f'{pool // count} of {count}' for count in counts)}, on each side")
 
 # %%
-few, many = (scatter["training", gaussian_distance, count].mean() for count in (counts[0], counts[-1]))
-print(f"training images, Fréchet distance: {few:.2f} at N = {counts[0]}, {many:.2f} at N = {counts[-1]}: "
-      f"{few / many:.1f} times as much")
 null = scatter["training", kernel_distance, counts[0]]
 print(f"training images, kernel distance at N = {counts[0]}: {null.mean():.4f} ± "
       f"{null.std() / len(null) ** 0.5:.4f} (mean of {len(null)} draws and its standard error), "
       f"{(null < 0).double().mean():.0%} of the draws below 0")
+spreads = {title: {name: [[f(scatter[name, measure, count]).item() for count in counts]
+                          for f in (torch.mean, torch.std)] for name in ("training", "samples")}
+           for title, measure in {"Fréchet distance": gaussian_distance, "kernel distance": kernel_distance}.items()}
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.4), layout="constrained")
-labelled = zip(axes, (gaussian_distance, kernel_distance), ("Fréchet distance", "kernel distance"))
-for ax, measure, label in labelled:
-    for name, colour, marker in zip(("training", "samples"), plots.PALETTE, plots.CLASS_MARKERS):
-        drawn_values = [scatter[name, measure, count] for count in counts]
-        mean, spread = (torch.stack([f(v) for v in drawn_values]) for f in (torch.mean, torch.std))
-        ax.errorbar(counts, mean, spread, color=colour, marker=marker, capsize=4, label=name)
-    ax.set(xscale="log", xlabel="images N on each side", ylabel=label)
-    ax.set_xticks(counts, counts)
-    ax.minorticks_off()
-    ax.legend()
-axes[0].set_yscale("log")
-axes[1].axhline(0, color=plots.BLACK, linewidth=1)
+figures.by_count(spreads, counts)
 plt.show()
 
 # %% [markdown]
-# **Figure 20.** Both distances to test images against the number of images: mean and standard deviation of
+# **Figure 21.** Both distances to test images against the number of images: mean and standard deviation of
 # draws that share no image; the left axis is logarithmic. Note the training images on the left: their distance
-# is the larger the fewer the images, and never at 0. That of the samples changes by a smaller factor: the bias
+# is the larger the fewer the images, and never at 0. The title has the factor, and that of the samples: the bias
 # depends on what is measured, so models measured with different N cannot be compared. The kernel distance
 # scatters about one value at every N. For two sets of one kind that value is 0, with single draws on both sides
 # of it, more often a little below, less often further above.
@@ -1522,7 +1488,7 @@ candidates = {
 # %%
 def measured(x: Tensor, y: Tensor) -> list[float]:
     """Fréchet and kernel distance, precision, recall, and accuracy of images x, asked to be of classes y."""
-    mine, theirs = features_of(photo_judge, x), features_of(photo_judge, c_test[: len(x)])
+    mine, theirs = features_of(photo_judge, x), phi["test"][: len(x)]
     pair = precision_recall(theirs, mine)
     return [gaussian_distance(mine, theirs), kernel_distance(mine, theirs), *pair, accuracy(x, y)]
 
@@ -1559,23 +1525,20 @@ train_pool = to_float(photos.train.images[:10_000])
 closest = {}
 for name, x in {"test images": c_test[:300], "samples": samples[:300]}.items():
     closest[name] = nearest_training(x, train_pool, 1)
-    apart = closest[name][1]
-    print(f"{name:26s} median distance to the nearest of {len(train_pool):,} training images "
-          f"{apart.median():5.2f}, smallest {apart.min():.2f}")
-print(f"samples of '{SINGLE}'   median distance to the nearest of its 10 training images {from_train[SINGLE]:5.2f}")
+print("smallest distance: " + ", ".join(f"{name} {apart.min():.2f}" for name, (_, apart) in closest.items())
+      + f"; samples of '{SINGLE}' have a median of {from_train[SINGLE]:.2f} to their ten")
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 3.8))
-rows = {}
-for name, x in {"test images": c_test, "samples": samples}.items():
-    rows[name] = x[:10]
-    rows[f"nearest to {name}"] = train_pool[closest[name][0][:10, 0]]
-plots.image_rows(rows, ax, apart=["samples"])
+half_way = {name: apart.median().item() for name, (_, apart) in closest.items()}
+found_near = {name: (x[:10], train_pool[closest[name][0][:10, 0]])
+              for name, x in {"test images": c_test, "samples": samples}.items()}
+figures.with_nearest(found_near, half_way, title=f"Median distance to the nearest of {len(train_pool):,}: "
+                     + ", ".join(f"{name} {value:.1f}" for name, value in half_way.items()))
 plt.show()
 
 # %% [markdown]
-# **Figure 21.** Test images and samples, each with the nearest of 10,000 training images. Note the
-# printed medians beside the pictures: plain and blurred images are near to everything, so a distance
+# **Figure 22.** Test images and samples, each with the nearest of 10,000 training images. Note the
+# medians beside the rows: plain and blurred images are near to everything, so a distance
 # below that of test images is a reason to look, and only a look convicts. A copy shares the content.
 
 # %% [markdown]
@@ -1604,14 +1567,11 @@ for i in (0, 3, 5):
     noisy[names[y_test[i]]] = (diffusion.add_noise(still, stops, eps_i).clamp(-1, 1) + 1) / 2
 
 # %%
-fig, (ax, images) = plt.subplots(1, 2, figsize=(8.6, 2.6), width_ratios=(1, 2.2), layout="constrained")
-plots.curves({"ᾱ": (range(len(kept)), kept)}, ax, x_label="step t", y_label="ᾱ, share of variance")
-ax.get_legend().remove()
-plots.image_rows(noisy, images, columns=[str(t) for t in stops.tolist()])
+figures.noise_film(noisy, stops.tolist(), kept)
 plt.show()
 
 # %% [markdown]
-# **Figure 22.** Left: ᾱ, the share of the image's variance that is left at step t. Right: three test images on
+# **Figure 23.** Above: ᾱ, the share of the image's variance that is left at step t. Below: three test images on
 # their way to noise. Note how long the layout survives: large shapes go last, so they come back first.
 #
 # A U-Net learns to undo it: a network that halves the image twice and comes back, with *skips* that carry
@@ -1693,12 +1653,12 @@ def timed(draw: Callable[[], Tensor]) -> tuple[Tensor, float]:
 
 y_few = torch.arange(n_diffusion) % 10
 noise_few = torch.randn(n_diffusion, d_photo, generator=rng)
+untrained = diffusion.sample_ddim(young, y_few[:10], steps=10, generator=rng)  # the first call takes longer
 runs = {"VAE": timed(lambda: image_of(cvae, noise_few, y_few)),
         "VAE, fitted codes": timed(lambda: image_of(cvae, of_class(noise_few, y_few), y_few))}
 for steps in (5, 10, 30):  # from the same noise
     runs[f"DDIM, {steps} steps"] = timed(lambda: diffusion.sample_ddim(
         unet, y_few, steps=steps, generator=torch.Generator().manual_seed(seed)))
-untrained = diffusion.sample_ddim(young, y_few[:10], steps=10, generator=rng)
 
 # %%
 reference = features_of(photo_judge, c_test[:n_diffusion])
@@ -1730,40 +1690,30 @@ for a, b in (("DDIM, 5 steps", "DDIM, 30 steps"), ("DDIM, 10 steps", "DDIM, 30 s
     print(f"{a} − {b}: {difference:+.1f} ± {half:.1f}: {verdict}")
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 3.8), layout="constrained")
-for (name, value), colour, marker in zip(whole.items(), plots.PALETTE, plots.CLASS_MARKERS):
-    ax.errorbar(runs[name][1], value, 2.26 * standard_error(left_out[name]), fmt=marker, color=colour,
-                capsize=4, label=name)
-ax.axhline(floor_row[0], color=plots.BLACK, linestyle=":", label="training images")
-ax.set(xscale="log", xlabel="milliseconds per image", ylabel="Fréchet distance", ylim=(0, None))
-ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-plt.show()
 ratio = unet_card["seconds"] / cvae_card["seconds"]
 print(f"training: {cvae_card['name']} {cvae_card['seconds']:,.0f} s, {unet_card['name']} "
       f"{unet_card['seconds']:,.0f} s, {ratio:.1f} times as long, for {unet_card['parameters'] / 1e6:.1f} and "
       f"{cvae_card['parameters'] / 1e6:.1f} million parameters; one training of each")
 
-# %% [markdown]
-# **Figure 23.** Quality against time, at equal numbers of images, with 95% intervals over images (not over
-# trainings: there is one of each); the dotted line is the floor. Note that the comparison has two axes:
-# which model to take depends on how long one may wait. Each step costs about the same; what more of them
-# bring stands above with its interval. And equal numbers of parameters are not equal cost: the U-Net uses
-# its parameters at many more places, in training as in sampling, so the printed seconds belong to this
-# figure. Where the VAE comes first by the number, look at Figure 24 before you believe it.
-
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 6.2))
-rows = {name: x[:10] for name, (x, _) in runs.items()}
-plots.image_rows(rows | {"your U-Net": untrained, "test images": c_test[:10]}, ax, columns=names,
-                 values=whole, value_label="Fréchet distance", apart=["your U-Net", "test images"])
-plt.setp(ax.get_xticklabels(), fontsize=9, rotation=30)
+points = {name: (runs[name][1], value, 2.26 * standard_error(left_out[name])) for name, value in whole.items()}
+one_each = torch.stack([c_test[y_test == c][0] for c in range(10)])
+rows = {name: x[:10] for name, (x, _) in runs.items()} | {"your U-Net": untrained, "test images": one_each}
+figures.quality_and_time(points, rows, names=names, floor=floor_row[0], apart=["your U-Net", "test images"])
 plt.show()
 
 # %% [markdown]
-# **Figure 24.** Samples of the ten classes; the three rows of DDIM start from the same noise. Note sharpness:
-# the VAE shows means, and the mean of many possible images is blurred; each step of the diffusion model has
-# to guess only a little. With 5 steps each guess must reach far. Your own U-Net, after so few steps,
-# still leaves noise: the first that it learns is that images are smooth, then where things are.
+# **Figure 24.** Quality against time, at equal numbers of images, with 95% intervals over images (not over
+# trainings: there is one of each); the dotted line is the floor. Below: samples of the ten classes, those of
+# DDIM from the same noise, and a test image of each class. Which model to take depends on how long one may
+# wait. Each step asks the U-Net once more; what more of them bring stands above with its interval.
+#
+# Equal numbers of parameters are not equal cost: the U-Net uses its parameters at many more places, in
+# training as in sampling, so the printed seconds belong to this figure. Where the VAE comes first by the
+# number, look at the samples before you believe it. Note sharpness: the VAE shows means, and the mean of many
+# possible images is blurred; each step of the diffusion model has to guess only a little. With 5 steps each
+# guess must reach far. Your own U-Net, after so few steps, still leaves noise: the first that it learns is that
+# images are smooth, then where things are.
 #
 # **And GANs?** One of the reports says that autoencoders reconstruct worse than generative adversarial
 # networks ([Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661)). A plain GAN reconstructs nothing: it
@@ -1786,9 +1736,9 @@ other = {"shifted by one pixel": some.roll(1, 3),
 seen = {name: features_of(photo_judge, x) - features_of(photo_judge, some) for name, x in other.items()}
 nearer = {"PSNR": max(other, key=lambda name: psnr(some, other[name]).mean()),
           "features": min(seen, key=lambda name: seen[name].norm(dim=1).mean())}
-for name, x in other.items():
-    print(f"{name}: PSNR {psnr(some, x).mean():.1f} dB, distance in features {seen[name].norm(dim=1).mean():.1f}")
 print("nearer to the image, " + ", ".join(f"by {ruler}: {name}" for ruler, name in nearer.items()))
+plots.table({name: {"PSNR, dB": psnr(some, x).mean().item(),
+                    "distance in features": seen[name].norm(dim=1).mean().item()} for name, x in other.items()})
 
 # %% [markdown]
 # And the KL at that weight? Beside ½‖x − x̂‖² a weight w is the likelihood's σ²
@@ -1798,15 +1748,18 @@ print("nearer to the image, " + ", ".join(f"by {ruler}: {name}" for ruler, name 
 # %%
 widths = torch.linalg.svdvals((some - some.mean(0)).flatten(1)).double()[:-1]
 lam = widths**2 / (len(some) - 1)  # variances of the principal components, the largest first
+weights = {}
 for name, w in {"best σ² of our VAE": (2 * cvae.log_sigma).exp().item(), "10⁻⁶": 1e-6}.items():
     live = lam[lam > w]
-    print(f"w = {name + ':':19s} σ is {255 * w**0.5:5.2f} grey levels; {len(live)} of {len(lam)} components live, "
-          f"{0.5 * (live / w).log().sum():5,.0f} nats; noise of the 64th {min(1, w / lam[63].item()) ** 0.5:.1%}")
+    weights[f"w = {name}"] = {
+        "σ, grey levels": 255 * w**0.5, f"live of {len(lam)}": len(live), "nats": 0.5 * (live / w).log().sum().item(),
+        "noise of the 64th": min(1, w / lam[63].item()) ** 0.5}
+plots.table(weights, forms={"σ, grey levels": ".2f", "nats": ",.0f", "noise of the 64th": ".1%"})
 
 # %% [markdown]
-# At 10⁻⁶ hardly anything is charged for a code: σ is a fraction of a grey level. This is an autoencoder with little
-# noise, whose KL only keeps codes from growing without end. N(0, I) is not their density, so a density is
-# learned: the diffusion model, on codes that were first divided by their standard deviation.
+# At 10⁻⁶ hardly anything is charged for a code: σ is a fraction of a grey level. This is an autoencoder
+# with little noise, whose KL only keeps codes from growing without end. N(0, I) is not their density, so a
+# density is learned: the diffusion model, on codes that were first divided by their standard deviation.
 #
 # Figures from elsewhere, FID on CIFAR-10 as each paper computes it: 2.42 for a GAN with classes
 # ([Karras et al., 2020](https://arxiv.org/abs/2006.06676)), 3.17 for diffusion without
@@ -1820,7 +1773,7 @@ for name, w in {"best σ² of our VAE": (2 * cvae.log_sigma).exp().item(), "10�
 # model treats training images differently from others.
 
 # %%
-searched = faces.train.images[trained_on[:20_000]]  # images that the model has seen
+searched = faces.train.images[trained_on[:10_000]]  # images that the model has seen
 face_made = image_of(vaes[128], prior[128][:200])
 near_faces = {}
 for name, x in {"test faces": x_test[:200], "samples": face_made}.items():
@@ -1844,8 +1797,8 @@ print("The interval " + ("excludes 0: the model knows its training faces a littl
 
 # %% [markdown]
 # A sample much nearer to a training face than test faces are would be a reason to look; a plain or blurred
-# sample is near to many faces without being a copy. The model that saw one image per class (section 5.4)
-# returned its training images: few images, many steps, and a person who never agreed is published with every
+# sample is near to many faces without being a copy. A model that sees one image per class (section 5.4)
+# comes to return its training images: few images, many steps, and a person who never agreed is published with every
 # sample. A gap between the errors on training and test images is the weaker sign of the same thing; from it
 # one can guess who was in the training set (membership inference). Both belong into the report of any model of
 # people, the gap with its interval.
@@ -1895,20 +1848,17 @@ group_report = check("group_report", group_report)
 groups = {}
 for name, i in column.items():
     groups[name] = group_report(e_test, flags_test[:, i])
-    without, with_it = groups[name][0], groups[name][1]
-    print(f"{name:20s} without {without[0]:5.1f} [{without[1]:.1f}, {without[2]:.1f}], "
-          f"with {with_it[0]:5.1f} [{with_it[1]:.1f}, {with_it[2]:.1f}], n = {flags_test[:, i].sum()}")
-
-# %%
-fig, ax = plt.subplots(figsize=(8.6, 3.4))
-plots.group_intervals(groups, ax, names=("without", "with"), x_label="squared error per image")
-plt.show()
-apart = [name for name, r in groups.items() if r[0][1] > r[1][2] or r[1][1] > r[0][2]]
+group_sizes = {name: int(flags_test[:, i].sum()) for name, i in column.items()}
+apart = [figures.words(name) for name, r in groups.items() if r[0][1] > r[1][2] or r[1][1] > r[0][2]]
 print(f"Intervals that do not overlap: {', '.join(apart) or 'none'}")
 
+# %%
+figures.groups_of_people(groups, group_sizes, total=len(flags_test))
+plt.show()
+
 # %% [markdown]
-# **Figure 25.** Error of reconstruction in groups of test faces, with 95% intervals; where the printed n
-# is below 30, they are too narrow. But a difference has two possible causes: the group may be *harder* to draw,
+# **Figure 25.** Error of reconstruction in groups of test faces, with 95% intervals; where a group has
+# fewer than 30, they are too narrow. But a difference has two possible causes: the group may be *harder* to draw,
 # or it may have been *rare* in training. This figure cannot tell them apart; an experiment can.
 #
 # We train the same small autoencoder on equally many faces at 32 × 32: with half of them, and with only one in
@@ -1945,37 +1895,47 @@ def faces_with(share: float, generator: torch.Generator) -> datasets.Split:
 # %%
 small_test = to_float(smaller(faces.test.images[:n_eval]))
 member = faces.test.factors[: len(small_test), column[scarce]]
-ratios = {"half": [], "one in fifty": []}
+ratios, as_rebuilt = {"half": [], "one in fifty": []}, {"half": [], "one in fifty": []}
 for training in range(3):
     for name, share in {"half": 0.5, "one in fifty": 0.02}.items():
         draw = torch.Generator().manual_seed(training)
         torch.manual_seed(training)
         small = models.ConvAutoencoder(64, size=32, width=16)
         *_, record = steps_of(small, losses.autoencoder_objective, faces_with(share, draw),
-                              steps=group_steps, seed=training)
+                              steps=group_steps, batch_size=24, seed=training)
         small = small.cpu().eval()
-        e = losses.squared_error(small_test, image_of(small, code_of(small, small_test)))
+        x_hat = image_of(small, code_of(small, small_test))
+        e = losses.squared_error(small_test, x_hat)
+        as_rebuilt[name].append(x_hat[member == 1])
         ratios[name].append((e[member == 1].mean() / e[member == 0].mean()).item())
-        print(f"training {training + 1}, {name:12s} {record.step} steps, {record.seconds:4.1f} s: "
-              f"mean error {e.mean():6.1f}, ratio {ratios[name][-1]:.3f}")
+    print(f"training {training + 1}: ratio {ratios['half'][-1]:.3f} with half, "
+          f"{ratios['one in fifty'][-1]:.3f} with one in fifty; {record.step} steps each")
 
 # %%
 change = torch.tensor(ratios["one in fifty"]) - torch.tensor(ratios["half"])  # (3,)
 half_width = 4.30 * change.std() / 3**0.5  # Student's t of three values, in place of 1.96
-print(f"with {scarce}: the ratio changes by {change.mean():+.3f} ± {half_width:.3f} over three trainings: "
+print(f"with {figures.words(scarce)}: the ratio changes by {change.mean():+.3f} ± {half_width:.3f}: "
       + ("being rare costs the group." if change.mean() > half_width else
          "three short trainings do not settle it."))
-settings.short_run_note("the lines below")
-pairs = {f"training {i + 1}": pair for i, pair in enumerate(zip(*ratios.values()))}
-fig, ax = plt.subplots(figsize=(7, 3))
-plots.changes(pairs, ax, names=("half of training", "one in fifty"), y_label="error with / without")
+settings.short_run_note("the faces below")
+own = small_test[member == 1]  # (M, 3, 32, 32)
+by_share = {name: torch.stack(each) for name, each in as_rebuilt.items()}  # (3, M, 3, 32, 32)
+lost = {name: ((x - own) ** 2).sum((0, 2, 3, 4)) for name, x in by_share.items()}
+most = (lost["one in fifty"] - lost["half"]).argsort(descending=True)[:8]  # where the error grew most
+rows = {f"test faces,\n{figures.words(scarce)}": own[most]}
+rows |= {f"{name}\nof the training": x.mean(0)[most] for name, x in by_share.items()}
+mean_ratios = {f"{name}\nof the training": sum(each) / len(each) for name, each in ratios.items()}
+
+# %%
+figures.rare_group(rows, mean_ratios, change=change.mean().item(), half=half_width.item())
 plt.show()
 
 # %% [markdown]
-# **Figure 26.** The group's error relative to that of the others, when it is half of the training set and
-# when it is one in fifty, in three trainings; the dotted line marks equal errors. Note the change, with an
-# interval over trainings: the group's test faces are the same, only their share in training has changed. Where
-# the interval lies above 0, being rare has a cost: what is rare is drawn as something common. On real people
+# **Figure 26.** The eight test faces of the group whose error grew most, and the means of what three models
+# make of each: the group was half of their training set, or one in fifty. The numbers are the group's error
+# relative to that of the others, means of three trainings; above stands their change, with an interval over
+# trainings. The test faces are the same, only their share in training has changed. Look at the skin: what is
+# rare is drawn as something common. Where the interval lies above 0, being rare has a cost. On real people
 # that means: with somebody else's features.
 #
 # **Provenance.** Whoever publishes generated images should mark them. We try three marks: a text in the
@@ -2038,24 +1998,26 @@ files = [marked(x) for x in face_made[:100]]
 unmarked = [again(data, "PNG") for data in (plots.to_png(x) for x in x_test[:100])]
 kept = {name: [found(copy(data)) for data in files] for name, copy in copies.items()}
 kept["test faces, not marked"] = [found(data) for data in unmarked]
-what = dict.fromkeys(["text", "hidden bits", "visible corner"], ".0%")
-plots.table({name: dict(zip(what, torch.tensor(each).float().mean(0).tolist())) for name, each in kept.items()},
-            forms=what, title=f"share of {len(files)} files that keep")
+what = ["text", "hidden bits", "visible corner"]
+shares = torch.tensor([[sum(marks) / len(each) for marks in zip(*each)] for each in kept.values()]).T  # (3, 6)
+
+
+def opened(data: bytes) -> Tensor:
+    """The pixels of a file, at 64 × 64: (3, 64, 64), bytes."""
+    picture = Image.open(io.BytesIO(data)).convert("RGB").resize((64, 64), Image.NEAREST)
+    return torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8).view(64, 64, 3).movedim(2, 0)
 
 # %%
-fig, axes = plt.subplots(1, 4, figsize=(8.6, 2.6))
-mark_views = {"sample": plots.to_png(face_made[0]), "marked": files[0],
-         "JPEG, quality 50": copies["JPEG, quality 50"](files[0]),
-         "half the size": copies["PNG at half the size"](files[0])}
-for ax, (name, data) in zip(axes, mark_views.items()):
-    ax.imshow(Image.open(io.BytesIO(data)))
-    ax.set_title(name)
-    ax.set_axis_off()
+looks = {name: opened(copy(files[0])) for name, copy in copies.items()}
+looks["test face, not marked"] = opened(unmarked[0])
+lowest_bits = {name: (255 * (x[2] % 2)).expand(3, -1, -1) for name, x in looks.items()}
+figures.marks(looks, lowest_bits, shares, kinds=what)
 plt.show()
 
 # %% [markdown]
-# **Figure 27.** A sample, the marked file, and two copies. Note that the hidden bits cannot be seen and
-# do not last: saving as JPEG rounds them away. The text lives in the file, not in the picture, so any
+# **Figure 27.** A marked sample, its copies, and a face that nobody marked; the lowest bit of their blue; and
+# the share of files that keep each mark. Note that the hidden bits, eight times the same, cannot be seen in the
+# picture and do not last: saving as JPEG rounds them away. The text lives in the file, not in the picture, so any
 # program that copies pixels drops it. The visible corner lasts longest, and anybody can cut it off. No
 # mark of these withstands intent; they help the honest. Marks that last are a subject of research, and
 # signed records of origin (C2PA) protect by what a file *proves*, not by what it hides.

@@ -35,19 +35,19 @@ n_symbols_eval = 500
 vq_steps = 60
 symbol_steps = 40
 latent_faces = 10_000
-latent_steps = 1_000
+latent_steps = 900
 drawn_faces = 500
-pixel_faces = 150
+pixel_faces = 90
 pixel_steps = 20
-layer_steps = 700
-masked_steps = 60
-n_filled = 500
-n_labels = 500
+layer_steps = 560
+masked_steps = 50
+n_filled = 300
+n_labels = 400
 n_subsets = 4
 n_faces = 4_000
 n_tested = 1_200
-code_steps = 400
-judge_steps = 200
+code_steps = 350
+judge_steps = 180
 n_trainings = 5
 
 # %%
@@ -71,6 +71,7 @@ from course_lib import checkpoints, datasets, diffusion, losses, metrics, models
 from course_lib.codes import code_of, drawn_codes, gaussian_codes, image_of
 from course_lib.exact_chain import ChainVAE, GaussianDiffusion, LayerTerms, TopDown, aligned_chain, sigma_points
 from course_lib.exercises import check
+from course_lib.figures import beyond as figures
 from course_lib.metrics import effective_number, feature_statistics, features_of, frechet_distance, linear_probe, share_drawn, student_interval
 from course_lib.models import CodeDenoiser, ConvVAE, UNet
 from course_lib.pretrained import find as fitting, load_or_train, metrics_of
@@ -204,28 +205,26 @@ codebook_usage = check("codebook_usage", codebook_usage)
 turn = 9 * torch.rand(2_000, 1, generator=rng).sqrt()
 spiral = 0.08 * turn * torch.cat([turn.cos(), turn.sin()], 1) + 0.5  # (2000, 2)
 spiral += 0.02 * torch.randn(spiral.shape, generator=rng)
-toys = {}
+toys, toys_told = {}, {}
 for name, revive in {"without revival": False, "with revival": True}.items():
     torch.manual_seed(seed)
     toys[name] = models.Codebook(24, 2, revive=revive)
     for batch in spiral.split(100) * 15:
         toys[name](batch)  # in training mode each call moves the vectors
     indices, z_q = quantize(spiral, toys[name].vectors)
-    print(f"{name:15s} perplexity {codebook_usage(indices, 24):4.1f} of 24, {len(indices.unique())} in use, "
-          f"mean squared error {((spiral - z_q) ** 2).sum(1).mean():.4f}; {toys[name].revived} revivals")
+    toys_told[name] = {"in use": len(indices.unique()), "perplexity": codebook_usage(indices, 24),
+                       "squared error": ((spiral - z_q) ** 2).sum(1).mean()}
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 4.2))
-for ax, (name, codebook) in zip(axes, toys.items()):
-    plots.nearest_cells(codebook.vectors, spiral, ax, title=name)
-axes[0].legend(loc="upper right", fontsize=9)
+figures.codebooks({name: codebook.vectors for name, codebook in toys.items()}, spiral, toys_told)
 plt.show()
 
 # %% [markdown]
-# **Figure 1.** The cells of a codebook: every point of a tinted cell becomes its star. Note the large cells on
-# the left, each for a long piece of the spiral, and the crosses, symbols that are paid for and never used;
-# others lie outside the picture. On the right every vector has a piece of the spiral, since one that died was
-# put among the points. A code of 24 symbols draws 24 points, no more: rounding is the bottleneck.
+# **Figure 1.** The cells of a codebook: every point of a tinted cell becomes its star. Look at how long a piece
+# of the spiral one star stands for, and at the crosses: symbols that are paid for and never used.
+#
+# With revival, a vector that died was put among the points, and got a piece of the spiral. A code of 24 symbols
+# draws 24 points, no more: rounding is the bottleneck.
 #
 # Now the encoder. Where z moves a little, its nearest vector stays the same: the loss, as a function of z, is
 # made of flat steps. Its gradient is not small, it is 0, and the encoder cannot learn. The **straight-through
@@ -301,7 +300,7 @@ print(", ".join(f"{either(fresh.eval(), few)[0].item():.3f}" for either in (vq_o
 # one whose dead vectors are revived.
 
 # %%
-usage, young = {}, {}
+usage, young, young_told = {}, {}, {}
 for name, revive in {"without revival": False, "with revival": True}.items():
     torch.manual_seed(seed)
     young[name], usage[name] = models.VQVAE(64, revive=revive), []
@@ -310,21 +309,23 @@ for name, revive in {"without revival": False, "with revival": True}.items():
         if record.step % max(1, vq_steps // 12) == 0:
             symbols = young[name].indices_of(vq_test[:32])  # (32, 64)
             usage[name].append((record.step, codebook_usage(symbols, 64)))
-    print(f"{name:15s} after {record.step} steps: perplexity {usage[name][-1][1]:4.1f} of 64, distortion "
-          f"{-record.terms['log_lik']:,.0f} nats, {young[name].codebook.revived} revivals, {record.seconds:.0f} s")
+    young_told[name] = {"distortion, nats": -record.terms["log_lik"], "revivals": young[name].codebook.revived,
+                        "seconds": record.seconds}
+
+# %%
+plots.table(young_told, forms={"distortion, nats": ",.0f", "seconds": ".0f"})
 
 # %%
 short_run_note("the curves below")
-fig, ax = plt.subplots(figsize=(6.4, 3))
-plots.curves({name: zip(*points) for name, points in usage.items()}, ax, x_label="step",
-             y_label="perplexity of 64 symbols")
-ax.set_ylim(0, 64)
+figures.usage({name: [*zip(*points)] for name, points in usage.items()}, size=64)
 plt.show()
 
 # %% [markdown]
-# **Figure 2.** How many symbols are in use on test images, in the first steps of training. Note the codebook that
-# is left to itself: all z of a new encoder lie close together, and few of its vectors are near. A code of one
-# symbol holds nothing, so the decoder learns a mean image. The other one begins among the z.
+# **Figure 2.** How many symbols are in use on test images, in the first steps of training. Look at the codebook
+# that is left to itself, and how far it stays from the dotted line.
+#
+# All z of a new encoder lie close together, and few of the vectors of N(0, I) are near. A code of one
+# symbol holds nothing, so the decoder learns a mean image. With revival the vectors are put among the z.
 #
 # Four models with K = 4, 16, 64 and 256 were trained for longer, by `python -m course_lib train vq`: one encoder
 # and decoder first, then from there each of the four for a few epochs, with a codebook of its own.
@@ -348,11 +349,11 @@ for K in Ks:
         "bits at most": int(64 * math.log2(K)), "perplexity": codebook_usage(vq_codes[K], K),
         "never used": K - len(vq_codes[K].unique()), "distortion, nats": distortion[K],
         "PSNR of all, dB": told["psnr"], "revivals": told["revived"]}
-plots.table(by_size, forms={"distortion, nats": ",.0f"})
 before, own = vq_cards[64]["training"]["seconds_before"], [vq_cards[K]["seconds"] for K in Ks]
 print(f"{before:.0f} s of training for all, then {min(own):.0f} to {max(own):.0f} s for each")
 above = [vq_cards[K]["test"]["psnr"] - vq_cards[4]["test"]["psnr"] for K in (16, 256)]
 print(f"Above K = 4: K = 16 by {above[0]:.1f} dB, K = 256 by {above[1]:.1f} dB, {above[1] / above[0]:.1f} times as much")
+plots.table(by_size, forms={"distortion, nats": ",.0f"})
 
 # %% [markdown]
 # N log₂ K bits are a **bound**: what a code costs if every grid of symbols is equally likely. A density p(s) of
@@ -405,16 +406,18 @@ def bits_per_dim(nats: Tensor, dims: int) -> Tensor:
 bits_per_dim = check("bits_per_dim", bits_per_dim)
 
 # %%
-priors, symbol_bits = {}, {}
+priors, symbol_bits, bits_told = {}, {}, {}
 for K in Ks:
     priors[K], card = checkpoints.load(f"faces-vq-{K}-prior")
     with torch.no_grad():
         nats = torch.cat([vq.nats_of(priors[K], part) for part in vq_codes[K].split(100)])  # (M,)
     symbol_bits[K] = bits_per_dim(nats, 1).mean().item()
     error = bits_per_dim(nats, 1).std() / len(nats) ** 0.5
-    print(f"K = {K:3d}: {symbol_bits[K]:5.1f} ± {error:.1f} bits per image in place of {64 * math.log2(K):.0f}, or "
-          f"{bits_per_dim(nats, 64).mean():.2f} per symbol in place of {math.log2(K):.0f}; "
-          f"all test images {card['test']['bits']:.1f}, as many training images {card['test']['bits_train']:.1f}")
+    bits_told[f"K = {K}"] = {
+        "bound, bits": int(64 * math.log2(K)), "bits per image": f"{symbol_bits[K]:.1f} ± {error:.1f}",
+        "per symbol": f"{bits_per_dim(nats, 64).mean():.2f} of {math.log2(K):.0f}",
+        "all test images": card["test"]["bits"], "training images": card["test"]["bits_train"]}
+plots.table(bits_told)
 
 # %% [markdown]
 # Now the plane of [notebook 04](04_beta_vae.ipynb): what a code costs, and what it leaves. A VQ-VAE is a VAE whose
@@ -437,28 +440,21 @@ for n, vae in gaussian_vaes.items():
 totals = {}
 for kind, points in plane.items():
     for name, (rate, nats) in points.items():
-        totals[f"{kind}, {name}"] = total = nats + rate * math.log(2)
-        print(f"{kind:22s} {name:9s} {rate:5.0f} bits, distortion {nats:8,.0f}, −ELBO {total:8,.0f} nats")
+        totals[f"{kind}, {name}"] = {"rate, bits": rate, "distortion, nats": nats,
+                                     "−ELBO, nats": nats + rate * math.log(2)}
+plots.table(totals, forms={"rate, bits": ".0f", "distortion, nats": ",.0f", "−ELBO, nats": ",.0f"},
+            best={"−ELBO, nats": "min"})
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 4.2))
-series = {kind: zip(*points.values()) for kind, points in plane.items()}
-plots.curves(series, ax, x_label="rate, bits per image", y_label="distortion, nats per image")
-for points in (plane["VQ-VAE, learned prior"], plane["VAE"]):
-    for name, place in points.items():
-        ax.annotate(name, place, xytext=(6, 6), textcoords="offset points", fontsize=10)
-ends = torch.tensor(ax.get_xlim())
-ax.plot(ends, min(totals.values()) - math.log(2) * ends, color="0.4", linewidth=1)
+figures.rate_and_distortion(plane)
 plt.show()
-best_vq = min((name for name in totals if name.startswith("VQ")), key=totals.get)
-best = min(totals, key=totals.get)
-print(f"Smallest −ELBO: {best}; of the VQ-VAEs: {best_vq}, {totals[best_vq] - totals[best]:,.0f} nats above")
 
 # %% [markdown]
-# **Figure 3.** Rate and distortion. The thin line joins points of the smallest −ELBO: it falls by log 2 = 0.69
-# nats per bit. Note how flat it is beside the distances between models: here distortion decides, and a hundred
-# bits are worth a small change of σ. From each K to its point with a learned prior it is a step to the left, and
-# the images stay the same: what the bound overpays is what the density knows about faces.
+# **Figure 3.** Rate and distortion. Each arrow is a step to the left at the same images: the bits that the bound
+# overpays, and that the density knows about faces. The thin line joins points of the smallest −ELBO.
+#
+# The line falls by log 2 = 0.69 nats per bit. It is flat beside the distances between models: here distortion
+# decides, and a hundred bits are worth a small change of σ.
 #
 # Three things differ between the kinds at once: rounding, layers (the VAEs mix all places in a large linear
 # layer) and seconds of training, which the cards tell. So this is no verdict on rounding. One thing is simpler
@@ -466,9 +462,12 @@ print(f"Smallest −ELBO: {best}; of the VQ-VAEs: {best_vq}, {totals[best_vq] - 
 # length that only a longer detour reaches. And per number of the image?
 
 # %%
-for name in (best, best_vq):
-    told = bits_per_dim(torch.tensor(totals[name]), vq_test[0].numel())
-    print(f"{name}: {told:.2f} bits per number in [0, 1], {told + 8:.2f} per number in 256 steps")
+elbos = {name: -row["−ELBO, nats"] for name, row in totals.items()}
+per_number = {}
+for name in (max(elbos, key=elbos.get), max((n for n in elbos if n.startswith("VQ")), key=elbos.get)):
+    told = bits_per_dim(torch.tensor(-elbos[name]), vq_test[0].numel()).item()
+    per_number[name] = {"number in [0, 1]": f"{told:.2f}".replace("-", "−"), "number in 256 steps": f"{told + 8:.2f}"}
+plots.table(per_number, corner="bits per")
 
 # %% [markdown]
 # A density per unit may be above 1, so its bits may be negative; a cell of width 1/256 holds 1/256 of it, which
@@ -513,54 +512,57 @@ def to_faces(x: Tensor) -> float:
 
 # %%
 from_test = {name: to_faces(x) for name, x in decoded_sets.items()}
-for name, value in from_test.items():
-    print(f"{name:20s} Fréchet distance {value:7.1f}")
 far, mid, near, rebuilt = [*from_test.values()][:4]
-print(f"Of the way from uniform symbols to rebuilt images independent places go {(far - mid) / (far - rebuilt):.0%}, "
-      f"the learned prior {(far - near) / (far - rebuilt):.0%}")
+gone = [(far - value) / (far - rebuilt) for value in (mid, near)]  # of the way from uniform to rebuilt
 print(f"Still missing: {near - rebuilt:.1f} by the density, {rebuilt - from_test['training images']:.1f} by encoder, "
       f"rounding and decoder")
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 6))
-plots.image_rows({name: x[:10] for name, x in decoded_sets.items()}, ax, values=from_test,
-                 value_label="Fréchet distance", apart=["test images rebuilt", "VAE 128, N(0, I)"])
+figures.symbol_samples(decoded_sets, from_test, gone)
 plt.show()
 
 # %% [markdown]
 # **Figure 4.** The same decoder, three densities of its symbols; below, rebuilt test images, the VAE with 128
-# latents, and training images. Note what uniform symbols still show: the outline that all faces share stands in the
-# decoder's weights, and within it nothing fits together. Independent places have symbols as frequent as they are,
-# and no knowledge of which go with which: blends of several people, which may be as far from faces as uniform
-# symbols are. The learned prior guesses each symbol from those before it, so what was drawn first decides what
-# follows. The floor of its distance are the rebuilt images: what the decoder loses no density can bring back.
+# latents, and training images. Look at what fits together within a face, and what does not.
+#
+# Uniform symbols still show the outline that all faces share: it stands in the decoder's weights. Independent
+# places have symbols as frequent as they are, and no knowledge of which go with which: blends of several people,
+# which may be as far from faces as uniform symbols are. The learned prior guesses each symbol from those before it,
+# so what was drawn first decides what follows. The floor of its distance are the rebuilt images: what the decoder
+# loses no density can bring back.
 #
 # And the other codebooks? What their samples lack has two parts: what the decoder does not rebuild, and what the
 # density adds to that distance.
 
 # %%
-sampled = {64: decoded_sets["learned prior"]}
-sampled |= {K: vq.images_of(vqs[K], priors[K].sample(M, generator=rng)) for K in Ks if K != 64}
+sampled, by_density = {}, {}
 for K in Ks:
-    rebuilt, drawn = to_faces(vq.images_of(vqs[K], vq_codes[K])), to_faces(sampled[K])
-    print(f"K = {K:3d}: rebuilt images {rebuilt:6.1f}, samples {drawn:6.1f}: the density adds {drawn - rebuilt:5.1f}")
+    if K == 64:  # as above
+        sampled[K], far_rebuilt, far_drawn = decoded_sets["learned prior"], rebuilt, near
+    else:
+        sampled[K] = vq.images_of(vqs[K], priors[K].sample(M, generator=rng))
+        far_rebuilt, far_drawn = to_faces(vq.images_of(vqs[K], vq_codes[K])), to_faces(sampled[K])
+    by_density[f"K = {K}"] = {"rebuilt images": far_rebuilt, "samples": far_drawn,
+                              "the density adds": far_drawn - far_rebuilt}
+plots.table(by_density, corner="Fréchet distance", bars=["rebuilt images", "the density adds"])
 
 # %%
 told = {K: {"perplexity": codebook_usage(vq_codes[K], K), "bits at most": 64 * math.log2(K),
-            "bits with the learned prior": symbol_bits[K], "distortion in nats": distortion[K],
-            "PSNR in dB": vq_cards[K]["test"]["psnr"]} for K in Ks}
-uniform = {K: torch.randint(K, vq_codes[K][:8].shape, generator=rng) for K in Ks}
-shelf = widgets.codebooks(vq_test[:8], {
-    "decoded": lambda K: vqs[K].image_of(vq_codes[K][:8]),
-    "learned prior": lambda K: sampled[K][:8],
+            "bits by the learned prior": symbol_bits[K], "PSNR in dB": vq_cards[K]["test"]["psnr"]} for K in Ks}
+uniform = {K: torch.randint(K, vq_codes[K][:6].shape, generator=rng) for K in Ks}
+shelf = widgets.codebooks(vq_test[:6], {
+    "decoded": lambda K: vqs[K].image_of(vq_codes[K][:6]),
+    "learned prior": lambda K: sampled[K][:6],
     "uniform": lambda K: vqs[K].image_of(uniform[K]),
 }, told, start=64)
 shelf
 
 # %% [markdown]
-# **Figure 5.** Eight test faces, rebuilt from 64 symbols out of K, and drawn from two densities. Note what comes
-# with more symbols in the second row, and in the third row what the lines above say: with few symbols the decoder
-# limits the samples, with many the density has more to learn.
+# **Figure 5.** Six test faces, rebuilt from 64 symbols out of K, and drawn from two densities. Move K, and look at
+# what comes with more symbols in the second row, and what the third row gains by it.
+#
+# The table above says the same in numbers: with few symbols the decoder limits the samples, with many the density
+# has more to learn.
 #
 # **What was seen.** Rounding has no gradient, and straight-through replaces it; a codebook loses symbols unless
 # they are revived; a learned density of symbols saves bits and turns the same decoder into a generator. The line
@@ -634,24 +636,20 @@ young_denoiser = CodeDenoiser(codes["AE"].shape[1], width=200).learn_scale(codes
 young_told = train_briefly(young_denoiser, diffusion.code_objective, diffusion.as_labels(codes["AE"]),
                            steps=latent_steps, lr=5e-3)
 linear = linear_error(young_denoiser.standardized(codes["AE"]))
-every = len(young_told["losses"]) // 10
-smooth = torch.tensor(young_told["losses"])[: 10 * every].reshape(10, every).mean(1)  # (10,)
+every = max(1, len(young_told["losses"]) // 10)
+smooth = torch.stack([part.mean() for part in torch.tensor(young_told["losses"]).split(every)])
 young_size = sum(p.numel() for p in young_denoiser.parameters())
-print(f"{young_size:,} parameters, {latent_steps} steps in {young_told['seconds']:.0f} s; error of v per code "
-      f"{smooth[0]:.1f} at first, {smooth[-1]:.1f} at last; best linear {linear:.1f}")
+places = [every * (i + 0.5) for i in range(len(smooth))]
+print(f"{young_size:,} parameters, {latent_steps} steps in {young_told['seconds']:.0f} s")
 short_run_note("The error and the samples")
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 2.9))
-places = [every * (i + 0.5) for i in range(10)]
-plots.curves({"denoiser": (places, smooth), "best linear": (places, [linear] * 10)}, ax,
-             x_label="step", y_label="‖v − v̂‖² per code")
+figures.denoiser(places, smooth.tolist(), linear, rate=latent_steps / young_told["seconds"])
 plt.show()
 
 # %% [markdown]
-# **Figure 6.** Live training on the autoencoder's codes, mean error over tenths of the steps. Note where the
-# curve crosses the line of the best linear guess: from there on the network knows more of the codes than a
-# Gaussian does.
+# **Figure 6.** Live training on the autoencoder's codes, mean error over tenths of the steps. Look at whether and
+# where it falls below the dotted line: from there on the network knows more of the codes than a Gaussian does.
 #
 # For the VAE's codes the course keeps a denoiser that was trained for longer. Where other faces are at hand,
 # one is trained here instead, for the same few steps.
@@ -709,18 +707,18 @@ for kind, model in painters.items():
     to_rebuilt = statistics_of(image_of(model, code_of(model, x_held_out)))
     for name in (name for name in drawn if name.startswith(f"{kind},")):
         mine = statistics_of(image_of(*drawn[name]))
-        density_rows[name] = frechet_distance(*mine, *to_faces), frechet_distance(*mine, *to_rebuilt)
-print(f"{n} faces on each side{'':16s} to test faces   to rebuilt test faces")
-for name, (to_real, to_own) in sorted(density_rows.items(), key=lambda row: row[1]):
-    print(f"{name:35s} {to_real:13.1f} {to_own:20.1f}")
-print(f"{'training faces (the floor)':35s} {frechet_distance(*statistics_of(x_seen), *to_faces):13.1f}")
+        density_rows[name] = {"to test faces": frechet_distance(*mine, *to_faces),
+                              "to rebuilt test faces": frechet_distance(*mine, *to_rebuilt)}
+density_rows["training faces (the floor)"] = {"to test faces": frechet_distance(*statistics_of(x_seen), *to_faces)}
+plots.table(density_rows, corner=f"Fréchet distance, {n} faces")
 
 # %%
-for kind in painters:
-    fit_row, own, best = (density_rows[f"{kind}, {name}"][1] for name in (
+to_own = {name: row["to rebuilt test faces"] for name, row in density_rows.items() if name in drawn}
+way_gone = {}
+for kind in painters:  # of the way from the Gaussian to the ceiling, in the second column
+    fit_row, own, best = (to_own[f"{kind}, {name}"] for name in (
         "fitted Gaussian", "latent diffusion", "rebuilt training faces"))
-    print(f"{kind}: from the fitted Gaussian ({fit_row:.1f}) to the ceiling ({best:.1f}) of the second column, "
-          f"diffusion goes {(fit_row - own) / (fit_row - best):.0%} of the way")
+    way_gone[kind] = (fit_row - own) / (fit_row - best)
 
 # %% [markdown]
 # Read the two columns together. In the second the order is that of the densities. In the first a Gaussian may come
@@ -728,30 +726,29 @@ for kind in painters:
 # blurred decoder less varied than real faces, and a distance lets one fault pay for the other.
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 6.6))
-plots.image_rows({name: image_of(model, z[:10]) for name, (model, z) in drawn.items()}, ax,
-                 values={name: to_real for name, (to_real, _) in density_rows.items()},
-                 value_label="Fréchet distance", apart=["VAE, N(0, I)"])
+figures.density_samples({name: image_of(model, z[:8]) for name, (model, z) in drawn.items()}, to_own, way_gone)
 plt.show()
 
 # %% [markdown]
-# **Figure 7.** The first ten of each row, none chosen. Note that each block of four has one decoder: all that
-# changes is where the codes come from. The last row of a block is its **ceiling**, faces that went through
-# the code: no density can be expected to do better with this decoder. What separates it from the floor is
-# the decoder's, and no learning of densities will bring it back.
+# **Figure 7.** The first of each row, none chosen, with the distances of the second column. Each block of four has
+# one decoder: all that changes is where the codes come from. The last row of a block is its **ceiling**.
+#
+# The ceiling is faces that went through the code: no density can be expected to do better with this decoder. What
+# separates it from the floor of the first column is the decoder's, and no learning of densities will bring it back.
 #
 # A density learned from so many codes could also *be* these codes, learned by heart. Then samples would lie
 # nearer to training codes than codes of new faces do.
 
 # %%
+by_heart = {}
 for kind, denoiser in denoisers.items():
     known = denoiser.standardized(codes[kind])
     fresh = denoiser.standardized(code_of(painters[kind], x_held_out))
     made = denoiser.standardized(drawn[f"{kind}, latent diffusion"][1])
     near_made, near_fresh = (torch.cdist(z, known).min(1).values.median().item() for z in (made, fresh))
     verdict = "learned by heart" if near_made < 0.5 * near_fresh else "not copies"
-    print(f"{kind}: nearest training code, median distance {near_made:.2f} from a sample, {near_fresh:.2f} from "
-          f"a test face: {verdict}")
+    by_heart[kind] = {"from a sample": near_made, "from a test face": near_fresh, "samples": verdict}
+plots.table(by_heart, corner="to the nearest training code, median", forms=dict.fromkeys(by_heart["AE"], ".2f"))
 
 # %% [markdown]
 # How does a code come about? The slider walks through 50 steps of six samples of the VAE's denoiser. Above is
@@ -766,10 +763,11 @@ step_panel = widgets.denoising(way, lambda z: image_of(painters["VAE"], z), star
 step_panel
 
 # %% [markdown]
-# **Figure 8.** Move the step from 1 to 50. Note the lower row at step 1: from noise alone the best guess is
-# the mean code, the same for all, and its image is a mean face of this decoder. Then faces part: first skin, hair
-# and background, at the end small things. Unlike pixels, noisy codes do not look noisy: the decoder has
-# only faces to show, also for codes that belong to none.
+# **Figure 8.** Move the step from 1 to 50. Look at the lower row: at step 1 all guesses are alike, and then faces
+# part, first in skin, hair and background, at the end in small things.
+#
+# From noise alone the best guess is the mean code, and its image is a mean face of this decoder. Unlike pixels,
+# noisy codes do not look noisy: the decoder has only faces to show, also for codes that belong to none.
 #
 # ### Codes or pixels?
 #
@@ -806,21 +804,22 @@ rivals[f"pixels, {pixel_steps} steps"] = drawn_in(lambda: diffusion.sample_ddim(
 # %%
 to_few = statistics_of(x_held_out[:m])
 rival_distance = {name: frechet_distance(*statistics_of(x), *to_few) for name, (x, _) in rivals.items()}
-print(f"{m} faces on each side   parameters   s of training   s for 500 faces   Fréchet distance")
+rival_table = {}
 for name, (_, seconds) in rivals.items():
     card = latent_card if name.startswith("latent") else pixel_card
-    print(f"{name:22s} {card['parameters']:11,} {card['seconds']:15.0f} {seconds:17.1f} {rival_distance[name]:17.1f}")
+    rival_table[name] = {"parameters": card["parameters"], "s of training": card["seconds"],
+                         "s for 500 faces": seconds, "Fréchet distance": rival_distance[name]}
 for name, x in {"rebuilt training faces": image_of(painters["VAE"], codes["VAE"][:m]),
                 "training faces (floor)": x_seen[:m]}.items():
-    print(f"{name:67s} {frechet_distance(*statistics_of(x), *to_few):17.1f}")
+    rival_table[name] = {"Fréchet distance": frechet_distance(*statistics_of(x), *to_few)}
+plots.table(rival_table, corner=f"{m} faces on each side", forms={"s of training": ".0f"})
 
 # %%
 share = latent_card["seconds"] / pixel_card["seconds"]
 with_vae = (latent_card["seconds"] + vae_card["seconds"]) / pixel_card["seconds"]
 ours, theirs = list(rivals)[1:]
 print(f"Training: the denoiser of codes took {share:.2f} of the seconds of the U-Net, {with_vae:.2f} with the "
-      f"VAE's own {vae_card['seconds']:.0f} s; sampling {rivals[ours][1] / rivals[theirs][1]:.3f}. Nearer to "
-      f"test faces: {min((ours, theirs), key=rival_distance.get)}")
+      f"VAE's own {vae_card['seconds']:.0f} s; sampling {rivals[ours][1] / rivals[theirs][1]:.3f}")
 
 # %% [markdown]
 # Two things are to be said with it. The VAE had to be trained, too; once it is there it serves every density, and the
@@ -831,24 +830,25 @@ print(f"Training: the denoiser of codes took {share:.2f} of the seconds of the U
 # The course keeps the same comparison with more faces and more steps of the U-Net, of one run.
 
 # %%
-kept_latent = metrics_of("latent", celebs)
-for size, found in (kept_latent or {"sizes": {}})["sizes"].items():
-    print(f"\n{size} × {size}, {found['n']} faces on each side; the VAE was trained for {found['vae_seconds']:.0f} s")
+kept_latent, kept_rows = metrics_of("latent", celebs) or {"sizes": {}}, {}
+for size, found in kept_latent["sizes"].items():
+    kept_rows[f"{size} × {size}, VAE"] = {"s of training": found["vae_seconds"]}
     for row in sorted(found["rows"], key=lambda row: row["frechet"]):
-        training = f"{row['train_seconds']:6.0f} s of training" if "train_seconds" in row else ""
-        print(f"  {row['name']:24s} {row['frechet']:7.1f}   to rebuilt {row['frechet_rebuilt']:7.1f}   "
-              f"{row['sample_seconds']:7.2f} s to draw {training}")
+        kept_rows[f"{size} × {size}, {row['name']}"] = {
+            "s of training": row.get("train_seconds"), "s to draw": row["sample_seconds"],
+            "to test faces": row["frechet"], "to rebuilt": row["frechet_rebuilt"]}
+plots.table(kept_rows, corner="500 faces on each side", forms={"s of training": ".0f", "s to draw": ".2f"})
 
 # %%
-rival_rows = {name: x[:10] for name, (x, _) in rivals.items()}
-fig, ax = plt.subplots(figsize=(8.6, 4.2))
-plots.image_rows(rival_rows | {"test faces": x_held_out[:10]}, ax)
+rival_rows = {name: x[:9] for name, (x, _) in rivals.items()} | {"test faces": x_held_out[:9]}
+figures.rivals(rival_rows, rival_distance, {name: seconds for name, (_, seconds) in rivals.items()})
 plt.show()
 
 # %% [markdown]
-# **Figure 9.** The first ten of each, and test faces. Note what each lacks: latent diffusion has the decoder's
-# blur, and from the decoder it also has what holds a face together. Pixel diffusion must learn both from
-# scratch. How far it has come in its seconds, the third row shows: place and outline come first, skin and
+# **Figure 9.** The first of each, and test faces. Look at what each lacks: latent diffusion has the decoder's
+# blur, and from the decoder it also has what holds a face together; pixel diffusion must learn both from scratch.
+#
+# How far pixels have come in their seconds, the third row shows: place and outline come first, skin and
 # eyes last. This is a comparison at equal parameters and little time, not a limit of pixels.
 #
 # ### 128 × 128
@@ -893,12 +893,9 @@ for side, batch in ((64, 8), (128, 4)):
     speed[side]["codes, training"] = milliseconds(step_of(mlp, diffusion.code_objective, z, z), 128)
 
 # %%
-for side, each in speed.items():
-    by_pixels = pixel_steps * each["pixels, evaluation"]
-    by_codes = 100 * each["codes, evaluation"] + each["decoder, once"]
-    print(f"{side} pixels: a sample takes {by_pixels:.0f} ms in {pixel_steps} steps of pixels and {by_codes:.1f} ms in 100 "
-          f"steps of codes, a factor of {by_pixels / by_codes:.0f}; of training steps "
-          f"{each['pixels, training'] / each['codes, training']:.0f}")
+for each in speed.values():
+    each[f"a sample by {pixel_steps} steps of pixels"] = pixel_steps * each["pixels, evaluation"]
+    each["a sample by 100 steps of codes"] = 100 * each["codes, evaluation"] + each["decoder, once"]
 plots.table({name: {"64 × 64": small, "128 × 128": speed[128][name], "ratio": speed[128][name] / small}
              for name, small in speed[64].items()}, corner="milliseconds per image",
             forms={"64 × 64": ".3f", "128 × 128": ".3f"})
@@ -914,13 +911,16 @@ if name := fitting("-vae-128px", celebs):
     large_denoiser, large_card = checkpoints.load(fitting("-latent-128px", celebs))
     large_codes = diffusion.sample_codes(large_denoiser, 8, steps=100, generator=rng)
     large_rows = {"N(0, I)": torch.randn(8, large_vae.latent_dim, generator=rng), "latent diffusion": large_codes}
-    fig, ax = plt.subplots(figsize=(8.6, 2.4))
-    plots.image_rows({row: image_of(large_vae, z) for row, z in large_rows.items()}, ax)
+    kept_far = {row["name"]: row["frechet"] for row in kept_latent["sizes"]["128"]["rows"]}
+
+# %%
+if name:
+    figures.large_faces({row: image_of(large_vae, z) for row, z in large_rows.items()}, kept_far)
     plt.show()
 
 # %% [markdown]
-# **Figure 10.** 128 × 128: codes from the prior, and codes from latent diffusion, by one small VAE. Note that
-# nothing in the denoiser knows how many pixels there will be: it is the network of the small faces.
+# **Figure 10.** 128 × 128: codes from the prior, and codes from latent diffusion, by one small VAE, with the
+# distances of the kept run. Nothing in the denoiser knows how many pixels there will be.
 #
 # **What we have seen.** The two columns of the table answer the question: what a Gaussian leaves is a density, and
 # it can be learned in seconds, because it is learned where an image is a hundred numbers. What is left after
@@ -1052,32 +1052,23 @@ def x_alone(x: Tensor) -> TopDown:
 # %%
 shifts = torch.linspace(-1, 1, 17)
 gap_of, kl_of = {}, {}
-for layer in ("s2", "s1"):
+for layer, name in {"s2": "z₂ moved by s", "s1": "z₁ moved by s"}.items():
     posteriors = [partial(spoiled, **{layer: float(s)}) for s in shifts]
-    name = f"z{layer[1]} moved by s"
     gap_of[name] = [float((evidence - chain_elbo(q)).mean()) for q in posteriors]
     kl_of[name] = [float(chain.gap(x_chain, q(x_chain)).mean()) for q in posteriors]
 
 # %%
 blind = (evidence - chain_elbo(x_alone)).mean()
-off = max(abs(a - b) for name in gap_of for a, b in zip(gap_of[name], kl_of[name]))
-print(f"gap and KL to the exact posterior differ by {off:.0e} nats at most")
-print(f"with q(z1|x) in place of q(z1|z2, x) the gap is {blind:.2f} nats at best")
 
 # %%
-fig, ax = plt.subplots(figsize=(8, 3.8))
-for (name, kl), gap, colour in zip(kl_of.items(), gap_of.values(), [plots.BLUE, plots.ORANGE]):
-    ax.plot(shifts, kl, color=colour, label=f"KL to the posterior, {name}")
-    ax.plot(shifts, gap, "o", color=colour, label=f"gap of your bound, {name}")
-ax.set(xlabel="s", ylabel="nats per image")
-ax.axhline(float(blind), color=plots.BLACK, linestyle=":", label="q(z1|x), which does not see z2")
-ax.legend()
+figures.chain_gaps(shifts, gap_of, kl_of, blind=float(blind))
 plt.show()
 
 # %% [markdown]
 # **Figure 11.** The gap between the evidence and your bound on the linear chain (dots), and the KL to
-# the exact posterior from its closed form (lines). Note that they agree at every s, and that there is
-# no gap at s = 0 alone. The dotted line is an encoder whose two layers ignore each other: no training
+# the exact posterior from its closed form (lines). Look at s = 0: only there the gap is 0.
+#
+# The dotted line is an encoder whose two layers ignore each other: no training
 # closes its gap, since given x the two latents of the exact posterior are *not* independent. That is
 # the reason for going down from z2 to z1.
 
@@ -1095,10 +1086,13 @@ plt.show()
 flat = replace(chain, A=0 * chain.A, S1=chain.S1 + chain.A @ chain.A.T)  # z2 has no effect any more
 difference = (flat.log_evidence(x_chain) - evidence).abs().max()
 print(f"without the upper layer log p(x) changes by {difference:.0e} nats at most")
+chain_told = {}
 for name, one in {"both layers": chain, "upper layer without effect": flat}.items():
     told = one.terms(x_chain, one.posterior(x_chain))
-    print(f"{name:27s} KL upper {told.kl_upper.mean():.2f}, lower {told.kl_lower.mean():.2f}, "
-          f"ELBO {(told.log_lik - told.kl_upper - told.kl_lower).mean():.3f} nats per image")
+    bound = (told.log_lik - told.kl_upper - told.kl_lower).mean()
+    chain_told[name] = {"KL upper": told.kl_upper.mean().item(), "KL lower": told.kl_lower.mean().item(),
+                        "ELBO": bound.item()}
+plots.table(chain_told, corner="nats per image", forms=dict.fromkeys(chain_told["both layers"], ".3f"))
 
 # %% [markdown]
 # Two very different ways to share out the nats, and one and the same bound. So the objective does not
@@ -1194,16 +1188,16 @@ def smoothed(records: list[Record], term: str) -> tuple[Tensor, Tensor]:
 
 # %%
 short_run_note("the curves")
-fig, axes = plt.subplots(1, 2, figsize=(11, 3.8), sharey=True)
-for ax, layer in zip(axes, ["upper", "lower"]):
-    rising = {name: smoothed(records, f"kl_{layer}") for name, records in layer_records.items()}
-    plots.curves(rising, ax, x_label="training step", y_label=f"KL of the {layer} layer (nats)")
+upper_kl, lower_kl = ({name: smoothed(records, f"kl_{layer}") for name, records in layer_records.items()}
+                      for layer in ("upper", "lower"))
+figures.layers(upper_kl, lower_kl, free=6)
 plt.show()
 
 # %% [markdown]
-# **Figure 12.** What each layer carries during training, three trainings. Note when the two layers
-# begin to rise, and which of them ends higher; that with free bits the upper layer has nothing to
-# gain by saying less than 6 nats; and what warm-up does while β is small.
+# **Figure 12.** What each layer carries during three trainings, with the nats at the end. Look at when the two
+# layers begin to rise, which of them ends higher, and what warm-up does while β is small.
+#
+# With free bits the upper layer has nothing to gain by saying less than 6 nats.
 
 # %%
 lives = 0.1  # nats per image
@@ -1221,24 +1215,19 @@ def layer_report(vae: nn.Module, x: Tensor) -> tuple[Tensor, Tensor, float]:
 
 # %%
 x_digits = to_float(digits.test.images).flatten(1)
-carried = {}
-print("            −ELBO   KL upper   lower   alive of 8 upper, 16 lower   saved")
+carried, layer_table = {}, {}
 for name, vae in layer_vaes.items():
     tested = evaluate(vae, plain_layers, digits.test.images, seed=seed)
     upper, lower, saved = layer_report(vae, x_digits)
     carried[name] = (upper, lower)
-    print(f"{name:9s} {tested['loss']:7.2f} {upper.sum():10.2f} {lower.sum():7.2f}"
-          f" {(upper > lives).sum():18} {(lower > lives).sum():9} {saved:7.2f}")
+    layer_table[name] = {"−ELBO": tested["loss"], "KL upper": float(upper.sum()), "KL lower": float(lower.sum()),
+                         "upper, share of KL": float(upper.sum() / (upper.sum() + lower.sum())),
+                         "alive of 8 upper": int((upper > lives).sum()), "saved by upper": saved}
 
 # %%
 tested = evaluate(one_layer, losses.vae_objective, digits.test.images, seed=seed)
-print(f"one layer {tested['loss']:7.2f} {'':10} {tested['kl']:7.2f}")
-
-# %%
-for name, (upper, lower) in carried.items():
-    share = float(upper.sum() / (upper.sum() + lower.sum()))
-    print(f"{name}: the {'upper' if share > 0.5 else 'lower'} layer wins, with "
-          f"{max(share, 1 - share):.0%} of the nats")
+layer_table["one layer"] = {"−ELBO": tested["loss"], "KL lower": tested["kl"]}
+plots.table(layer_table, corner="nats per image", forms={"upper, share of KL": ".0%"}, best={"−ELBO": "min"})
 
 # %% [markdown]
 # How many of the eight upper latents are alive says how far the collapse went. The last column is
@@ -1257,33 +1246,33 @@ for row in kept_runs["rows"]:
     by_kind.setdefault(row["kind"], []).append(row)
 
 # %%
+kept_layers = {}
 for kind, runs in by_kind.items():
-    costs = ", ".join(f"{run['negative_elbo']:6.2f}" for run in runs)
-    upper_nats = ", ".join(f"{run['kl_upper']:4.1f}" for run in runs)
-    lower_nats = ", ".join(f"{run['kl_lower']:4.1f}" for run in runs)
-    alive = ", ".join(str(run["living"]["upper"]) for run in runs if "living" in run)
-    saved = ", ".join(f"{run['saved_by_upper']:.1f}" for run in runs if "living" in run)
-    layered = f"KL upper {upper_nats}, alive {alive}; saved {saved}" if alive else ""
-    print(f"{kind:9s} −ELBO {costs}; KL lower {lower_nats}; {layered}")
+    layered = [run for run in runs if "living" in run]  # none of one layer
+    kept_layers[kind] = {
+        "−ELBO": ", ".join(f"{run['negative_elbo']:.1f}" for run in runs),
+        "KL lower": ", ".join(f"{run['kl_lower']:.1f}" for run in runs),
+        "KL upper": ", ".join(f"{run['kl_upper']:.1f}" for run in layered) or None,
+        "alive of 8 upper": ", ".join(str(run["living"]["upper"]) for run in layered) or None,
+        "saved by upper": ", ".join(f"{run['saved_by_upper']:.1f}" for run in layered) or None}
+plots.table(kept_layers, corner="nats per image, three seeds")
 
 # %%
-def pairs_ahead(a: str, b: str) -> str:
-    """In how many pairs of trainings a has the lower −ELBO than b, in words."""
+def pairs_ahead(a: str, b: str) -> str | None:
+    """In how many pairs of trainings a has the lower −ELBO than b."""
     won = [x["negative_elbo"] < y["negative_elbo"] for x in by_kind[a] for y in by_kind[b]]
-    return f"{a} is ahead of {b} in {sum(won)} of {len(won)} pairs of trainings"
+    return f"{sum(won)} of {len(won)}" if a != b else None
 
 # %%
-for a, b in [("plain", "one layer"), ("warm-up", "one layer"), ("free bits", "one layer"),
-             ("warm-up", "plain"), ("free bits", "plain")]:
-    print(pairs_ahead(a, b))
-
-# %%
+kept_means = {}
 for kind, runs in by_kind.items():
     cost = statistics.mean(run["negative_elbo"] for run in runs)
-    lead = statistics.mean(run["negative_elbo"] for run in by_kind["one layer"]) - cost
-    share = statistics.mean(run["kl_upper"] / (run["kl_upper"] + run["kl_lower"]) for run in runs)
-    print(f"{kind:9s} mean −ELBO {cost:6.2f}, {lead:4.1f} nats better than one layer; "
-          f"{share:.0%} of the KL in the upper layer")
+    kept_means[kind] = {
+        "mean −ELBO": cost,
+        "ahead of one layer, nats": statistics.mean(run["negative_elbo"] for run in by_kind["one layer"]) - cost,
+        "in pairs": pairs_ahead(kind, "one layer"), "ahead of plain in pairs": pairs_ahead(kind, "plain"),
+        "upper, share of KL": statistics.mean(run["kl_upper"] / (run["kl_upper"] + run["kl_lower"]) for run in runs)}
+plots.table(kept_means, forms={"mean −ELBO": ".2f", "upper, share of KL": ".0%"}, best={"mean −ELBO": "min"})
 
 # %% [markdown]
 # Read the two tables as in [notebook 04](04_beta_vae.ipynb): a repair that brings more latents to
@@ -1312,29 +1301,24 @@ def share_of_z2(vae: nn.Module, K: int = 100, S: int = 20) -> float:
 
 # %%
 decided = {name: share_of_z2(vae) for name, vae in layer_vaes.items()}
-print("of the variance of drawn images z2 decides",
-      ", ".join(f"{name} {share:.0%}" for name, share in decided.items()))
 
 # %%
-eps_upper, eps_lower = torch.randn(10, 8, generator=rng), torch.randn(10, 16, generator=rng)
+eps_upper, eps_lower = torch.randn(6, 8, generator=rng), torch.randn(6, 16, generator=rng)
 pictures = {}
 for name in ("plain", "free bits"):
-    for i in (0, 1):
-        same_z2 = eps_upper[i].expand(10, 8)
-        pictures[f"{name}: one z2, z1 drawn {i + 1}"] = drawn_layers(layer_vaes[name], same_z2, eps_lower)
-    same_z1 = eps_lower[0].expand(10, 16)
-    pictures[f"{name}: z2 drawn, z1 kept"] = drawn_layers(layer_vaes[name], eps_upper, same_z1)
+    kept = {"one z₂,\nz₁ drawn": (eps_upper[0].expand(6, 8), eps_lower),
+            "another z₂,\nz₁ drawn": (eps_upper[1].expand(6, 8), eps_lower),
+            "z₂ drawn,\nz₁ kept": (eps_upper, eps_lower[0].expand(6, 16))}
+    pictures[name] = {row: drawn_layers(layer_vaes[name], *eps).view(-1, 28, 28) for row, eps in kept.items()}
 
 # %%
 short_run_note("the pictures")
-fig, ax = plt.subplots(figsize=(9, 4.4))
-plots.image_rows({name: images.view(-1, 28, 28) for name, images in pictures.items()}, ax)
+figures.decided(pictures, decided)
 plt.show()
 
 # %% [markdown]
-# **Figure 13.** Images drawn from two of the models. In the first two rows of each z2 stays and z1 is
-# drawn below it; in the third z2 is drawn and the noise of z1 stays. Note how much of a row changes:
-# what stays in a row of the first kind is what z2 decides. The printed shares say it for all images.
+# **Figure 13.** Images drawn from two of the models, and what z2 decides of the variance of all drawn images. In the
+# first two rows z2 stays and z1 is drawn below it: what stays in the row is what z2 decides.
 
 # %%
 def decode_upper(z2: Tensor) -> Tensor:
@@ -1344,13 +1328,15 @@ def decode_upper(z2: Tensor) -> Tensor:
 
 
 # %%
-upper_slider = widgets.latents(decode_upper, carried["free bits"][0], shown=4)
+free = layer_vaes["free bits"]
+first_z2 = free.q_z2(free.bottom_up(x_digits[:1])).mean[0]  # of the first test digit
+upper_slider = widgets.latents(decode_upper, carried["free bits"][0], shown=4, base=first_z2)
 upper_slider
 
 # %% [markdown]
 # **Figure 14.** The upper latents of the model with free bits, the four that carry most, with z1 at
-# the mean of p(z1|z2). Move one: the picture is what z2 alone says of an image, and it is blurred
-# where z1 would still have to decide.
+# the mean of p(z1|z2), from the code of the first test digit on. Move one: the picture is what z2 alone says of
+# an image, blurred where z1 would still have to decide.
 
 # %% [markdown]
 # **Very deep.** With top-down inference one can go on: z_L, …, z_1, x, and one KL for each layer,
@@ -1447,31 +1433,19 @@ for T in depths:
         gaps[name].append(float(steps_T.log_evidence(x_typical) - told.log_lik + told.kl.sum()))
 
 # %%
-halves = gaps["variance β_t"][-1] / gaps["variance β_t"][-2]
-print("     T   gap with β_t   with the exact variance")
-for T, fixed, exact in zip(depths, *gaps.values()):
-    print(f"{T:6}   {fixed:12.4f}   {exact:10.1e}")
-print(f"from 500 to 1,000 steps the gap with β_t changes by a factor of {halves:.2f}")
-
-# %%
 three_depths = {f"T = {T}": noising(T) for T in (4, 16, 64)}
 layer_costs = {name: m.terms(x_typical, m.reverse()[1]).kl[0] for name, m in three_depths.items()}
-by_layer = {name: (torch.arange(1, len(kl) + 1) / len(kl), kl) for name, kl in layer_costs.items()}
-by_depth = {name: (depths, gap) for name, gap in gaps.items()}
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(11, 3.8))
-plots.curves(by_layer, axes[0], x_label="layer t / T (1: the top)", y_label="KL of the layer (nats)")
-plots.curves(by_depth, axes[1], x_label="layers T", y_label="gap (nats per image)")
-axes[0].set_yscale("log")
-axes[1].set(xscale="log", yscale="log")
+figures.diffusion_layers(layer_costs, depths, gaps)
 plt.show()
 
 # %% [markdown]
-# **Figure 15.** Diffusion of Gaussian data as a hierarchy of T layers. Left: what each layer costs
-# with the exact variance. Note that the top costs next to nothing, as its prior is what the noise
-# leaves, and that most nats stand at the bottom, where the image becomes sharp; in between, more
-# layers share them. Right: the gap to the evidence. With the exact variance it is that of the top, at
+# **Figure 15.** Diffusion of Gaussian data as a hierarchy of T layers. Left: what each layer costs with the exact
+# variance, the top at the right. Right: the gap to the evidence, for two variances of p.
+#
+# The top costs next to nothing, as its prior is what the noise leaves; most nats stand at the bottom, where the
+# image becomes sharp, and in between more layers share them. With the exact variance the gap is that of the top, at
 # any T; with the variance of the step it closes as the steps get shorter.
 #
 # **What we have seen.** The bound of two layers is exact where q is the exact posterior, and then z1
@@ -1683,28 +1657,32 @@ def filled_by_mae(x: Tensor, ratio: float, generator: torch.Generator) -> tuple[
     return torch.where(hidden, unpatchify(patches_hat), x).clamp(0, 1), hidden
 
 # %%
-ratios_32, rows_32 = (0.25, 0.5, 0.75, 0.9), {"image": x_32[:10]}
+ratios_32, rows_32, errors_32 = (0.25, 0.5, 0.75, 0.9), {"image": x_32[:10]}, {}
 for ratio in ratios_32:
-    filled, hidden = filled_by_mae(x_32[:10], ratio, torch.Generator().manual_seed(seed))
-    rows_32 |= {f"{ratio:.0%} hidden": x_32[:10].masked_fill(hidden, 0.5), f"{ratio:.0%} filled in": filled}
+    filled, hidden = filled_by_mae(x_32, ratio, torch.Generator().manual_seed(seed))
+    rows_32 |= {f"{ratio:.0%} hidden": x_32[:10].masked_fill(hidden[:10], 0.5), f"{ratio:.0%} filled in": filled[:10]}
+    errors_32[f"{ratio:.0%} filled in"] = (filled - x_32)[hidden.expand_as(x_32)].square().mean().sqrt().item()
 
 # %%
-fig, ax = plt.subplots(figsize=(8.6, 7.4))
-plots.image_rows(rows_32, ax)
+figures.filled(rows_32, errors_32)
 plt.show()
 
 # %% [markdown]
-# **Figure 16.** Test images with a quarter to nine tenths of their patches hidden (grey), and filled in. Note
-# what is continued, edges and areas of one colour, and where the answer is a blur: squared error asks for the
-# mean of all that would fit. No term of the loss speaks of the borders between patches, and some can be seen.
+# **Figure 16.** Test images with a quarter to nine tenths of their patches hidden (grey), and filled in. Look at
+# what is continued, edges and areas of one colour, and where the answer is a blur.
+#
+# Squared error asks for the mean of all that would fit. No term of the loss speaks of the borders between patches,
+# and some can be seen. The number is the root mean squared error of a hidden number, over all test images.
 
 # %%
 hiding = widgets.masking(x_32[:6], filled_by_mae, seed=seed)
 hiding
 
 # %% [markdown]
-# **Figure 17.** Move the slider. Note at which share *you* no longer see what it is, and at which the network's
-# error is smallest. It was trained at 75% alone: at other shares it gets a number of tokens that it never
+# **Figure 17.** Move the slider. Look at which share *you* no longer see what it is, and at which the network's
+# error is smallest.
+#
+# It was trained at 75% alone: at other shares it gets a number of tokens that it never
 # met, so to be shown more need not help it.
 #
 # **A planned failure.** Most people forget the inverse in `random_masking` and return the order itself as
@@ -1818,10 +1796,10 @@ for ratio in ratios_32:
         fill_error[name].append(hidden_error(patchify(fill(x_32, pixels_of(mask)), SIDE), x_32, mask))
 
 # %%
-print(f"{'root mean squared error, hidden':32s}" + "".join(f"{ratio:7.0%}" for ratio in ratios_32))
-for name, errors in fill_error.items():
-    print(f"{name:32s}" + "".join(f"{error:7.3f}" for error in errors))
-print("at 75%:", " < ".join(sorted(fill_error, key=lambda name: fill_error[name][2])))
+fill_columns = [f"{ratio:.0%} hidden" for ratio in ratios_32]
+plots.table({name: dict(zip(fill_columns, errors)) for name, errors in fill_error.items()},
+            corner="root mean squared error of a hidden number", forms=dict.fromkeys(fill_columns, ".3f"),
+            best=dict.fromkeys(fill_columns, "min"), bars=["75% hidden"])
 
 # %% [markdown]
 # Compare rows of equal seconds first, the restorer's and your own. A convolution has built in that near pixels
@@ -1845,13 +1823,15 @@ print("at 75%:", " < ".join(sorted(fill_error, key=lambda name: fill_error[name]
 
 # %%
 vae_32, vae_card = checkpoints.load(f"{kind_32}-vae")
+trained_for = {}
 for name, card, loss in (("masked", mae_card, masked_loss), ("VAE", vae_card, losses.optimal_sigma_objective)):
     recipe = card["training"]
     timed = [*steps_of(checkpoints.build(card), loss, no_classes, steps=4, batch_size=recipe["batch_size"])]
     step = (timed[-1].seconds - timed[0].seconds) / 3
     steps = recipe["epochs"] * len(images_32.train) / recipe["batch_size"]
-    print(f"{name:8s}{card['parameters']:9,} parameters, {recipe['epochs']:3d} epochs: {steps:6.0f} steps, "
-          f"{steps * step:5.0f} s at the speed of this machine")
+    trained_for[name] = {"parameters": card["parameters"], "epochs": recipe["epochs"], "steps": round(steps),
+                         "s at the speed of this machine": round(steps * step)}
+plots.table(trained_for)
 
 # %%
 @torch.no_grad()
@@ -1884,34 +1864,28 @@ for view, codes in labelled_views.items():
     probed[view] = [linear_probe(part, parts[-1], test) for part in parts[:-1]]
 
 # %%
-accuracy = {view: [probe.accuracy for probe in found] for view, found in probed.items()}
-print(f"{n_subsets} subsets of {n_labels} labelled images, {len(tested_32)} test images: mean, 95% interval, strengths")
+accuracy = {view: [100 * probe.accuracy for probe in found] for view, found in probed.items()}
+print(f"{n_subsets} subsets of {n_labels} labelled images, {len(tested_32)} test images; strengths of regularisation C:")
 for view, found in probed.items():
-    mean, half = student_interval(accuracy[view])
-    strengths = ", ".join(f"{strength:g}" for strength in sorted({probe.strength for probe in found}))
-    print(f"{view:18s} {mean:6.1%} ± {half:.1%}   C = {strengths}")
+    print(f"{view:18s}", ", ".join(f"{strength:g}" for strength in sorted({probe.strength for probe in found})))
 
 # %%
+lead = {}
 for view in ("raw pixels", "VAE", "untrained", "masked, quarters"):
-    pairs = [100 * (own - other) for own, other in zip(accuracy["masked"], accuracy[view])]  # on the same images
-    mean, half = student_interval(pairs)
-    verdict = "ahead" if mean > half else "behind" if mean < -half else "not told apart"
-    print(f"masked − {view:18s} {mean:+5.1f} ± {half:.1f} points: {verdict}")
+    pairs = [own - other for own, other in zip(accuracy["masked"], accuracy[view])]  # on the same images
+    lead[view] = student_interval(pairs)
 
 # %%
 short_run_note("intervals")
-fig, ax = plt.subplots(figsize=(8.6, 2.8))
-for row, view in enumerate(accuracy):
-    mean, half = student_interval(accuracy[view])
-    ax.errorbar(mean, row, xerr=half, fmt="o", capsize=4, color=plots.BLUE)
-ax.axvline(1 / len(images_32.label_names), color=plots.BLACK, linestyle=":")
-ax.set_yticks(range(len(accuracy)), list(accuracy))
-ax.set_xlabel("share of test images whose class is found")
+found_32 = {view: student_interval(values) for view, values in accuracy.items()}
+figures.probes(found_32, lead, own="masked", chance=100 / len(images_32.label_names))
 plt.show()
 
 # %% [markdown]
-# **Figure 18.** Linear probes: mean over subsets of labelled images with its 95% interval; dotted, pure guessing. Note that
-# the intervals say how much the choice of labelled images matters. The printed differences are sharper, as
+# **Figure 18.** Linear probes: mean over subsets of labelled images with its 95% interval, and by how much *masked* leads
+# or trails each other view. Compare the lengths of the intervals left and right.
+#
+# On the left they say how much the choice of labelled images matters. The differences are sharper, as
 # they compare on the same images. How much another *training* would change is in neither.
 #
 # Why should filling in help? A VAE keeps what its likelihood pays for, and squared error pays for the colours
@@ -1968,16 +1942,14 @@ print(f"{len(crowd.images):,} faces for training, {crowd.deep.sum()} of them wit
       f"{len(tested.images):,} for testing, {tested.deep.sum()} with deep skin")
 
 # %%
-first = [(~tested.deep & (tested.worn == 0)), (~tested.deep & (tested.worn == 1)),
-         (tested.deep & (tested.worn == 0)), (tested.deep & (tested.worn == 1))]
-rows = torch.cat([tested.images[some.nonzero()[:10, 0]] for some in first])
-fig, ax = plt.subplots(figsize=(7.5, 3.2))
-plots.image_grid(rows, ax, columns=10)
+four = {"pale, without": ~tested.deep & (tested.worn == 0), "pale, with glasses": ~tested.deep & (tested.worn == 1),
+        "deep, without": tested.deep & (tested.worn == 0), "deep, with glasses": tested.deep & (tested.worn == 1)}
+figures.collected({name: tested.images[some] for name, some in four.items()}, crowd.deep.float().mean())
 plt.show()
 
 # %% [markdown]
-# **Figure 19.** Test faces: pale without and with glasses, then deep without and with glasses. Note how few
-# pixels the answer is in, and how much of each picture is background.
+# **Figure 19.** Test faces: pale and deep skin, without and with glasses. Look at how few pixels the answer is in,
+# and how much of each picture is background.
 #
 # The classifier is small, and is trained on batches that are *drawn*: image i with probability pᵢ, with
 # replacement. How a batch is drawn is all that will change. Each training sees its own half of the
@@ -2114,20 +2086,18 @@ def linear_codes(images: Tensor, d: int) -> Tensor:
 # %%
 codes = linear_codes(middle(crowd.images), n_latents)  # (N, 2)
 p = debiasing_weights(codes, n_bins, alpha)
-print(f"deep skin is {share_drawn(p, crowd.deep):.1%} of a batch and {crowd.deep.float().mean():.1%} of the faces")
 
 # %%
 again = torch.multinomial(p, 1_000, replacement=True, generator=rng)
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.6), sharex=True, sharey=True)
-for ax, some, title in zip(axes, (torch.randperm(len(codes), generator=rng)[:1_000], again),
-                           ("1,000 as collected", "1,000 as drawn")):
-    plots.code_map(codes[some], crowd.deep[some].long(), ax, names=("pale", "deep"))
-    ax.set_title(title)
+sets = {"1,000 as collected": torch.randperm(len(codes), generator=rng)[:1_000], "1,000 as drawn": again}
+figures.code_maps({name: (codes[some], crowd.deep[some].long()) for name, some in sets.items()})
 plt.show()
 
 # %% [markdown]
 # **Figure 20.** Codes of faces as collected, and as drawn by your weights; a face drawn twice is one point.
-# Note the corner where deep skin lies: few pale faces share its intervals, and so a histogram can see that it is rare.
+# Look at the corner where deep skin lies, and at the other edges.
+#
+# Few pale faces share the intervals of deep skin, and so a histogram can see that it is rare.
 # Pale faces at the other edges are drawn more often, too.
 
 # %%
@@ -2136,8 +2106,10 @@ panel = widgets.resampling(debiasing_weights, codes, crowd.images, crowd.deep, n
 panel
 
 # %% [markdown]
-# **Figure 21.** Move α. Above, faces drawn uniformly and with your weights. The curve is the price: further up, more of a
-# batch is from the group; further left, a batch repeats fewer images. The *effective number* 1/Σp² says how many
+# **Figure 21.** Move α, and look at the faces as drawn: how many are of the group, and how often one comes again. The
+# curve is the price: further up, more of a batch is from the group; further left, a batch repeats fewer images.
+#
+# The *effective number* 1/Σp² says how many
 # equally likely images would repeat themselves as often. A small α draws the same few faces over and over.
 #
 # **Does it help?** Four ways to draw, in the same trainings: as collected; by the density of codes, with α as above and
@@ -2165,53 +2137,39 @@ def compare(some: Faces, ways: dict, group: Tensor, *, trainings: int) -> dict[s
 ways = {
     "as collected": lambda half: torch.ones(len(half)) / len(half),
     "density of codes": lambda half: debiasing_weights(codes[half], n_bins, alpha),
-    "density, a tenth of α": lambda half: debiasing_weights(codes[half], n_bins, alpha / 10),
+    "density at α / 10": lambda half: debiasing_weights(codes[half], n_bins, alpha / 10),
     "true groups": lambda half: of_groups(crowd.deep[half], ~crowd.deep[half]),
 }
 errors = compare(crowd, ways, tested.deep, trainings=n_trainings)
 
 # %%
-half = half_of(crowd, seed=0)
-for name, weigh in ways.items():
-    deep, pale = (student_interval(column) for column in zip(*errors[name]))
-    print(f"{name:21s} deep skin {share_drawn(weigh(half), crowd.deep[half]):4.0%} of a batch; wrong: "
-          f"deep {deep[0]:4.1f} ± {deep[1]:3.1f} %, pale {pale[0]:4.1f} ± {pale[1]:3.1f} %")
-
-# %%
-def told_change(errors: dict, name: str, who: str) -> str:
-    """What the paired differences to "as collected" say about the group, in a sentence."""
+def change_of(errors: dict, name: str) -> str:
+    """Mean and interval of the paired differences to "as collected" in the group, and what they say."""
     pairs = zip(errors[name], errors["as collected"], strict=True)
     mean, half = student_interval([mine[0] - theirs[0] for mine, theirs in pairs])
-    verdict = "no change shown in so few trainings."
-    if abs(mean) > half:
-        verdict = f"this helps {who}." if mean < 0 else f"this harms {who}."
-    return f"{name:22s} {mean:+5.1f} ± {half:4.1f} points over {len(errors[name])} trainings: {verdict}"
+    verdict = "not shown" if abs(mean) <= half else "helps" if mean < 0 else "harms"
+    return f"{mean:+.1f} ± {half:.1f} points: {verdict}".replace("-", "−")
 
 # %%
-for name in list(ways)[1:]:
-    print(told_change(errors, name, "faces with deep skin"))
+def report(errors: dict, ways: dict, some: Faces, group: Tensor) -> tuple[dict, dict, dict]:
+    """For each way: intervals in the group and outside; the group's share of a batch; the change."""
+    half = half_of(some, seed=0)
+    intervals = {name: [student_interval(column) for column in zip(*errors[name])] for name in ways}
+    shares = {name: share_drawn(weigh(half), group[half]) for name, weigh in ways.items()}
+    return intervals, shares, {name: change_of(errors, name) for name in list(ways)[1:]}
+
+# %%
 short_run_note("the differences between ways to draw")
-
-# %%
-def show_errors(errors: dict, ax: plt.Axes, names: tuple[str, str]) -> None:
-    """Mean and interval of the error in the group, and outside, of each way to draw."""
-    reports = {}
-    for name, pairs in errors.items():
-        both = [student_interval(column) for column in zip(*pairs)][::-1]  # others, then the group
-        reports[name] = {i: (m, max(0.0, m - h), m + h) for i, (m, h) in enumerate(both)}
-    plots.group_intervals(reports, ax, names=names, x_label="percent wrong")
-    ax.invert_yaxis()
-
-# %%
-fig, ax = plt.subplots(figsize=(8, 3))
-show_errors(errors, ax, ("pale skin", "deep skin"))
+figures.group_errors(*report(errors, ways, crowd, crowd.deep), names=("deep skin", "pale skin"))
 plt.show()
 
 # %% [markdown]
 # **Figure 22.** Errors on unseen faces of both groups, for four ways to draw the same training faces: mean and
-# 95% interval (Student's t) over trainings, each with its own half of the faces. Note how far the density of
-# codes goes of the way to the true groups, and what pale faces pay. More of the group in a batch is not all: with a
-# tenth of α a batch repeats fewer faces, so look at what this does to both errors.
+# 95% interval (Student's t) over trainings, each with its own half of the faces. Look at how far the density of
+# codes goes of the way to the true groups, and what pale faces pay.
+#
+# On the right is the change of the group's error against *as collected*, in the same trainings. More of the group in a
+# batch is not all: with a tenth of α a batch repeats fewer faces, so compare both errors of these two ways.
 #
 # **When it fails.** The weights know one thing: how rare a code is, latent by latent. So there are three ways for a
 # rare group to stay unseen. Its factor may not be in the code. It may be in the code, but spread over latents in each of which it
@@ -2260,16 +2218,18 @@ other_codes = {
 }
 
 # %%
-print(f"{'deep skin lies apart by':37s} and is of a batch (of the faces {crowd.deep.float().mean():.1%})")
-shares = {}
+shares, code_table = {}, {}
 for name, z in other_codes.items():
     apart = ((z[crowd.deep].mean(0) - z[~crowd.deep].mean(0)).abs() / z.std(0)).max()  # in one latent
     p = debiasing_weights(z, n_bins, alpha)
     shares[name] = share_drawn(p, crowd.deep)
-    print(f"{name:33s} {apart:3.1f} s {shares[name]:6.1%}; effective number of images {effective_number(p):5,.0f}")
+    code_table[name] = {"means apart, in s": apart.item(), "deep skin, of a batch": shares[name],
+                        "effective number of images": round(effective_number(p))}
 least = min(shares, key=shares.get)
 if shares[least] < crowd.deep.float().mean():
     print(f"By codes that are {least}, the group is drawn less often than it was collected.")
+plots.table(code_table, corner=f"deep skin: {crowd.deep.float().mean():.1%} of the faces",
+            forms={"deep skin, of a batch": ".1%"}, bars=["deep skin, of a batch"])
 
 # %%
 few = min(3, n_trainings)
@@ -2278,7 +2238,7 @@ errors_whole = compare(crowd, {
     "whole picture": lambda half: debiasing_weights(blind[half], n_bins, alpha),
 }, tested.deep, trainings=few)
 errors_whole["as collected"] = errors["as collected"][:few]
-print(told_change(errors_whole, "whole picture", "faces with deep skin"))
+print(f"Error with deep skin, by codes of the whole picture: {change_of(errors_whole, 'whole picture')}")
 
 # %% [markdown]
 # The images are the same, the group is, and so is its share. First, what changed is where the nats go: a VAE spends them
@@ -2311,32 +2271,24 @@ cells = [(mixed.deep == deep) & (mixed.worn == worn) for deep in (False, True) f
 ways_mixed = {
     "as collected": ways["as collected"],
     "density of codes": lambda half: debiasing_weights(codes_mixed[half], n_bins, alpha),
-    "density within classes": lambda half: within_classes(codes_mixed[half], mixed.worn[half]),
+    "density by class": lambda half: within_classes(codes_mixed[half], mixed.worn[half]),
     "true groups": lambda half: of_groups(*(cell[half] for cell in cells)),
 }
 errors_mixed = compare(mixed, ways_mixed, odd_tested, trainings=few)
 
 # %%
-half = half_of(mixed, seed=0)
-for name, weigh in ways_mixed.items():
-    print(f"{name:22s} the rare pairs are {share_drawn(weigh(half), odd[half]):5.1%} of a batch")
-
-# %%
-for name in list(ways_mixed)[1:]:
-    print(told_change(errors_mixed, name, "the rare pairs"))
 short_run_note("the differences between ways to draw")
-
-# %%
-fig, ax = plt.subplots(figsize=(8, 3))
-show_errors(errors_mixed, ax, ("frequent pairs", "rare pairs"))
+figures.group_errors(*report(errors_mixed, ways_mixed, mixed, odd), names=("rare pairs", "frequent pairs"))
 plt.show()
 
 # %% [markdown]
-# **Figure 23.** Errors where each value is frequent and two pairs are rare. One histogram per latent sees
-# skin, half and half, and never asks with what it comes. Note the third way: within the class of faces with
-# glasses, deep skin *is* a rare value. The paper, too, weighs within one class, that of faces. It needs the label that
-# training has anyway; a rare pair of two unlabelled factors stays unseen, unless the histogram is of both
-# latents together, and those of d latents have `n_bins` to the power d cells.
+# **Figure 23.** Errors where each value is frequent and two pairs are rare. Look at the shares of a batch: how many
+# rare pairs does each way draw, and what does it change?
+#
+# One histogram per latent sees skin, half and half, and never asks with what it comes. In the third way it does: within
+# the class of faces with glasses, deep skin *is* a rare value. The paper, too, weighs within one class, that of faces.
+# It needs the label that training has anyway; a rare pair of two unlabelled factors stays unseen, unless the histogram is
+# of both latents together, and those of d latents have `n_bins` to the power d cells.
 
 # %% [markdown]
 # **What we have seen.** The density of codes can stand in for a label of the group, as far as three things hold: the

@@ -49,6 +49,7 @@ from torch.optim import SGD, Adam
 from course_lib import datasets, models, plots
 from course_lib.diagnostics import examine
 from course_lib.exercises import check
+from course_lib.figures import failures as figures
 from course_lib.recordings import CAUSES, draw
 from course_lib.settings import shortened
 from course_lib.training import fit, to_float
@@ -56,7 +57,7 @@ from course_lib.training import fit, to_float
 # %%
 plots.use_course_style()
 torch.manual_seed(seed)
-(steps,) = shortened((steps,), (80,))
+(steps,) = shortened((steps,), (50,))
 digits = datasets.load("mnist")
 X = to_float(digits.train.images[:8_000].flatten(1))  # (N, 784) in [0, 1]
 X_new = to_float(digits.test.images[:1_000].flatten(1))  # never trained on
@@ -194,9 +195,19 @@ trainings = {
     "D": train(FromLogits, 255 * X),
     "E": train(Tanh),
 }
-for name, (_, losses) in trainings.items():
-    shown = ", ".join(f"{loss:.4g}" for loss in losses[:3]) + f", …; least {min(losses):.4g}" if losses else "none"
-    print(f"{name}: {shown} ({len(losses)} steps)".replace("nan", "NaN"))
+
+
+def written(losses: list[float]) -> list[str]:
+    return [f"{loss:.4g}".replace("nan", "NaN").replace("inf", "infinite") for loss in losses]
+
+
+heads = ["first loss", "second", "third", "least"]
+told = {
+    name: dict(zip(heads, written([*losses[:3], min(losses)]))) if losses else {}
+    for name, (_, losses) in trainings.items()
+}
+steps_of = {name: {"steps": len(losses)} for name, (_, losses) in trainings.items()}
+plots.table({name: told[name] | steps_of[name] for name in trainings})
 
 # %% [markdown]
 # **Prediction.** Which is it? (1) pixels standardised by mean and deviation; (2) bytes that nobody
@@ -211,19 +222,23 @@ for name, (_, losses) in trainings.items():
 
 # %%
 @torch.no_grad()
-def ranges(kind, x: Tensor) -> str:
+def ranges(kind, x: Tensor) -> dict[str, str]:
     """The least and largest pixel and output of an untrained model, its largest log σ², and R."""
     torch.manual_seed(seed)
     model = kind()
     mu, log_var, z = model.encode(x)
     x_hat = model.decode(z)
-    return (f"pixels {x.min():6.2f} to {x.max():6.2f}, outputs {x_hat.min():5.2f} to {x_hat.max():4.2f}, "
-            f"largest log σ² {log_var.max():6.2f}, R {model.rate(mu, log_var):.3g}")
+    return {
+        "pixels": f"{x.min():.2f} to {x.max():.2f}",
+        "outputs": f"{x_hat.min():.2f} to {x_hat.max():.2f}",
+        "largest log σ²": f"{log_var.max():.2f}",
+        "R": f"{model.rate(mu, log_var):.3g}",
+    }
 
 # %%
-for name, kind, x in (("A", VAE, standardised(X)), ("B", ByHand, X), ("C", VAE, X),
-                      ("D", VAE, 255 * X), ("E", Tanh, X)):
-    print(f"{name}: {ranges(kind, x[:128])}")
+untrained = {"A": (VAE, standardised(X)), "B": (ByHand, X), "C": (VAE, X), "D": (VAE, 255 * X),
+             "E": (Tanh, X)}
+plots.table({name: ranges(kind, x[:128]) for name, (kind, x) in untrained.items()})
 
 # %% [markdown]
 # D is bytes: the code is linear in the pixels at the start, so log σ² is 255 times what it was, and
@@ -235,7 +250,8 @@ for s in range(2):
     mlp_vae = models.MLPVAE(64)
     for scale in (1, 255):
         q_z = mlp_vae.encode(scale * X[:128])
-        print(f"seed {s}, pixels up to {scale:3}: KL {VAE.rate(sound, q_z.mean, 2 * q_z.stddev.log()):.3g} nats")
+        kl = VAE.rate(sound, q_z.mean, 2 * q_z.stddev.log())
+        print(f"seed {s}, pixels up to {scale:3}: KL {kl:.3g} nats")
 overflow = math.log(torch.finfo(torch.float32).max)
 print(f"exp of a float32 is infinite above {overflow:.2f}; e^88.7 is {torch.tensor(88.7).exp():.3g}, "
       f"e^88.8 is {'finite' if torch.tensor(88.8).exp().isfinite() else 'infinite'}")
@@ -247,11 +263,16 @@ print(f"exp of a float32 is infinite above {overflow:.2f}; e^88.7 is {torch.tens
 # fails later, where a sigmoid is 1 to the last digit:
 
 # %%
+saturated = {}
 for logit in (10.0, 16.0, 17.0, 40.0):
     p = torch.tensor(logit).sigmoid()
     by_hand, stable = -(1 - p).log(), F.binary_cross_entropy_with_logits(torch.tensor(logit), 0 * p)
-    told = f"{by_hand:.4g}".replace("inf", "infinite")
-    print(f"logit {logit:4.0f}: 1 − p = {1 - p:.2g}, −log(1 − p) by hand {told}, from logits {stable:.4g}")
+    (told,) = written([by_hand])
+    saturated[f"{logit:.0f}"] = {"1 − p": f"{1 - p:.2g}", "−log(1 − p) by hand": told,
+                                 "from logits": f"{stable:.4g}"}
+plots.table(saturated, corner="logit")
+
+# %%
 large_step, _ = train(VAE, lr=0.1)
 print(f"B with the library's cross-entropy, same step: {terms(large_step)}")
 
@@ -260,16 +281,13 @@ print(f"B with the library's cross-entropy, same step: {terms(large_step)}")
 # number is still far from C's. **The repairs**, before and after:
 
 # %%
-def seen(name: str) -> str:
-    losses = trainings[name][1]
-    told = f"{losses[0]:.3g}, {losses[1]:.3g}, …, {losses[-1]:.3g}" if losses else "none"
-    return told.replace("nan", "NaN")
-
-# %%
+mended = {}
 for name, repair in {"A": "leave the pixels in [0, 1]", "B": "logits, and a step of 0.004",
                      "D": "divide by 255", "E": "a sigmoid for the tanh"}.items():
     after = train(FromLogits)[0] if name == "B" else sound
-    print(f"{name}: losses {seen(name):30s} {repair:28s} → {sum(terms(after)):.1f} nats")
+    (last,) = written(trainings[name][1][-1:]) or ["none"]
+    mended[name] = {"last loss before": last, "repair": repair, "−ELBO after": sum(terms(after))}
+plots.table(mended)
 
 # %%
 for name, x in (("A", standardised(X)), ("D", 255 * X), ("E", X)):
@@ -347,20 +365,22 @@ class Strong(VAE):
 # %%
 flat = {"F": train(Dear), "G": train(Strong), "H": train(Deep), "I": train(SlowEncoder), "J": train(Dead)}
 flat = {name: model for name, (model, _) in flat.items()}
-print("held-out images")
-for name, model in flat.items():
-    print(f"{name}: {terms(model)}")
-print(f"sound: {terms(sound)}")
+of_each = {name: terms(model) for name, model in {**flat, "sound": sound}.items()}
+forms = {"R": ".3f"}
+plots.table({name: {"R": t.R, "D": t.D} for name, t in of_each.items()}, corner="nats", forms=forms)
 
 # %%
-rows = {"images": X_new[:8]} | {name: model(X_new[:8]).detach() for name, model in flat.items()}
+with torch.no_grad():
+    rows = {"images": X_new[:9]} | {name: model(X_new[:9]) for name, model in flat.items()}
+    rows["sound"] = sound(X_new[:9])
 rows = {name: x.clamp(0, 1).view(-1, 28, 28) for name, x in rows.items()}
-plots.image_rows(rows, plt.subplots(figsize=(6, 4.4))[1])
+kl = {name: t.R for name, t in of_each.items()}
+figures.broken_models(rows, kl, {name: sum(t) for name, t in of_each.items()})
 plt.show()
 
 # %% [markdown]
-# **Figure 1.** Held-out images and what five broken models make of them. Note which rows show one picture
-# eight times, and that one of the five is no worse than it should be.
+# **Figure 1.** Held-out images, what five broken models make of them, and what the sound one does; at
+# the right the KL of a thousand held-out images. Some rows show one picture nine times.
 #
 # **Prediction.** Which is it? (1) the KL weighs 50 times too much; (2) an encoder that learns 1,000 times
 # too slowly; (3) three hidden layers of sigmoids on each side; (4) a ReLU on
@@ -432,13 +452,16 @@ def gradients(model: VAE) -> tuple[float, float]:
     return weights[0].grad.norm().item(), weights[-1].grad.norm().item()
 
 # %%
-print("           spread   other codes    moved   gradient: first     last")
+measured = {}
 for name, model in {**flat, "sound": sound}.items():
-    kind, x = type(model), X_new[:200]
+    x = X_new[:200]
     with torch.no_grad():
-        values = spread_between_images(model(x), x), from_other_codes(model, x), moved(kind, model)
+        spread = float(spread_between_images(model(x), x))
+        other = from_other_codes(model, x)
     first, final = gradients(model)
-    print("{:6s} {:10.3f} {:13.2f} {:8.3f} {:17.2g} {:8.2g}".format(name, *values, first, final))
+    measured[name] = {"spread": spread, "other codes": other, "moved": moved(type(model), model),
+                      "gradient, first layer": f"{first:.2g}", "last layer": f"{final:.2g}"}
+plots.table(measured, forms={"spread": ".3f", "other codes": ".2f", "moved": ".3f"})
 
 # %% [markdown]
 # One line each. A spread, and the least error from other codes: the picture comes another way (G). An encoder that
@@ -465,11 +488,13 @@ class Awake(Dead):
 repairs = {"F": ("weight 1", VAE), "G": ("a decoder that has the code alone", VAE),
            "H": ("ReLU, and He's first weights", Rectified), "I": ("one learning rate", VAE),
            "J": ("a sigmoid for the ReLU", Awake)}
+mended = {}
 for name, (repair, kind) in repairs.items():
     after = sound if kind is VAE else train(kind)[0]
     before, now = (spread_between_images(m(X_new).detach(), X_new) for m in (flat[name], after))
-    print(f"{name}: {repair:34s} R {terms(flat[name]).R:7.3f} → {terms(after).R:6.2f}, "
-          f"spread {before:.3f} → {now:.3f}")
+    mended[name] = {"repair": repair, "R before": terms(flat[name]).R, "R after": terms(after).R,
+                    "spread before": float(before), "spread after": float(now)}
+plots.table(mended, forms={column: ".3f" for column in mended["F"] if column != "repair"})
 
 # %%
 for name, model in flat.items():
@@ -535,9 +560,13 @@ plots.table(by_line, forms={"last loss": ".3f", "R": ".2f", "E z²": ".2f"})
 # %%
 priced = {name: examine(model.encode, model.decode, X[:128], loss=model.loss)
           for name, (model, _) in scaled_models.items()}
+prices = {}
 for name, report in priced.items():
     price = next(line.value for line in report.lines if line.what.startswith("a nat of rate"))
-    print(f"{name:32s} {price:45s} {report.head()}")
+    prices[name] = {"a nat of rate": price, "examine": report.head()}
+plots.table(prices)
+
+# %%
 priced["BCE mean over pixels, KL sum"]
 
 # %% [markdown]
@@ -560,10 +589,10 @@ by_optimizer = {
     ("SGD", "once"): train(VAE, lr=1e-3, optimizer=SGD)[0],
     ("SGD", "twice"): train(scaled(*twice), lr=1e-3, optimizer=SGD)[0],
 }
-for (optimizer, times), model in by_optimizer.items():
-    print(f"{optimizer:4s}, divided {times:5s}: −ELBO of new images {sum(terms(model)):6.1f} nats")
-untrained = sum(terms(VAE()))
-print(f"untrained: {untrained:.1f}")
+of_new = {f"{optimizer}, divided {times}": {"−ELBO of new images": sum(terms(model))}
+          for (optimizer, times), model in by_optimizer.items()}
+of_new["untrained"] = {"−ELBO of new images": sum(terms(VAE()))}
+plots.table(of_new, bars=["−ELBO of new images"])
 
 # %% [markdown]
 # Adam divides the gradient by its own size, so that a common factor cancels. SGD takes a step 128 times shorter, and
@@ -626,10 +655,11 @@ class Unseen(VAE):
 # %%
 noisy = {kind.__name__: train(kind)
          for kind in (VAE, VarianceForSigma, Uniform, SameNoise, NoGradient, PositiveLogVar, Unseen)}
-print("                    own loss   honest −ELBO   new images")
+told = {}
 for name, (model, losses) in noisy.items():
-    own = sum(losses[-20:]) / 20
-    print(f"{name:18s} {own:9.1f} {sum(terms(model)):14.1f}   {terms(model)}")
+    R, D = terms(model)
+    told[name] = {"own loss": sum(losses[-20:]) / 20, "honest −ELBO": R + D, "R": R, "D": D}
+plots.table(told, forms={"R": ".2f"}, best={"own loss": "min", "honest −ELBO": "min"})
 
 # %% [markdown]
 # "Honest" is the ELBO with samples of the q(z|x) that the KL is computed for. Where the two columns differ by more than
@@ -671,26 +701,27 @@ kl_per_latent_from_samples = check("kl_per_latent_from_samples", kl_per_latent_f
 
 # %%
 @torch.no_grad()
-def noise_of(model: VAE, x: Tensor = X_new[:200], S: int = 20) -> list[float]:
+def noise_of(model: VAE, x: Tensor = X_new[:200], S: int = 20) -> dict[str, float]:
     """(z − μ)/σ: mean, deviation, change from draw to draw; KL from samples and in closed form."""
     torch.manual_seed(seed)
     mu, log_var, _ = model.encode(x)
     z = torch.stack([model.encode(x)[2] for _ in range(S)])  # (S, B, d)
     eps = (z - mu) * torch.exp(-0.5 * log_var)
     sampled = kl_per_latent_from_samples(z, mu, log_var).sum()
-    return [v.item() for v in (eps.mean(), eps.std(), eps.std(0).mean(), sampled, VAE.rate(model, mu, log_var))]
+    found = {"mean": eps.mean(), "deviation": eps.std(), "from draw to draw": eps.std(0).mean(),
+             "KL sampled": sampled, "closed form": VAE.rate(model, mu, log_var)}
+    return {what: value.item() for what, value in found.items()}
 
 # %%
-print("                     mean   deviation   from draw to draw   KL sampled   closed form")
-for name, (model, _) in noisy.items():
-    print("{:18s} {:6.2f} {:11.2f} {:19.2f} {:12.2f} {:13.2f}".format(name, *noise_of(model)))
+found = {name: noise_of(model) for name, (model, _) in noisy.items()}
+plots.table(found, corner="(z − μ)/σ", forms=dict.fromkeys(found["VAE"], ".2f"))
 
 # %% [markdown]
 # Three of the six are caught. The other three have sound noise, and are about **gradients**: which numbers does the
 # distortion reach? And does the optimizer see them?
 
 # %%
-def arrives(model: VAE) -> str:
+def arrives(model: VAE) -> dict[str, str | int]:
     model.zero_grad()
     model.distortion(model.decode(model.encode(X[:128])[2]), X[:128]).backward()
     grads = [model.to_mu.weight.grad, next(model.to_log_var.parameters()).grad]
@@ -698,12 +729,11 @@ def arrives(model: VAE) -> str:
     seen = sum(p.numel() for group in Adam(model.trained()).param_groups for p in group["params"])
     with torch.no_grad():
         sigma = torch.exp(0.5 * model.encode(X[:128])[1])
-    return (f"gradient at μ {at_mu:>7s}, at log σ² {at_log_var:>7s}; {seen:,} numbers trained; "
-            f"σ {sigma.min():.2f} to {sigma.max():.2f}")
+    return {"gradient at μ": at_mu, "at log σ²": at_log_var, "numbers trained": seen,
+            "σ": f"{sigma.min():.2f} to {sigma.max():.2f}"}
 
 # %%
-for name, (model, _) in noisy.items():
-    print(f"{name:18s} {arrives(model)}")
+plots.table({name: arrives(model) for name, (model, _) in noisy.items()})
 
 # %% [markdown]
 # `sample()` cuts the graph, as `detach` on z does: the encoder feels the KL alone, and makes q the prior. A list of layers
@@ -711,7 +741,7 @@ for name, (model, _) in noisy.items():
 # softplus would, too. From σ = 0.001 and σ = 100, by plain gradient descent on KL(N(0, σ²) ‖ N(0, 1)):
 
 # %%
-def descend(to_sigma, raw: float, lr: float = 0.05, n: int = 2_000) -> str:
+def descend(to_sigma, raw: float, lr: float = 0.05, n: int = 2_000) -> dict[str, str | int]:
     """The first gradient, and the steps until |σ − 1| < 0.1."""
     s = torch.tensor(raw, dtype=torch.float64, requires_grad=True)
     first = None
@@ -722,12 +752,15 @@ def descend(to_sigma, raw: float, lr: float = 0.05, n: int = 2_000) -> str:
         (slope,) = torch.autograd.grad(0.5 * (sigma**2 - 1) - sigma.log(), s)
         first = slope.item() if first is None else first
         s = (s - lr * slope).detach().requires_grad_()
-    return f"first gradient {first:9.3g}, σ = {to_sigma(s).item():.3g} after {step} steps"
+    return {"first gradient": f"{first:.3g}", "steps": step, "σ then": f"{to_sigma(s).item():.3g}"}
 
 # %%
+walks = {}
 for sigma in (0.001, 100.0):
-    print(f"exp(½ s)    from σ = {sigma:5}: {descend(lambda s: torch.exp(0.5 * s), 2 * math.log(sigma))}")
-    print(f"softplus(s) from σ = {sigma:5}: {descend(F.softplus, sigma + math.log(-math.expm1(-sigma)))}")
+    raw = sigma + math.log(-math.expm1(-sigma))  # softplus(raw) = sigma
+    walks[f"exp(½ s) from {sigma:g}"] = descend(lambda s: torch.exp(0.5 * s), 2 * math.log(sigma))
+    walks[f"softplus(s) from {sigma:g}"] = descend(F.softplus, raw)
+plots.table(walks, corner="σ")
 
 # %% [markdown]
 # From below both creep up alike. From far above the gradient of `exp` is ½ (σ² − 1), and one step of it throws σ to 0; that of
@@ -735,11 +768,14 @@ for sigma in (0.001, 100.0):
 # harmless: what made σ = 100 is what needs a repair (7.1). **The repairs:** each of the six lines gives way to the sound one.
 
 # %%
-after = sum(terms(sound))
+mended = {}
 for name, (model, _) in noisy.items():
     if name != "VAE":
         head = examine(model.encode, model.decode, X[:128], loss=model.loss).head()
-        print(f"{name:18s} {sum(terms(model)):6.1f} → {after:6.1f} nats   {head}")
+        mended[name] = {"−ELBO": sum(terms(model)), "mended": sum(terms(sound)), "examine": head}
+plots.table(mended)
+
+# %%
 examine(noisy["Uniform"][0].encode, noisy["Uniform"][0].decode, X[:128], loss=noisy["Uniform"][0].loss)
 
 # %% [markdown]
@@ -833,10 +869,11 @@ def in_company(model: VAE, n: int, *, training: bool) -> str:
         return f"ValueError: {str(error)[:44]}"
 
 # %%
-for training in (True, False):
-    print("train()" if training else "eval()")
-    for n in (1, 2, 16):
-        print(f"  {n:2} of 128 images: {in_company(modal['Normed'], n, training=training)}")
+plots.table({
+    f"{n} of 128 images": {f"in {mode}()": in_company(modal["Normed"], n, training=mode == "train")
+                           for mode in ("train", "eval")}
+    for n in (1, 2, 16)
+}, corner="how far the first image moves")
 
 # %% [markdown]
 # And samples: batch norm in a decoder has only met codes of images. What do its layers make of z ~ N(0, I)?
@@ -851,8 +888,11 @@ def met(model: VAE) -> tuple[float, float]:
     return tuple((((norm(c) - shift) / scale) ** 2).mean().item() for c in (z, prior))
 
 # %%
-for name in ("Normed", "SlowlyNormed"):
-    print(f"{name:12s} mean square after the norm, 1 if it fits: codes {met(modal[name])[0]:.2f}, prior {met(modal[name])[1]:.2f}")
+squares = {name: dict(zip(("codes", "prior"), met(modal[name]))) for name in ("Normed", "SlowlyNormed")}
+plots.table(squares, corner="mean square after the norm, 1 if it fits",
+            forms={"codes": ".2f", "prior": ".2f"})
+
+# %%
 probe = modal["SlowlyNormed"]
 examine(probe.encode, probe.decode, X[:128], loss=probe.loss)
 
@@ -883,7 +923,7 @@ class AtMean(VAE):
 
 # %%
 @torch.no_grad()
-def bounds(model: VAE, x: Tensor = X_new[:200], K: int = 100) -> list[float]:
+def bounds(model: VAE, x: Tensor = X_new[:200], K: int = 100) -> dict[str, float]:
     """R + D at μ, −ELBO, and minus the IWAE bound of K samples; nats per image."""
     torch.manual_seed(seed)
     mu, log_var, _ = model.encode(x)
@@ -893,13 +933,15 @@ def bounds(model: VAE, x: Tensor = X_new[:200], K: int = 100) -> list[float]:
     z = q.sample((K,))  # (K, B, d)
     log_w = Normal(0.0, 1.0).log_prob(z).sum(2) - q.log_prob(z).sum(2) - torch.stack([bce(s) for s in z])
     iwae = log_w.logsumexp(0) - math.log(K)
-    return [v.item() for v in (at_mu, -log_w.mean(), -iwae.mean())]
+    found = {"R + D at μ": at_mu, "−ELBO": -log_w.mean(), f"−IWAE of {K}": -iwae.mean()}
+    return {what: value.item() for what, value in found.items()}
 
 # %%
 at_mean = train(AtMean)[0]
-print("                R + D at μ      −ELBO   −IWAE of 100")
-for name, model in {"sound": sound, "trained at μ": at_mean}.items():
-    print("{:13s} {:12.1f} {:10.1f} {:14.1f}".format(name, *bounds(model)))
+found = {name: bounds(model) for name, model in {"sound": sound, "trained at μ": at_mean}.items()}
+plots.table(found, corner="nats per image", best=dict.fromkeys(found["sound"], "min"))
+
+# %%
 print(examine(at_mean.encode, at_mean.decode, X[:128], loss=at_mean.loss).head())
 
 # %% [markdown]
@@ -912,8 +954,9 @@ with torch.no_grad():
     mu, log_var, z = sound.encode(X_new)
     errors = {"x̂ at μ": sound.decode(mu), "x̂ at a sample": sound.decode(z),
               "pixels drawn, at μ": sound.decode(mu).bernoulli()}
-for name, x_hat in errors.items():
-    print(f"{name:20s} squared error per image {(x_hat - X_new).square().sum(1).mean():6.1f}")
+SQUARED = "squared error per image"
+plots.table({name: {SQUARED: (x_hat - X_new).square().sum(1).mean().item()}
+             for name, x_hat in errors.items()}, bars=[SQUARED])
 
 # %% [markdown]
 # Last, a test set that was used for stopping is used up. We keep the model after each of 20 steps at the end of a training, choose the best
@@ -986,30 +1029,29 @@ running, running_losses = train(OwnSigma, n=2 * steps, lr=2e-3)
 steady, steady_losses = train(OneSigma, n=2 * steps, lr=2e-3)
 
 # %%
-fig, ax = plt.subplots(figsize=(7, 3.2))
-ax.plot(running_losses, color=plots.VERMILION, label="σ for each pixel")
-ax.plot(steady_losses, color=plots.BLUE, label="one σ")
-ax.set(xlabel="step", ylabel="−ELBO (nats per image)")
-ax.set_yscale("symlog", linthresh=1_000)
-ax.set_yticks([-1_000, 0, 1_000, 1_000_000])
-ax.legend()
+figures.runaway({"σ for each pixel": running_losses, "one σ": steady_losses})
 plt.show()
 
 # %% [markdown]
-# **Figure 2.** Two trainings that differ in how many σ there are; beyond 1,000 nats the axis counts in powers of ten. Note which one is still falling, and which leaps.
+# **Figure 2.** Two trainings that differ in how many σ there are: one is still falling at the end, and
+# leaps. Beyond 1,000 nats the axis counts in powers of ten.
 #
 # **The measurement**: the smallest σ, and where it is. Pixels that are black in every training image can be told to any precision: each factor
 # of 10 in σ is worth log 10 = 2.3 nats, in every such pixel, without end.
 
 # %%
 constant = X.std(0) == 0
+told = {}
 with torch.no_grad():
     for name, model in {"σ for each pixel": running, "one σ": steady}.items():
         p_x = model.decode(model.encode(X_new)[0])
-        share = -p_x.log_prob(X_new)[:, constant].sum(1).mean()
-        error = (p_x.mean - X_new).square().sum(1).mean()
-        print(f"{name:17s} smallest σ {p_x.stddev.min():.1e}; −log p of the {constant.sum()} constant pixels "
-              f"{share:8.1f} nats, squared error {error:5.1f}")
+        share = -p_x.log_prob(X_new)[:, constant].sum(1).mean().item()
+        told[name] = {"smallest σ": f"{p_x.stddev.min():.1e}",
+                      f"−log p of {constant.sum()} constant pixels": share,
+                      SQUARED: (p_x.mean - X_new).square().sum(1).mean().item()}
+plots.table(told, best={SQUARED: "min"})
+
+# %%
 examine(running.encode, running.decode, X[:128], loss=running.loss)
 
 # %% [markdown]
@@ -1037,12 +1079,14 @@ def samples(model: VAE, *, n: int = 500, scale: float | Tensor = 1.0, shift: flo
 with torch.no_grad():
     codes = {name: m.encode(X)[2] for name, m in {"cheap": cheap, "sound": sound}.items()}
 spread_of_codes = {name: (z.std(0), z.mean(0)) for name, z in codes.items()}
-for name, (deviation, mean) in spread_of_codes.items():
-    print(f"{name}: deviation of the codes {deviation.min():.2f} to {deviation.max():.2f}, mean {mean.min():.2f} to {mean.max():.2f}")
+plots.table({
+    name: {what: f"{v.min():.2f} to {v.max():.2f}" for what, v in zip(("deviation", "mean"), both)}
+    for name, both in spread_of_codes.items()
+}, corner="codes")
 
 # %% [markdown]
 # **The measurement** has two parts. Is what we feed the decoder distributed like the codes that it knows? A KL between Gaussians says it in nats
-# per code. The second is the eye, in the figure below, with two numbers beside it: how much samples differ, and how well the model reconstructs them.
+# per code. The second is the eye, in the figure below, with two numbers in the table: how much samples differ, and how well the model reconstructs them.
 
 # %%
 def mismatch(name: str, scale: float | Tensor, shift: float | Tensor = 0.0) -> float:
@@ -1059,24 +1103,26 @@ feeds = {
 }
 
 # %%
-drawn = {}
+drawn, quality, fed = {}, {}, {}
 for title, (name, scale, shift) in feeds.items():
     model = {"sound": sound, "cheap": cheap}[name]
     x = drawn[title] = samples(model, scale=scale, shift=shift)
     with torch.no_grad():
         again = model.decode(model.encode(x)[0])
         loss = (again - x).square().sum(1).mean() / (model(X_new) - X_new).square().sum(1).mean()
-    print(f"{title:22s} mismatch {mismatch(name, scale, shift):6.2f} nats; spread {spread_between_images(x, X_new[:500]):.2f}; "
-          f"reconstructed with {loss:.2f} of the error of images")
+    fed[title] = mismatch(name, scale, shift)
+    quality[title] = {"spread": float(spread_between_images(x, X_new[:500])),
+                      "error, over that of images": loss.item()}
+plots.table(quality, corner="samples", forms=dict.fromkeys(quality[title], ".2f"))
 
 # %%
-tiles = {name: x[:8].view(-1, 28, 28) for name, x in drawn.items()}
-plots.image_rows(tiles, plt.subplots(figsize=(7, 3.4))[1])
+figures.samples({name: x[:8].view(-1, 28, 28) for name, x in drawn.items()}, fed)
 plt.show()
 
 # %% [markdown]
-# **Figure 3.** Samples of two decoders. Note the third row, in which codes from N(0, I) fall beside or into the middle of codes that reach much
-# farther, and the fourth, where they are moved and stretched to the codes' own spread.
+# **Figure 3.** Samples of two decoders, with the mismatch, in nats per code, between what they are fed
+# and the codes that they know. In the third row codes from N(0, I) fall beside or into the middle of codes that reach
+# much farther; in the fourth they are moved and stretched to the codes' own spread.
 #
 # The third row is also what standardised codes give: who trains something on (z − mean)/deviation, and forgets to undo it, feeds the decoder N(0, I).
 # Stretching is the repair, of the spread and not of the holes: a Gaussian with the right moments still has places where no codes are. Theory:
@@ -1116,24 +1162,21 @@ def fitted(epochs: int, patience: int | None) -> tuple[VAE, list]:
 epochs = 60 + steps // 4
 (overfitted, curves), (stopped, stopped_curves) = fitted(epochs, None), fitted(epochs, 10)
 overfitted, stopped = overfitted.cpu().eval(), stopped.cpu().eval()
-valid_curve = [v for _, v in curves]
-turn = min(range(len(valid_curve)), key=valid_curve.__getitem__)
-print(f"best after {turn + 1} of {len(curves)} epochs: {valid_curve[turn]:.1f} nats; at the end {valid_curve[-1]:.1f}")
-print(f"patience stops after {len(stopped_curves)} epochs")
-for name, model in {"to the end": overfitted, "patience": stopped}.items():
-    print(f"{name:11s} −ELBO of its 250 images {sum(terms(model, X[:250])):6.1f}, of new ones {sum(terms(model)):6.1f} nats")
+told = {
+    name: {"epochs": len(records), "−ELBO of its 250 images": sum(terms(model, X[:250])),
+           "of new ones": sum(terms(model))}
+    for name, model, records in [("to the end", overfitted, curves),
+                                 ("stopped by patience", stopped, stopped_curves)]
+}
+plots.table(told, best={"of new ones": "min"})
 
 # %%
-fig, ax = plt.subplots(figsize=(7, 3.2))
-ax.plot([t for t, _ in curves], color=plots.SKY, label="training images")
-ax.plot(valid_curve, color=plots.VERMILION, label="held-out images")
-ax.axvline(turn, color="0.6", linestyle=":")
-ax.set(xlabel="epoch", ylabel="−ELBO (nats per image)", ylim=(min(t for t, _ in curves) - 5, 260))
-ax.legend()
+figures.overfitting(*zip(*curves))
 plt.show()
 
 # %% [markdown]
-# **Figure 4.** A VAE on 250 images. Note where the two curves part, and that only the lower one goes on.
+# **Figure 4.** A VAE on 250 images: the two curves part, and only the lower one goes on. The dotted
+# line marks the least −ELBO of held-out images.
 #
 # "Converged" is no property of the lower curve alone. If both still fall, train on; if both lie flat, it has converged; if they part, stop at the dotted
 # line. `examine` needs `held_out` for this, as nothing in the model itself shows it.
@@ -1161,23 +1204,28 @@ class Skip(VAE):
         return torch.sigmoid(self.decoder(z) + self.skip(self.x))
 
 # %%
-skipping = train(Skip)[0]
+skipping, x, told = train(Skip)[0], X_new[:200], {}
 with torch.no_grad():
     for name, model in {"sound": sound, "with a skip": skipping}.items():
-        x = X_new[:200]
         error = (model(x) - x).square().sum(1).mean() / (x - x.mean(0)).square().sum(1).mean()
-        print(f"{name:12s} {terms(model)}; error {error:.2f}, from other codes {from_other_codes(model, x):.2f}")
+        told[name] = {"R": terms(model).R, "D": terms(model).D, "error": error.item(),
+                      "from other codes": from_other_codes(model, x)}
+plots.table(told, forms={"R": ".3f", "error": ".2f", "from other codes": ".2f"})
 
 # %%
 with torch.no_grad():
     skipping.encode(X_new[:8])
     swapped = skipping.decode(skipping.encode(X_new[:8])[0].roll(1, 0))
-    rows = {"image": X_new[:8], "its own code": skipping(X_new[:8]), "its neighbour's code": swapped}
-plots.image_rows({k: x.view(-1, 28, 28) for k, x in rows.items()}, plt.subplots(figsize=(7, 2.6))[1])
+    rows = {"image": X_new[:8], "its own code": skipping(X_new[:8]), "another's code": swapped}
+by_code = dict(zip(list(rows)[1:], list(told["with a skip"].values())[2:]))
+figures.another_code({k: x.view(-1, 28, 28) for k, x in rows.items()}, by_code)
 plt.show()
 
 # %% [markdown]
-# **Figure 5.** The same skip, another code. Note that nothing changes: the code is not what is decoded. **The measurement** is this swap, and no loss can replace
+# **Figure 5.** The same skip, another code; at the right the error over that of the mean image, of 200
+# images. Where both rows are alike, the code is not what is decoded.
+#
+# **The measurement** is this swap, and no loss can replace
 # it. **The repair** is to let everything pass through z; skip connections belong into models that are given an image, such as the denoisers of
 # [02, section 2.6](02_convolutional_autoencoder.ipynb).
 

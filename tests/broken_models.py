@@ -15,14 +15,14 @@ from course_lib.training import to_float
 class Vae(nn.Module):
     """A plain tutorial's VAE, with the places where faults go.
 
-    shape: (784,), flat digits and dense layers; or (3, 32, 32), faces and convolutions.
+    shape: (784,), flat digits and dense layers; or (3, 16, 16), faces and convolutions.
     """
 
     def __init__(self, how: "How", shape: tuple[int, ...] = (784,)) -> None:
         super().__init__()
         self.how, D = how, shape[0]
         hidden, d = how.hidden, how.latents
-        flat, many = len(shape) == 1, 32 * 8 * 8
+        flat, many = len(shape) == 1, 32 * 4 * 4
         norm = nn.BatchNorm1d(hidden, momentum=how.momentum)
         inner = [norm] if how.batch_norm else []
         inner += [nn.Dropout(how.dropout)] if how.dropout else []
@@ -33,7 +33,7 @@ class Vae(nn.Module):
         self.encoder = nn.Sequential(first, *inner, nn.ReLU())
         self.mu, self.log_var = nn.Linear(hidden, d), nn.Linear(hidden, d)
         self.decoder = mlp(d, hidden, hidden, D) if flat else nn.Sequential(
-            nn.Linear(d, many), nn.ReLU(), nn.Unflatten(1, (32, 8, 8)),
+            nn.Linear(d, many), nn.ReLU(), nn.Unflatten(1, (32, 4, 4)),
             nn.ConvTranspose2d(32, 16, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(16, 3, 4, 2, 1),
         )  # fmt: skip
         self.log_scale = nn.Linear(hidden, D) if how.own_scale else None
@@ -197,13 +197,13 @@ FAULTS: dict[str, tuple[str, How]] = {
     "skip": ("the picture goes past the code", How(skip=True)),
     "overfitting": ("overfitting", How(n_train=200, steps=1_200)),
 }  # fmt: skip
-# Of convolutional models of faces: 3,072 pixels, so that other weights are too large or too small.
+# Of convolutional models of faces: 768 pixels, so that other weights are too large or too small.
 FACES: dict[str, tuple[str, How]] = {
     **{
         fault: FAULTS[fault]
         for fault in ("bytes", "logits", "black", "no KL", "frozen", "shuffled", "detached",
                       "log_var as log_sigma", "ReLU on log_var", "abs of log_var",
-                      "tanh on log_var", "ReLU on mu", "tanh on mu", "rand", "no noise",
+                      "ReLU on mu", "tanh on mu", "rand", "no noise",
                       "fixed noise", "strong dropout", "skip")
     },
     "tanh": (
@@ -211,10 +211,11 @@ FACES: dict[str, tuple[str, How]] = {
         How(output=torch.tanh, distortion=squares, prepare=with_black),
     ),
     "KL 500": ("the KL weighs too much", How(**scaled(1, 500))),
-    "mean of pixels": ("pixels are averaged, latents are summed", How(**scaled(1 / 3072, 1))),
-    "means of both": ("pixels and latents are averaged", How(**scaled(1 / 3072, 1 / 8))),
+    "mean of pixels": ("pixels are averaged, latents are summed", How(**scaled(1 / 768, 1))),
+    "means of both": ("pixels and latents are averaged", How(**scaled(1 / 768, 1 / 8))),
     "batch/N": ("the KL weighs too little", How(**scaled(1, 0.00025))),
-    "subtracted": ("the KL is subtracted", How(**scaled(1, -0.05), steps=100)),
+    "subtracted": ("the KL is subtracted", How(**scaled(1, -0.05), steps=40)),
+    "tanh on log_var": ("log σ² behind a tanh", How(of_log_var=torch.tanh, distortion=squares)),
     "stale batch norm": ("train() and eval() differ", How(batch_norm=True, momentum=1e-4)),
     "overfitting": ("overfitting", How(distortion=squares, n_train=60, steps=600)),
 }  # fmt: skip
@@ -238,10 +239,10 @@ def images() -> tuple[Tensor, Tensor]:
 
 
 def faces() -> tuple[Tensor, Tensor]:
-    """Training and held-out faces of 32 × 32 pixels in [0, 1]."""
+    """Training and held-out faces of 16 × 16 pixels in [0, 1]."""
     data = datasets.load("faces")
     parts = (data.train.images[:2_000], data.test.images[:500])
-    return tuple(F.avg_pool2d(to_float(part), 2) for part in parts)
+    return tuple(F.avg_pool2d(to_float(part), 4) for part in parts)
 
 
 def trained(how: How, x: Tensor, *, seed: int = 0) -> Vae:

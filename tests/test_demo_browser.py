@@ -115,18 +115,80 @@ def test_symbols_agree_with_torch(open_page, name):
     assert (drawn - model.image_of(some).flatten(1)).abs().max() < 0.1 / 255
 
 
+SYMBOLS = "course.state.view.symbolsOf(course.state.values.symbols)"
+
+
+def squares(page):
+    """Colour in the middle of each symbol's square, and the places of those with a frame."""
+    shown = pixels(page, "grid").astype(int)[..., :3]
+    side = shown.shape[1] / 8
+    colours, framed = [], set()
+    for n in range(64):
+        top, left = int(n // 8 * side), int(n % 8 * side)
+        middle = shown[top + int(side / 2), left + int(side / 2)]
+        colours.append(tuple(middle))
+        if np.abs(shown[top + int(side / 2), left + 1] - middle).max() > 20:
+            framed.add(n)
+    return colours, framed
+
+
 def test_symbols_by_lot_are_framed_and_replace_those_of_the_face(open_page):
     """Catches a lot that leaves the image as it is, or more symbols than were asked for."""
     page = open_page("symbols")
-    symbols = "course.state.view.symbolsOf(course.state.values.symbols)"
     assert text(page).startswith("K = 64: 64 symbols of 6 bits are 384 bits")
+    assert "8 drawn by lot" in text(page)
     press(page, *6 * ["ArrowLeft"])
-    before = page.evaluate(symbols)
-    assert "0 drawn by lot" in text(page)
-    press(page, "ArrowRight", "ArrowRight")
-    after = page.evaluate(symbols)
-    changed = sum(a != b for a, b in zip(before, after, strict=True))
-    assert 0 < changed <= 8 and "8 drawn by lot" in text(page)
+    own = page.evaluate(SYMBOLS)
+    assert "0 drawn by lot" in text(page) and squares(page)[1] == set()
+    places, first = set(), set()
+    for count in (4, 8, 12):
+        press(page, "ArrowRight")
+        drawn = page.evaluate(SYMBOLS)
+        colours, framed = squares(page)
+        changed = {n for n in range(64) if own[n] != drawn[n]}
+        assert f"{count} drawn by lot" in text(page) and len(framed) == count
+        assert changed and changed | places <= framed  # an own symbol may be drawn again
+        assert len({*zip(drawn, colours, strict=True)}) == len({*drawn}) == len({*colours})
+        places = framed
+        first = first if count > 4 else framed
+    assert max(drawn[n] for n in framed) > 24  # not the places' own numbers, which are the least
+    press(page, *13 * ["ArrowRight"])
+    lot = page.evaluate(SYMBOLS)
+    assert len(squares(page)[1]) == 64 and len({*lot}) > 25 and 48 < max(lot) < 64
+    press(page, "r", *15 * ["ArrowLeft"])
+    other = squares(page)[1]
+    assert len(other) == 4 and other != first
+
+
+def test_symbols_show_what_torch_decodes(open_page):
+    """Catches a face, an image or a codebook in another's place, and numbers of another one."""
+    originals = checkpoints.metrics("walks")["originals"]
+    faces = [np.frombuffer(base64.b85decode(one), np.uint8).reshape(3, 64, 64) for one in originals]
+    page = open_page("symbols")
+    for keys, face, K in (
+        ([], 0, 64), (["2", "ArrowRight"], 0, 256), (["3", "ArrowRight"], 1, 256),
+        (["2", *3 * ["ArrowLeft"]], 1, 4), (["1", *3 * ["ArrowRight"]], 1, 4),
+    ):  # fmt: skip
+        press(page, *keys)
+        symbols = torch.tensor([page.evaluate(SYMBOLS)])
+        model = checkpoints.load(f"faces-vq-{K}")[0]
+        x, x_hat = torch.tensor(faces[face])[None] / 255, model.image_of(symbols)[0]
+        drawn = int(re.search(r"(\d+) drawn by lot", text(page))[1])
+        assert (model.indices_of(x).flatten() == symbols[0]).sum() >= 62 - drawn
+        expected = 255 * x_hat.permute(1, 2, 0).numpy()
+        assert np.abs(pixels(page)[..., :3] - expected).max() <= 1
+        assert (pixels(page, "original")[..., :3] == faces[face].transpose(1, 2, 0)).all()
+        bits, each = checkpoints.card(f"faces-vq-{K}-prior")["test"]["bits"], math.log2(K)
+        error = float(((x[0] - x_hat) ** 2).sum())
+        said = re.search(r"symbols of (\d+) bits are (\d+) bits; .* density (\d+) for", text(page))
+        assert [*map(int, said.groups())] == [each, 64 * each, round(bits)]
+        assert abs(error - int(re.search(r"squared error (\d+)\.", text(page))[1])) < 1
+    box = page.locator("#gallery").bounding_box()
+    for face in (len(faces) - 1, 2):
+        left = box["x"] + box["width"] * (face + 0.8) / len(faces)
+        page.mouse.click(left, box["y"] + box["height"] / 2)
+        wait_for_paint(page)
+        assert (pixels(page, "original")[..., :3] == faces[face].transpose(1, 2, 0)).all()
 
 
 def images():

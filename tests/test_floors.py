@@ -10,11 +10,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "course_lib"
 FLOORS = [
-    "errors settings card machine place progress",
+    "errors settings card machine place progress deferred",
     "writing packing",
     "distributions plots synthetic devices codes parallel precision",
     "datasets models exact exact_chain",
-    "losses errata recordings diagrams",
+    "losses errata recordings diagrams figures",
     "metrics diffusion vq masking",
     "training checkpoints diagnostics",
     "exercises widgets pretrained",

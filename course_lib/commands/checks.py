@@ -27,12 +27,7 @@ INSTALL = "run python -m course_lib lab (or test): it installs and repairs"
 BUILD = "run python -m course_lib build"
 TIMEOUT_S = 50
 PROBE = """
-import json, sys, types, torch
-unused = types.ModuleType("torch._dynamo.utils")  # a compiler, whose import takes seconds
-unused.__getattr__ = lambda name: None
-sys.modules[unused.__name__] = unused
-import torchvision
-del sys.modules[unused.__name__]
+import json, course_lib, torch, torchvision  # course_lib first: see its module `deferred`
 boxes = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
 torchvision.ops.nms(boxes, torch.ones(1), 0.5)  # fails where the two do not belong together
 from course_lib.devices import choose  # limits the threads, too

@@ -77,7 +77,7 @@ const WORDS = {
     equation: `${ofZ("s<sub>n</sub>")} = argmin<sub>k</sub> ‖${ofZ("z<sub>n</sub>")}(${ofX("x")}) − e<sub>k</sub>‖², &nbsp; `
       + `rate ${ofRate("−log<sub>2</sub> p(s)")} ≤ ${ofRate("64 log<sub>2</sub> K")} bits, with equality where p is uniform`,
     code: [
-      "uniform = {K: torch.randint(K, vq_codes[K][:8].shape, generator=rng) for K in Ks}",
+      "uniform = {K: torch.randint(K, vq_codes[K][:6].shape, generator=rng) for K in Ks}",
       "\"uniform\": lambda K: vqs[K].image_of(uniform[K]),",
     ],
     notebook: "06_beyond_the_vae", section: "6.1",
