@@ -471,9 +471,8 @@ slider
 
 # %% [markdown]
 # **Figure 7.** Left: prior, exact posterior and your q. Right: log p(x), the ELBO computed with
-# your `kl_std_normal`, and the gap; the axis is cut below, so read heights from log p(x) downwards,
-# and a q that is higher than the picture is cut at its top. Move μ and σ. Note that log p(x) stands
-# still whatever q does:
+# your `kl_std_normal`, and the gap between them. A q that is higher than the picture is cut at its top.
+# Move μ and σ. Note that log p(x) stands still whatever q does:
 # improving q never changes the model, it only tightens the bound. The gap closes at the posterior,
 # μ = ½ and σ² = ½. A very narrow q pays in the KL. Training moves both: a better q tightens the
 # bound, a better decoder raises log p(x) or tightens it too, so we maximise the ELBO over both.
@@ -1150,8 +1149,8 @@ sliders = widgets.latents(vaes[64].decode, kl_per_latent[64], shown=16, seed=see
 sliders
 
 # %% [markdown]
-# **Figure 18.** One slider for each of the 16 latents with the largest KL, the others at 0. Press
-# `random`, then move one slider at a time. A latent with KL near 0 changes nothing. Note that a
+# **Figure 18.** One slider for each of the 16 latents with the largest KL, the others at 0; a latent with
+# less than 0.01 nats changes nothing and has none. Press `random`, then move one slider at a time. Note that a
 # latent changes strokes here and there in the picture: nothing in the ELBO asks for one meaning per
 # latent.
 #

@@ -1051,8 +1051,8 @@ sprite_walk = widgets.latents(
 sprite_walk
 
 # %% [markdown]
-# **Figure 14.** Your own model, from the code of one sprite, with the six latents of largest KL. Move one latent at a time, and name what
-# it does, if it has a name.
+# **Figure 14.** Your own model, from the code of one sprite, with the six latents of largest KL, or those that
+# have any. Move one latent at a time, and name what it does, if it has a name.
 #
 # ### Exercise 6 · `mutual_information_gap`
 #

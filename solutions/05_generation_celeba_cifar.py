@@ -1359,8 +1359,8 @@ wheel = widgets.class_samples(
 wheel
 
 # %% [markdown]
-# **Figure 19.** Samples of one class at temperature τ, and a walk by your `slerp`; the noise goes through
-# the Gaussian of the class. Change the class with the noise held: what changes is what the class decides.
+# **Figure 19.** Samples of one class at temperature τ, and a walk by your `slerp` between the two with a
+# coloured corner; the noise goes through the Gaussian of the class. Change the class with the noise held: what changes is what the class decides.
 # At τ = 0 each class shows one image, about the mean of all that it knows.
 #
 # ## 5.5 · Numbers for images

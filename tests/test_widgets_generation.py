@@ -208,6 +208,7 @@ def test_water_stands_on_the_axis_of_the_eigenvalues():
     for level in (0.25, 1.0, 4.0):  # an eigenvalue each
         panel.controls["βσ²"].value = level
         rows.append(surface(panel))
+        assert not coloured(shown(panel, LEVELS), plots.ORANGE)[round(rows[-1]) + 4 :].any()
     assert rows[0] - rows[1] == pytest.approx(rows[1] - rows[2], abs=1.5) and rows[0] > rows[1]
     panel.controls["βσ²"].index = 0
     bars = coloured(shown(panel, LEVELS), plots.ORANGE)
@@ -369,7 +370,9 @@ def test_samples_are_those_of_class_temperature_and_place():
         samples = pixels(decode_class(tau * Z, torch.full((6,), y)))
         grid = unscaled(shown(panel, GRID), 400 // 36)
         tiles = [grid[9 * (i // 4) :, 9 * (i % 4) :][:8, :8] for i in range(6)]
-        assert (np.array(tiles) == samples).all()
+        assert (np.array(tiles) == samples)[2:].all()
+        ends = [(a == b)[3:].all() for a, b in zip(tiles[:2], samples[:2], strict=True)]
+        assert all(ends)  # above lies the corner
         place = tau * bend(Z[0], Z[1], t)
         large = pixels(decode_class(place[None], torch.tensor([y])))[0]
         assert (unscaled(shown(panel, LARGE), 40) == large).all()
@@ -378,6 +381,14 @@ def test_samples_are_those_of_class_temperature_and_place():
         told = f"Class {name}, temperature τ = {tau:.2f}, t = {t:.2f}: "
         norm = f"the code of the large image has the norm {place.norm():.2f}."
         assert panel.frame.text == told + norm
+
+
+def test_the_ends_of_the_walk_have_a_corner():
+    """Catches marks on other samples than the two between which t goes."""
+    corner = coloured(shown(make_samples(), GRID), plots.VERMILION)
+    columns = np.nonzero(corner[0])[0] / (400 // 36)
+    assert {int(c // 9) for c in columns} == {0, 1} and (columns % 9 < 3).all()
+    assert not corner[3 * (400 // 36) :].any()
 
 
 def test_the_grid_stays_while_t_moves():

@@ -236,21 +236,21 @@ def test_bound_on_the_exact_model_tells_evidence_elbo_and_gap():
     assert set(shapes) == {((1, 1), (1, 1), torch.float64, torch.float64)}
 
 
-def bar(panel):
-    """Rows in which the bar of the ELBO and the hatched gap begin and end."""
+def heights(panel):
+    """Rows in which the line of the ELBO and the hatched gap begin and end."""
     picture = shown(panel, BARS)
     green, orange = (coloured(picture, c) for c in (plots.GREEN, plots.ORANGE))
     rows = [np.nonzero(mask[:, mask.any(0)].any(1))[0] for mask in (green, orange)]
     return [(found[0], found[-1]) if len(found) else None for found in rows]
 
 
-def test_bars_end_where_elbo_and_evidence_are():
-    """Catches bars on another scale, that lag behind, or a gap that is not between the two."""
+def test_lines_lie_where_elbo_and_evidence_are():
+    """Catches lines on another scale, that lag behind, or a gap that is not between the two."""
     panel, tops, elbos = make_bound(), [], []
     for mu, sigma in [(0.0, 1.0), (0.6, 0.5), (1.0, 0.8)]:
         panel.set({"μ": mu, "σ": sigma})
         elbos.append(EVIDENCE - bound_charts.kl_normal((mu, sigma), POSTERIOR))
-        (top, bottom), (line, end) = bar(panel)
+        (top, bottom), (line, end) = heights(panel)
         tops.append(top)
         assert abs(end - top) <= 2 and line < top < bottom
     scale = (tops[1] - tops[0]) / (elbos[1] - elbos[0])
@@ -270,7 +270,7 @@ def test_an_elbo_off_the_axis_is_told_as_it_is(monkeypatch):
     kl = bound_charts.kl_normal((-3.0, 0.1), POSTERIOR)
     assert labels[-2:] == [f"gap = {kl:.2f}", f"ELBO = −{kl - EVIDENCE:.2f} ↓"]
     assert f"ELBO = −{kl - EVIDENCE:.2f}, gap = {kl:.2f} nats" in panel.text.value
-    green, _ = bar(panel)
+    green, _ = heights(panel)
     assert green is None or green[1] - green[0] <= 2
     panel.set({"μ": 1.2, "σ": 0.45})
     assert labels[-1] == "ELBO = −2.10" and labels[-2] == "gap = 0.00"
@@ -358,7 +358,14 @@ def test_latents_stand_in_the_order_of_their_kl():
     assert labels == ["z₂ · 2.5 nats", "z₄ · 1.5 nats", "z₅ · 0.4 nats"]
     assert {(c.min, c.max, c.step, c.value) for c in panel.controls.values()} == {(-3, 3, 0.1, 0)}
     many = widgets.latents(decode, torch.arange(64.0), shown=70)
-    assert len(many.controls) == 64 and next(iter(many.controls)) == "z₆₄"
+    assert len(many.controls) == 63 and next(iter(many.controls)) == "z₆₄"
+
+
+def test_dead_latents_have_no_sliders():
+    """Catches sliders that change nothing, and a panel without any where all latents are dead."""
+    panel = widgets.latents(decode, torch.tensor([0.009, 2.0, 0.0, 0.011, 0.001]), shown=4)
+    assert list(panel.controls) == ["z₂", "z₄"]
+    assert len(widgets.latents(decode, torch.zeros(5)).controls) == 1
 
 
 def test_latents_show_what_is_decoded_from_the_sliders():
@@ -441,9 +448,9 @@ def test_latents_of_sprites_walk_from_the_code_of_an_image():
     for _ in range(2):
         image = unscaled(shown(panel, "decode(z)"), 10)[..., 0]
         assert (image == plots.to_uint8(decode_sprite(at_base[None])[0, 0])).all()
-        assert panel.frame.text == "All latents are as in base."
+        assert panel.frame.text == "All latents are as at the start."
         panel.controls["z₅"].value = -0.4
-        assert panel.frame.text == "z₅ = −0.4; the others are as in base."
+        assert panel.frame.text == "z₅ = −0.4; the others are as at the start."
         panel.buttons["reset"].click()
     assert panel.values == pytest.approx({"z₁₀": -2.5, "z₂": 0, "z₄": 3, "z₆": 0, "z₅": 0.3})
 

@@ -18,6 +18,7 @@ from course_lib.widgets.controls import written
 TINT = "#FFE3B0"  # plots.ORANGE on paper
 WIDE, NARROW, HIGH = 410, 326, 300  # page pixels
 TEXT_MARGIN = 20  # picture pixels that a line of text needs above and below its middle
+ELBO_LINE = 5  # picture pixels
 HEADROOM = 0.3  # above the higher of prior and posterior, and above log p(x), of what is below
 
 
@@ -63,23 +64,24 @@ class DensityChart:
 
 @dataclass(frozen=True)
 class EvidenceBars:
-    """log p(x) as a line, and below it ELBO and gap on each other, from the axis' lower end."""
+    """log p(x) and ELBO as lines, hatched between: the axis has no zero for bars to stand on."""
 
     evidence: float
     chart: pictures.Chart
 
     def at(self, elbo: float) -> Image.Image:
-        """The chart with these bars and their values; what is off the axis gets an arrow."""
+        """The chart with this gap and the values; what is off the axis gets an arrow."""
         picture = self.chart.picture.copy()
         left, top, right, bottom = map(round, self.chart.frame)
         bar = left + (right - left) // 12, left + (right - left) * 5 // 12
         level, line = (round(self.chart.pixel(0, v)[1]) for v in (elbo, self.evidence))
         level = min(max(level, top), bottom)
         draw = ImageDraw.Draw(picture)
-        draw.rectangle((bar[0], level, bar[1] - 1, bottom), fill=plots.GREEN)
         hatch(picture, (bar[0], line, bar[1], level), colour=plots.ORANGE)
         draw.line((left, line, right, line), fill=plots.BLACK, width=3)
         value = self.chart.pixel(0, elbo)[1]
+        if top <= value < bottom:
+            draw.rectangle((left, level, right, level + ELBO_LINE), fill=plots.GREEN)
         arrow = " ↓" if value > bottom else " ↑" if value < top else ""
         beside = bar[1] + 14
         middle = max((line + level) // 2, line + TEXT_MARGIN)

@@ -21,6 +21,7 @@ from course_lib.widgets.panel import Frame, Panel, Values
 DECODED, KL = "decode(z)", "KL per latent"
 SIDE, WIDE, HIGH = 336, 400, 336  # page pixels
 STEP, WALK_STEPS = 0.1, 10
+LIVES = 0.01  # nats
 MAX_NAMED_BARS = 16  # more names do not fit under the bars
 SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -35,11 +36,12 @@ def latents(
     base: ArrayLike | None = None,
     seed: int = 0,
 ) -> Panel:
-    """A slider for each of the `shown` latents of largest KL, in that order; the others stay.
+    """A slider for each of the `shown` latents of largest KL that live; the others stay.
 
     image = decode(z), z equal to `base` but for the latents that were moved.
     decode: (1, d) to (1, D) or (1, C, H, W) in [0, 1], such as `lambda z: vae.decode(z).probs`.
-    kl: (d,) nats per latent, averaged over data; z₁ is the first of them. limit: sliders end there.
+    kl: (d,) nats per latent, averaged over data; z₁ is the first of them. A latent lives from 0.01
+    nats on; where none does, the first has a slider. limit: sliders end there.
     base: (d,), the code to begin with, such as that of an image, by default 0; sliders take the
     stops nearest to it.
     `random` draws all shown latents from N(0, 1), cut at the limit. `interpolate` walks to such a
@@ -54,9 +56,10 @@ def latents(
     limit = round(to_number(limit, source="limit") / STEP) * STEP  # so that 0 is a stop
     if limit < STEP:
         raise CourseError(f"limit must be at least {STEP}, not {limit}")
-    rest = "0" if base is None else "as in base"
+    rest = "0" if base is None else "as at the start"
     base = np.zeros(len(kl)) if base is None else numbers(base, count=len(kl), what="base")
-    order = np.argsort(-kl, kind="stable")[:shown].tolist()
+    live = max(1, int((kl >= LIVES).sum()))  # the decoder ignores the others
+    order = np.argsort(-kl, kind="stable")[: min(shown, live)].tolist()
     ends = {"low": -limit, "high": limit, "step": STEP}
     walk = _Walk([_name(i) for i in order], ends, np.random.default_rng(seed))
     home = {_name(i): nearest_stop(base[i], **ends) for i in order}  # where `reset` leads

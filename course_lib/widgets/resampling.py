@@ -19,7 +19,7 @@ from course_lib.widgets.panel import Frame, Panel, Values
 
 Weights = Callable[[Tensor, int, float], Tensor]
 ALPHAS = (0.001, 0.003, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 1.0, 3.0)
-SHOWN = 6  # faces of a batch
+SHOWN, COLUMNS = 8, 4  # faces of a batch, and of a line of them
 ROWS_WIDTH, CHART_SIZE = 416, (320, 270)  # page pixels
 BATCH, TRADE = "a batch", "gain and price"
 
@@ -89,7 +89,13 @@ def _drawer(
     def draw(values: Values) -> Frame:
         p, alpha = p_of(values["α"]), values["α"]
         point = _gain(p, member)
-        rows = {"as collected": collected, "as drawn": drawn(p)}
+        faces, n = drawn(p), COLUMNS
+        rows = {
+            "as collected": collected[:n],
+            "": collected[n:],
+            "as drawn": faces[:n],
+            " ": faces[n:],
+        }
         text = (
             f"α = {alpha:g}: {name} is {point[1]:.1%} of a batch and {_share(member):.1%} of the "
             f"images; effective number of images {point[0]:,.0f} of {len(p):,}."

@@ -20,6 +20,7 @@ Decode = Callable[[Tensor, Tensor], Tensor]
 Path = Callable[[Tensor, Tensor, float], Tensor]
 GRID_WIDTH, SIDE = 400, 320  # page pixels
 N_COLUMNS = 4
+CORNER = 0.2  # of a sample's side
 CLASS, TEMPERATURE, PLACE = "class", "temperature τ", "t"
 TEMPERATURES = {"low": 0.0, "high": 1.5, "step": 0.05}
 FRACTIONS = {"low": 0.0, "high": 1.0, "step": 0.05}
@@ -38,7 +39,8 @@ def class_samples(
     """Class, temperature τ and t: samples decode(τ z, y), and one on the way between two of them.
 
     The grid shows decode(τ z, y); the large image decode(τ slerp(z₀, z₁, t), y), z₀ and z₁ being
-    the codes of the first two samples: at t = 0 it is the first, at t = 1 the second.
+    the codes of the first two samples, which have a coloured corner: at t = 0 it is the first, at
+    t = 1 the second.
     decode: decode(z, y), (B, d) and (B,) int64 to (B, C, H, W) or (B, D) in [0, 1].
     slerp: slerp(a, b, t), (d,) and (d,) to (d,). z: (S, d), two or more codes from the prior.
     names: of the classes 0, 1, …; start: class, τ and t to begin with.
@@ -77,7 +79,9 @@ def _drawer(
     decode: Decode, slerp: Path, z: Tensor, *, names: Sequence[str], shape: tuple[int, ...]
 ) -> Callable[[Values], Frame]:
     """The function that a step of a control calls."""
-    count = len(z)
+    count, size = len(z), CORNER * shape[-1]
+    lefts = [i * (shape[-1] + 1) for i in range(2)]  # of the first two samples
+    ends = [([(x, 0), (x + size, 0), (x, size)], plots.VERMILION) for x in lefts]
 
     def decoded(codes: Tensor, y: int) -> Tensor:
         labels = torch.full((len(codes),), y, device=z.device)
@@ -102,6 +106,7 @@ def _drawer(
             f"large image has the norm {written(code.norm().item())}."
         )
         large = Image.fromarray(to_bytes(decoded(code[None], y))[0])
-        return Frame({GRID: grid(y, tau), LARGE: large}, text)
+        marks = pictures.Marks(grid(y, tau).size, polygons=ends)
+        return Frame({GRID: grid(y, tau), LARGE: large}, text, {GRID: marks})
 
     return draw

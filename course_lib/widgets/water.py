@@ -26,6 +26,7 @@ STOPS_PER_DECADE = 10
 MIN_LEVEL_SHARE = 1e-6  # of the largest eigenvalue: no level below
 STOPS_BELOW = 3  # the smallest eigenvalue
 WATER = "#CBE6F7"  # plots.SKY on paper
+UNDER_WATER = "#7FA6BC"  # of a bar: it is not coded, so it has not the colour of nats
 
 
 def water_filling(
@@ -71,7 +72,6 @@ def _drawer(
     ends = levels[0] / 1.3, levels[-1] * 1.3
 
     def paint(ax: Axes) -> None:
-        ax.bar(ranks, eigenvalues, color=plots.ORANGE)
         ax.set(yscale="log", ylim=ends, xlim=(0.4, ranks[-1] + 0.6))
         ax.set(xlabel="latents, largest eigenvalue first", ylabel="λ, log scale")
         ax.yaxis.set_major_formatter("{x:g}")
@@ -91,8 +91,13 @@ def _drawer(
         )
         water = filled.under(np.array([0.0, ranks[-1] + 1]), np.array([level, level]))
         (left, _, right, _), (_, y) = filled.chart.frame, filled.chart.pixel(1, level)
+        drowned = np.minimum(eigenvalues, level)
+        _add_bars(water, filled.chart, ranks, eigenvalues, colour=plots.ORANGE)
+        _add_bars(water, filled.chart, ranks, drowned, colour=UNDER_WATER)
         ImageDraw.Draw(water).line((left, y, right - 1, y), plots.BLUE, 4)
-        return Frame({LEVELS: water, KL: _with_bars(chart, ranks, found)}, text)
+        rates = chart.picture.copy()
+        _add_bars(rates, chart, ranks, found, colour=plots.ORANGE)
+        return Frame({LEVELS: water, KL: rates}, text)
 
     return draw
 
@@ -102,13 +107,19 @@ def _paint_kl(ax: Axes, ranks: np.ndarray, most: float) -> None:
     ax.set(xlabel="latents, largest eigenvalue first", ylabel="nats")
 
 
-def _with_bars(chart: pictures.Chart, ranks: np.ndarray, heights: np.ndarray) -> Image.Image:
-    """The chart with a bar for each height above 0."""
-    picture, (_, top, _, bottom) = chart.picture.copy(), chart.frame
+def _add_bars(
+    picture: Image.Image,
+    chart: pictures.Chart,
+    ranks: np.ndarray,
+    heights: np.ndarray,
+    *,
+    colour: str,
+) -> None:
+    """A bar from the axis to each height, where that is above it."""
+    _, top, _, bottom = chart.frame
     draw = ImageDraw.Draw(picture)
     lefts, rights = (chart.pixels(ranks + side, heights)[:, 0] for side in (-0.4, 0.4))
     tops = np.clip(chart.pixels(ranks, heights)[:, 1], top, bottom)
     for left, right, y in np.rint([lefts, rights, tops]).T.astype(int).tolist():
         if y < bottom:
-            draw.rectangle((left, y, max(left, right - 1), round(bottom)), fill=plots.ORANGE)
-    return picture
+            draw.rectangle((left, y, max(left, right - 1), round(bottom)), fill=colour)
