@@ -50,6 +50,7 @@ CHOSEN = {
     "07_when_training_fails": {
         1: "Five broken models: one picture for every image has more than one cause.",
         2: "A σ for each pixel lets the loss fall without end.",
+        5: "Another image's code, the same reconstruction: the skip decodes, not the code.",
     },
 }
 HEAD = """# Gallery

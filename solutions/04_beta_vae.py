@@ -33,8 +33,8 @@
 seed = 0
 n_train = 55_000
 steps = 1_000
-sprite_epochs = 10
-deep_steps = 600
+sprite_epochs = 8
+deep_steps = 540
 n_seeds = 3
 
 # %%

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from small_runs import SMALL
 
 from course_lib import machine
 from course_lib.authoring.builder import rendered
@@ -40,6 +41,7 @@ runs_of = pytest.mark.parametrize(
     [(stem, copy) for stem in STEMS for copy in COPIES],
     ids=[f"{stem}-{copy}" for stem in STEMS for copy in COPIES],
 )
+assert list(SMALL) == STEMS
 each_notebook = pytest.mark.parametrize("stem", STEMS)
 
 
@@ -147,6 +149,9 @@ def test_copies_have_the_same_cells(texts, stem):
 # --- run --------------------------------------------------------------------------------------
 
 
+# Run before the first cell of a student's copy: between the cards it computes what the solution does,
+# which runs at the sizes of COURSE_FAST.
+CUT = "import pytest, small_runs\nsmall_runs.cut({stem!r}, pytest.MonkeyPatch())"
 # Run after a notebook's last cell: every control of every slider goes to another place.
 MOVE = """\
 from course_lib.widgets import Panel
@@ -167,14 +172,15 @@ for name, panel in [(n, p) for n, p in globals().items() if n[0] != "_" and isin
 class Run:
     """One notebook run once: `seconds`, `report`, and what each code cell showed, by cell id.
 
-    `threads` is how many it may have, or None for all cores.
+    `threads` is how many it may have, or None for all cores; `first` is run before its cells.
 
     `moves` is what the sliders printed when they were moved after the last cell.
     """
 
-    def __init__(self, text, folder, *, threads):
+    def __init__(self, text, folder, *, threads, first=""):
         path = folder / "notebook.ipynb"
         with_moves = nbformat.reads(text, as_version=nbformat.NO_CONVERT)
+        with_moves.cells.insert(0, nbformat.v4.new_code_cell(first, id="first"))
         with_moves.cells.append(nbformat.v4.new_code_cell(MOVE, id="move"))
         nbformat.write(with_moves, path)
         env = environment() | {"NBVAL_OUTPUTS": str(folder / "outputs.json")}
@@ -195,7 +201,7 @@ class Run:
         self.passed, self.report = done.returncode == 0, done.stdout + done.stderr
         self.cells = json.loads((folder / "outputs.json").read_text(encoding="utf-8"))
         moved = [cell for cell in self.cells if cell["id"] == "move"]
-        self.cells = [cell for cell in self.cells if cell["id"] != "move"]
+        self.cells = [cell for cell in self.cells if cell["id"] not in ("first", "move")]
         self.moves = words([out for cell in moved for out in cell["outputs"]]).split("\n")
         self.shown = {cell["id"]: cell["outputs"] for cell in self.cells}
         # The kernel runs in this folder: whatever else lies there was left by the notebook.
@@ -237,7 +243,8 @@ def run(texts, tmp_path_factory, request):
         text = texts[f"{COPIES[copy]}/{stem}.ipynb"]
         folder = tmp_path_factory.mktemp(f"{stem}-{copy}")
         threads = 1 if side_by_side else half if both else None
-        begun[stem, copy] = pool.submit(Run, text, folder, threads=threads)
+        first = CUT.format(stem=stem) if copy == "student" and not FULL else ""
+        begun[stem, copy] = pool.submit(Run, text, folder, threads=threads, first=first)
 
     def once(stem, copy):
         if (stem, copy) not in begun:
