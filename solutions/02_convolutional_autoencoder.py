@@ -1196,7 +1196,7 @@ plt.show()
 # %% [markdown]
 # **Figure 14.** Top: how the numbers of the codes are distributed, and the share near 0 (the first
 # bar of the sparse code is cut). Bottom: the weights W of the 16 numbers that vary most. Note that
-# sparsity piles the code up at 0: few of 256 numbers speak for an image, each for a stroke or two.
+# sparsity piles the code up at 0: few of 256 numbers speak for an image.
 #
 # The contractive code and the denoising one have a smaller Jacobian than the plain one: small
 # changes of the image move them less, so both do better on noisy images than the plain one. The
@@ -1355,8 +1355,8 @@ plt.show()
 
 # %% [markdown]
 # **Figure 16.** Left: rate and distortion, bytes against error. Right: digits at low rates, and
-# inverted digits at high ones, with their errors. Compare the two errors at the smallest size
-# that JPEG reaches, and the errors of the inverted digits.
+# inverted digits at high ones, with their errors. Compare the errors of digits, where the code takes fewer
+# bytes than JPEG can, and those of inverted digits.
 #
 # JPEG's error keeps falling with more bytes and the code's does not: after a few bits per number
 # only what the bottleneck drops is still missing, and more bits buy nothing. For inverted digits

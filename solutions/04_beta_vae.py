@@ -232,7 +232,8 @@ family
 # **Figure 2.** The five models as points in the plane of rate and distortion, each with its β, as your
 # function measured them on the test images. Move β. Note that the points lie on a curve that bends:
 # the first nats of rate save many nats of distortion each, the last ones hardly any. Every point of
-# such a curve is a choice, and β is how we choose.
+# such a curve is a choice, and β is how we choose. Where a point lies under the line of another β, that other
+# training, as short as it is, has not found the least D + βR yet.
 
 # %% [markdown]
 # ## 4.2 · Which rows may be compared
@@ -889,7 +890,7 @@ plt.show()
 
 # %% [markdown]
 # **Figure 10.** One training of each kind (the first seed). Left: the rate in training; the constant β has
-# three times the steps. Right: what each latent carries at the end; white fields are dead latents.
+# three times the steps, and each number is that of the last batch. Right: what each latent carries at the end; white fields are dead latents.
 #
 # The constant β, however long, stops
 # below the optimum, with latents at 0 that the formula fills. Warm-up lets the code grow while it costs
@@ -1197,7 +1198,8 @@ def turned_walks(vae: nn.Module, degrees: float) -> dict[str, Tensor]:
     R = pairwise_rotation(mu, factors, degrees=degrees)
     pair = factor_information(mu, factors).sum(1).topk(2).indices
     large = factors[:, 1] == factors[:, 1].max()
-    z_some = mu[large][:6] @ R.T  # (6, d), turned codes of large sprites
+    spread = torch.linspace(0, int(large.sum()) - 1, 6).long()  # over all shapes
+    z_some = mu[large][spread] @ R.T  # (6, d), turned codes of large sprites
     rows = {}
     for j in pair.tolist():
         z_turned = z_some[:1].repeat(6, 1)
@@ -1208,7 +1210,8 @@ def turned_walks(vae: nn.Module, degrees: float) -> dict[str, Tensor]:
 # %%
 walked = {f"{how}: MIG {scores['MIG']:.2f}, −ELBO {scores['−ELBO']:.1f}": turned_walks(longer, degrees)
           for how, degrees, scores in [("as trained", 0, found[0]), ("turned by 45°", 45, found[4])]}
-title = f"−ELBO over all angles: from {min(costs):.3f} to {max(costs):.3f} nats"
+ends = sorted({f"{cost:.3f}" for cost in (min(costs), max(costs))})
+title = f"−ELBO over all angles: {' to '.join(ends)} nats"
 figures.turned_code(walked, by_angle, title=title)
 plt.show()
 

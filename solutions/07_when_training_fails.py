@@ -380,7 +380,8 @@ plt.show()
 
 # %% [markdown]
 # **Figure 1.** Held-out images, what five broken models make of them, and what the sound one does; at
-# the right the KL of a thousand held-out images. Some rows show one picture nine times.
+# the right the KL of a thousand held-out images. What is wrong with F to J is yours to say. Some rows show
+# one picture nine times.
 #
 # **Prediction.** Which is it? (1) the KL weighs 50 times too much; (2) an encoder that learns 1,000 times
 # too slowly; (3) three hidden layers of sigmoids on each side; (4) a ReLU on
@@ -1121,7 +1122,7 @@ plt.show()
 
 # %% [markdown]
 # **Figure 3.** Samples of two decoders, with the mismatch, in nats per code, between what they are fed
-# and the codes that they know. In the third row codes from N(0, I) fall beside or into the middle of codes that reach
+# and the codes that they know. In the second row the sound model is fed codes from N(0, 2² I). In the third row codes from N(0, I) fall beside or into the middle of codes that reach
 # much farther; in the fourth they are moved and stretched to the codes' own spread.
 #
 # The third row is also what standardised codes give: who trains something on (z − mean)/deviation, and forgets to undo it, feeds the decoder N(0, I).

@@ -1,4 +1,4 @@
-"""Notebooks cut far below `COURSE_FAST`, for tests that ask whether cells run and not what they find."""
+"""Notebooks cut far below `COURSE_FAST`: for tests that ask whether cells run, not what they find."""
 
 from typing import NamedTuple
 

@@ -149,8 +149,8 @@ def test_copies_have_the_same_cells(texts, stem):
 # --- run --------------------------------------------------------------------------------------
 
 
-# Run before the first cell of a student's copy: between the cards it computes what the solution does,
-# which runs at the sizes of COURSE_FAST.
+# Run before the first cell of a student's copy: between the cards it computes what the solution
+# does, which runs at the sizes of COURSE_FAST.
 CUT = "import pytest, small_runs\nsmall_runs.cut({stem!r}, pytest.MonkeyPatch())"
 # Run after a notebook's last cell: every control of every slider goes to another place.
 MOVE = """\

@@ -40,7 +40,7 @@ def by_components(rows: Mapping[str, np.ndarray], lost: Mapping[str, float], tot
     plots.image_rows(
         rows, values=lost, value_label="error",
         marks=[(name, int(np.argmax(error))) for name, error in errors.items()],
-        title=f"{last}: {1 - lost[last] / total:.0%} of the error of the mean image is gone",
+        title=f"{last}: {1 - lost[last] / total:.0%} of the mean image's error {total:.1f} is gone",
     )  # fmt: skip
 
 
@@ -147,7 +147,7 @@ def identity_trap(
     errors: kind of input to the error of each row; the first row is the input as it is.
     """
     least = {kind: min(list(error)[1:], key=error.__getitem__) for kind, error in errors.items()}
-    titles = {kind: f"{kind.capitalize()}: {least[kind]} closest" for kind in blocks}
+    titles = {kind: f"{kind.capitalize()}: best model, {least[kind]}" for kind in blocks}
     plots.image_blocks(
         {titles[kind]: rows for kind, rows in blocks.items()},
         values={titles[kind]: error for kind, error in errors.items()},

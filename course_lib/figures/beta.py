@@ -152,7 +152,8 @@ def collapse(
         left.plot(10 * np.arange(len(values)), values, color=colour, linestyle=dash)
         told, look = f"{name}: {values[-1]:.1f}", {"color": plots.ink(colour)}
         if len(values) == longest:
-            left.text(0.98, 0.05, told, ha="right", transform=left.transAxes, **look)
+            below = values[-1] - 0.04 * optimum
+            left.text(10 * longest, below, told, ha="right", va="top", **look)
         else:
             box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
             left.text(10 * len(values), values[-1], f" {told}", va="center", bbox=box, **look)

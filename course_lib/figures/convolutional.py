@@ -287,7 +287,7 @@ def alarms(
             ax.plot(false, found, label=f"{name} {areas[alarm][name]:.2f}", **look)
         _names_across(ax)
         lowest = min(areas[alarm], key=areas[alarm].__getitem__)
-        ax.set_title(f"{alarm}: lowest for {lowest}, {areas[alarm][lowest]:.2f}")
+        ax.set_title(f"{alarm}: worst, {lowest}, {areas[alarm][lowest]:.2f}")
         ax.set(xlabel="false alarms among normal digits", aspect="equal", xticks=[0, 0.5, 1])
     axes[0].set(ylabel="anomalies found", yticks=[0, 0.5, 1])
 

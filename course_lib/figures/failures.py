@@ -23,8 +23,11 @@ def broken_models(
     fine = [name for name in nats if name != "sound" and nats[name] < nats["sound"] + 10]
     told = f"KL below 0.1 nats: {', '.join(none) or 'none'}"
     title = f"{told}; −ELBO as good as the sound model's: {', '.join(fine) or 'none'}"
-    values = {name: round(value, 2) for name, value in kl.items()}
-    plots.image_rows(rows, values=values, value_label="KL (nats)", apart=["sound"], title=title)
+    named = {name: f"{name}: −ELBO {value:.0f}" for name, value in nats.items()}
+    rows = {named.get(name, name): images for name, images in rows.items()}
+    values = {named[name]: round(value, 2) for name, value in kl.items()}
+    apart = [named["sound"]]
+    plots.image_rows(rows, values=values, value_label="KL (nats)", apart=apart, title=title)
 
 
 def runaway(losses: Mapping[str, Sequence[float]]) -> None:
@@ -73,5 +76,5 @@ def another_code(rows: Mapping[str, ArrayLike], errors: Mapping[str, float]) -> 
     errors: of the rows of reconstructions, over that of the mean image.
     """
     own, other = errors.values()
-    title = f"Error {other:.2f} with another image's code, {own:.2f} with its own"
+    title = f"With another image's code the error is {other / own:.2f} times that with its own"
     plots.image_rows(rows, values=errors, value_label="error", title=title)

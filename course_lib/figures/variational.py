@@ -315,7 +315,7 @@ def gap_parts(halves: Mapping[int, Sequence[float]]) -> None:
     rows = {f"n = {n}": half for n, half in halves.items()}
     plots.stacked_bars(
         rows, parts=["approximation gap", "amortisation gap"], x_label="log p(x) − ELBO (nats)",
-        title=f"The encoder's share of the gap: {told}",
+        title=f"Amortisation, the encoder's share of the gap: {told}",
     )  # fmt: skip
 
 
@@ -340,7 +340,7 @@ def walks(paths: Mapping[str, ArrayLike], between: Mapping[str, float]) -> None:
     plots.image_rows(
         rows, columns=["t = 0", *(f"{t:.1f}" for t in np.linspace(0, 1, stops)[1:])],
         marks=[(name, stops // 2) for name in rows], apart=[list(rows)[len(paths)]],
-        title=f"Off the data, middle / ends: {told}",
+        title=f"Distance from the data, middle over ends: {told}",
     )  # fmt: skip
 
 

@@ -85,7 +85,8 @@ class EvidenceBars:
         arrow = " ↓" if value > bottom else " ↑" if value < top else ""
         beside = bar[1] + 14
         middle = max((line + level) // 2, line + TEXT_MARGIN)
-        lowest = min(max((level + bottom) // 2, middle + 2 * TEXT_MARGIN), bottom - TEXT_MARGIN)
+        lowest = max(level, middle + TEXT_MARGIN) + TEXT_MARGIN
+        lowest = min(lowest, bottom - TEXT_MARGIN)
         write(picture, (beside, middle), f"gap = {written(self.evidence - elbo)}")
         write(picture, (beside, lowest), f"ELBO = {written(elbo)}{arrow}")
         return picture
