@@ -1,4 +1,4 @@
-"""Notebooks cut far below `COURSE_FAST`: for tests that ask whether cells run, not what they find."""
+"""Notebooks cut far below `COURSE_FAST`: for tests that ask whether cells run, no more."""
 
 from typing import NamedTuple
 
