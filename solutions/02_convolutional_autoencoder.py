@@ -614,8 +614,8 @@ plt.show()
 
 # %% [markdown]
 # **Figure 7.** The grain during training, on a logarithmic axis. Note that after 40 steps the
-# images are still blurred, so they should have less grain than real digits, as the resized ones
-# and those of ICNR have; training has to unlearn the grain that the others start with.
+# images are still blurred, so they should have less grain than real digits: a way that lies above
+# the grey line there has yet to unlearn the grain that it started with.
 
 # %%
 time_of = {way: {"ms a step": float(torch.tensor(took[way]).median())} for way in ways}
@@ -1478,7 +1478,7 @@ plt.show()
 
 # %% [markdown]
 # **Figure 17.** ROC curves of two alarms: the share found against the share of false alarms, as
-# the threshold falls, each with its AUROC; the thin line is a coin. Look first at the ones on the
+# the threshold falls, each with its AUROC; the thin line is a coin. Look first at the curve of the ones on the
 # left, then see how far the distance of the code (right) lifts them, and whether it still finds
 # the twos.
 #
@@ -1568,7 +1568,7 @@ plt.show()
 # %% [markdown]
 # **Figure 18.** Left: what augmentation makes of one image. Right: for each network the error on
 # the 500 images that were trained on (dot) and on validation images (diamond); the bar between
-# them is the overfitting. Compare the gaps of both kinds at one rate.
+# them is the overfitting. Compare the gaps of both kinds at one learning rate (lr).
 #
 # Only the diamonds may choose. The test error differs a little from that of validation, by chance
 # and because the choice was made by the latter.
@@ -1640,10 +1640,10 @@ figures.drawn({name: images[:9] for name, images in compared.items()}, apart, ne
 plt.show()
 
 # %% [markdown]
-# **Figure 19.** Nine codes from each of the four distributions, decoded by the same decoder, and
-# reconstructions of other test images; with the distance to the nearest training image and how
-# often the forest knows the set. Note that the first two rows show patches and strokes, and
-# hardly a digit.
+# **Figure 19.** Nine codes from each of the four distributions, decoded by the same decoder, and in the
+# last row reconstructions of test images; with the distance to the nearest training image and how
+# often the forest tells the set from such reconstructions. Note that the first two rows show patches and
+# strokes more often than digits.
 #
 # The first two fail and the fitted ones come much nearer, the mixture nearer than the single
 # Gaussian. It is the same decoder each time. So what an autoencoder lacks is not a decoder but a

@@ -346,7 +346,7 @@ plt.show()
 # **Figure 6.** Left: the closed form for one latent. It has its minimum at σ = 1, and as σ → 0 it
 # grows without bound, slowly: each halving of σ costs about log 2 = 0.69 nats. Right: mean and
 # standard deviation of the sampled estimate, less the closed form. The bar halves when S is four times
-# as large. The scatter of independent latents adds up in squares, so 64 of them scatter about 8 times
+# as large. The scatter of independent latents adds up in squares, so n of one kind scatter √n times
 # as much as one. Where the closed form exists, we use it: it has no bar at all.
 
 # %% [markdown]
@@ -1008,8 +1008,8 @@ plt.show()
 
 # %% [markdown]
 # **Figure 13.** Left: the manifold at equal steps over [−3, 3]. Right: the codes μ of 3,000 test images
-# at the same places, as the commonest label in each cell, darker where more codes have it. Codes fill
-# the rings, and most digits have a region of their own: labels, which training never saw, stand where
+# at the same places, as the commonest label in each cell, the darker the more of its codes have it. Codes fill
+# most of the rings, and most digits have a region of their own: labels, which training never saw, stand where
 # the left picture shows their digit.
 #
 # Walk through your own model: hold an arrow key on a slider, and the tab key leads to the other one.
@@ -1104,7 +1104,8 @@ plt.show()
 
 # %% [markdown]
 # **Figure 16.** The rate of three VAEs, in two parts. With one and two latents most of the rate is
-# information, and the mismatch is small: that is why Figure 15 nearly fits.
+# information, and the mismatch is small: that is why Figure 15 nearly fits. Where a title says that the
+# information is at its limit, there is more of it than the bar shows, and less mismatch.
 #
 # Note n = 64. If these 5,000 images were all there is, the split would be true: after log 5,000 nats
 # the code names its image, and the rest is mismatch. But among all digits that could be written, a

@@ -654,7 +654,8 @@ print(f"σ²·(D + βR) at step {len(one)}: {one[-1, 1]:.6f} and {other[-1, 1]:.
 short_run_note("the ends of the curves")
 rates = {name: [rate for rate, _ in history] for name, (_, history) in gaussians.items()}
 apart = (one - other)[:, 0].abs().max()
-title = f"βσ² = 1/16 twice: the two rates are {apart:.1g} nats apart at most"
+told_apart = f"{apart:.1g} nats apart at most" if apart else "the same at every step"
+title = f"βσ² = 1/16 twice: the two rates are {told_apart}"
 figures.one_knob(rates, twin="β = 4, σ² = 1/64", title=title, width=10)
 plt.show()
 
@@ -954,12 +955,13 @@ for name, vae in collapse.items():
     beside[label] = asked[name]
 
 # %%
-title = f"Least D + {price}R: {min(asked, key=asked.get)}"
+title = f"Least D + {price}R, {min(asked.values()):.1f} nats: {min(asked, key=asked.get)}"
 plots.image_rows(shown, values=beside, value_label=f"D + {price}R, nats", title=title)
 plt.show()
 
 # %% [markdown]
-# **Figure 11.** Test images through the three models of digits, and the objective of each. Where few
+# **Figure 11.** Test images through the three models of digits (a constant β, a warm-up, a constant β for three
+# times the steps), and the objective of each. Where few
 # latents live, digits of different classes get nearly the same picture.
 #
 # It is one training of each, so the

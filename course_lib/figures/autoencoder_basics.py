@@ -229,6 +229,6 @@ def drawn_codes(
     far: squared distance to the nearest training image, of these and of reconstructed test images.
     """
     plots.image_blocks({
-        f"n = {n}: {far[n][0] / far[n][1]:.1f} times as far as test images": rows
+        f"n = {n}: {far[n][0] / far[n][1]:.1f} times as far as reconstructions": rows
         for n, rows in pictures.items()
     })  # fmt: skip

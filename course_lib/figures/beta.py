@@ -26,7 +26,7 @@ def exchange_rate(full: Points, short: Points) -> None:
     if min(distortions) < right.get_ylim()[1]:
         right.plot(rates, distortions, ".:", color="0.7", linewidth=1.5, label="your short runs")
         right.legend()
-    right.set(title="β is the slope at its model", xlabel=RATE)
+    right.set(title="−β is the slope at its model", xlabel=RATE)
     left.set(xlabel=RATE, ylabel=DISTORTION)
 
 

@@ -220,7 +220,7 @@ def scores(
             told = f"({guess[0]:.2f}, {guess[1]:.2f})".replace("-", "−")
             box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"}
             look = {"color": plots.ink(plots.VERMILION), "bbox": {**box, "alpha": 0.8}}
-            ax.annotate(told, x, xytext=(0, -18), textcoords="offset points", ha="left", **look)
+            ax.annotate(told, guess, xytext=(0, -18), textcoords="offset points", ha="left", **look)
         ax.set(title=title, aspect="equal", xlabel="x₁")
         ax.grid(False)
     axes[0].set_ylabel("x₂")
@@ -301,7 +301,7 @@ def overfitting(
     """
     _, (left, right) = plots.page(1, 2, height=3.2, width_ratios=[1, 1.9])
     plots.image_grid(moved, left, columns=3, title="one image, shifted")
-    names = [f"{name}, rate {rate:g}" for name, rate in errors]
+    names = [f"{name}, lr {rate:g}" for name, rate in errors]
     own, new = np.transpose(list(errors.values()))
     place = np.arange(len(names))[::-1]
     right.hlines(place, own, new, color=plots.SKY, linewidth=6)
@@ -314,7 +314,7 @@ def overfitting(
     right.get_yticklabels()[list(errors).index(best)].set_fontweight("bold")
     right.set(ylim=(-0.5, len(names) - 0.4))
     right.set_xlabel("squared error per image: ● its own 500 images, ◆ validation")
-    right.set_title(f"Chosen by validation: {best[0]}, rate {best[1]:g}")
+    right.set_title(f"Chosen by validation: {best[0]}, learning rate {best[1]:g}")
     right.grid(False, axis="y")
 
 
