@@ -52,30 +52,61 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture
-def open_page(chromium, file):
-    """open_page(view, …): the page at this view, as a file; what it logs or asks for fails."""
-    contexts = []
+@pytest.fixture(scope="module")
+def shared(chromium):
+    """The page that tests have one after the other: a new window takes longer than loading."""
+    page, faults = _window(chromium)
+    yield page, faults
+    page.context.close()
 
-    def at(view="pad", *, screen="projector", script=None, address="seen", **options):
+
+@pytest.fixture
+def open_page(chromium, file, shared, request):
+    """open_page(view, …): the page at this view, as a file; what it logs or asks for fails.
+
+    tidy: the test leaves the views as it finds them. The page is loaded anew, but not between two
+    tests that both say so.
+    """
+    opened = [shared]
+
+    def at(view="pad", *, screen="projector", address="seen", tidy=False, scheme="light", **own):
+        if own:  # what only a new window can have
+            opened.append(_window(chromium, **own))
+        page, _ = opened[-1]
         width, height = SCREENS[screen]
-        size = {"width": width, "height": height}
-        context = chromium.new_context(viewport=size, **options)
-        contexts.append((context, faults := []))
-        page = context.new_page()
-        page.add_init_script(script or "")
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda m: m.type == "error" and faults.append(m.text))
-        page.on("request", lambda request: _only_local(request.url, faults))
-        page.goto(f"{file.as_uri()}#{view}" + (address and f"&{address}"))
-        page.wait_for_function("!course.state.view.busy?.()")  # diffusion takes its steps
-        wait_for_paint(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme)
+        address = f"#{view}" + (address and f"&{address}")
+        if tidy and not request.session.testsfailed and page.evaluate("window.tidy"):
+            page.evaluate("address => (location.hash = address)", address)
+        else:
+            _load(page, file.as_uri() + address, tidy)
+        wait_for_view(page, view)
         return page
 
     yield at
-    for context, faults in contexts:
-        context.close()
-        assert not faults
+    found = [fault for _, faults in opened for fault in faults]
+    shared[1].clear()
+    for page, _ in opened[1:]:
+        page.context.close()
+    assert not found
+
+
+def _window(chromium, *, script="", **options):
+    """A page in a window of its own, and its faults: what it logs, or asks for from elsewhere."""
+    page, faults = chromium.new_context(**options).new_page(), []
+    page.add_init_script(script)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda m: m.type == "error" and faults.append(m.text))
+    page.on("request", lambda request: _only_local(request.url, faults))
+    return page, faults
+
+
+def _load(page, address, tidy):
+    page.mouse.move(0, 0)
+    page.goto("about:blank")  # else nothing is loaded where only what follows # is another
+    page.goto(address)
+    page.evaluate("tidy => (window.tidy = tidy)", tidy)
 
 
 def _only_local(url, faults):
@@ -86,6 +117,18 @@ def _only_local(url, faults):
 def wait_for_paint(page):
     """Until what was asked for stands on the page: two frames."""
     page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
+
+
+def wait_for_view(page, view):
+    """Until the view is open and drawn; diffusion takes its steps."""
+    ready = "view => course.state.view.id === view && !course.state.view.busy?.()"
+    page.wait_for_function(ready, arg=view)
+    wait_for_paint(page)
+
+
+def wait_until_told(page):
+    """Until nothing has moved for a moment: a reader is told, and the address is written."""
+    page.wait_for_function("spoken.textContent === values.textContent")
 
 
 def press(page, *keys):

@@ -20,11 +20,11 @@ from demo_page import (
     outputs,
     pixels,
     press,
+    shared,
     text,
     wait_for_paint,
+    wait_until_told,
 )
-
-from course_lib import demo
 
 pytestmark = NEEDS_CHROMIUM
 
@@ -36,7 +36,8 @@ pytestmark = NEEDS_CHROMIUM
 @pytest.mark.parametrize("view", VIEWS)
 def test_each_view_fits_its_screen(open_page, view, screen):
     """Catches a page to be scrolled on a projector, or sideways on a phone; keeps a picture."""
-    page = open_page(view, screen=screen, color_scheme="dark" if screen == "large" else "light")
+    scheme = "dark" if screen == "large" else "light"
+    page = open_page(view, screen=screen, scheme=scheme, tidy=True)
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / f"demo_{view}_{screen}.png")
     wide, high = page.evaluate(
@@ -52,7 +53,7 @@ def test_dark_and_light(open_page):
     """Catches a page that ignores the system's choice, or a key that does not change it."""
     grounds = []
     for scheme in ("light", "dark"):
-        page = open_page(color_scheme=scheme)
+        page = open_page(scheme=scheme)
         grounds.append(page.evaluate("() => getComputedStyle(document.body).backgroundColor"))
     press(page, "t")
     again = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
@@ -63,19 +64,20 @@ def test_dark_and_light(open_page):
 @pytest.mark.parametrize("view", VIEWS)
 def test_axe_finds_nothing(open_page, view, scheme):
     """Catches contrast too low, a control without a name, a heading or a role out of place."""
-    page = open_page(view, color_scheme=scheme)
+    page = open_page(view, scheme=scheme, tidy=True)
     press(page, "e", "c")
-    page.wait_for_timeout(400)
+    wait_until_told(page)
     found = axe.Axe().run(page).response["violations"]
     assert not found, [
         (fault["id"], [node["html"][:120] for node in fault["nodes"]]) for fault in found
     ]
+    press(page, "e", "c")
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_everything_has_a_name(open_page, view):
     """Catches a control or a picture that a screen reader cannot name."""
-    page = open_page(view)
+    page = open_page(view, tidy=True)
     for control in page.locator("input").all():
         assert control.evaluate("e => e.labels.length") == 1
     for canvas in page.locator("canvas").all():
@@ -84,6 +86,7 @@ def test_everything_has_a_name(open_page, view):
     page.keyboard.press("Tab")
     outline = page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
+    page.evaluate("document.activeElement.blur()")
 
 
 # --- where the keys go ---------------------------------------------------------------------------
@@ -124,7 +127,7 @@ def test_a_picked_number_is_animated_alone(open_page):
     """Catches a map on which nobody can show what one of the two numbers does."""
     page = open_page("holes")
     press(page, "ArrowRight", "2", "Space")
-    page.wait_for_timeout(700)
+    page.wait_for_function("document.querySelector('#control-1').value !== '0'")
     press(page, "Space")
     z1, z2 = outputs(page)
     assert z1 == "0.1" and z2 != "0.0"
@@ -191,9 +194,9 @@ def test_the_pictures_stay_in_sight_on_a_phone(open_page):
 # --- when something is wrong, and how long it takes ----------------------------------------------
 
 
-def test_a_page_that_fails_says_so(chromium, tmp_path):
+def test_a_page_that_fails_says_so(chromium, file, tmp_path):
     """Catches an empty page before an audience, without a word."""
-    broken = demo.page(ROOT / "data").replace(
+    broken = file.read_text("utf-8").replace(
         "const content =", "throw Error('no'); const content ="
     )
     (tmp_path / "demo.html").write_text(broken, encoding="utf-8")
@@ -212,7 +215,7 @@ def test_a_page_that_fails_says_so(chromium, tmp_path):
 @pytest.mark.parametrize("view", VIEWS)
 def test_the_benchmark_measures_each_view(open_page, view):
     """Catches a benchmark of keys that change nothing, and one that ends before the picture."""
-    found = open_page("pad").evaluate("view => course.benchmark(view, 10)", view)
+    found = open_page(view, tidy=True).evaluate("view => course.benchmark(view, 10)", view)
     assert len(found["drawn"]) == len(found["painted"]) == 10
     assert all(0 < d <= p for d, p in zip(found["drawn"], found["painted"], strict=True))
 

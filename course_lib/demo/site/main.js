@@ -121,6 +121,7 @@ function decoded(text) {
 function followAddress(hash) {
   const [id, ...parts] = hash.slice(1).split("&"), view = VIEWS.find((one) => one.id === id);
   if (!view) return false;
+  state.address = hash;
   const given = Object.fromEntries(parts.map((part) => part.split("=").map(decoded)));
   if (given.x) sheet.read(given.x);
   const numbers = Object.entries(given).map(([name, value]) => [name, Number(value)]);
