@@ -153,10 +153,13 @@ def test_an_animation_begins_where_one_is(open_page, view):
 
 
 def test_another_address_opens_another_view(open_page):
-    """Catches a link to a view that does nothing where the page is open already."""
-    page = open_page("pad")
-    page.evaluate("location.hash = '#faces'")
-    page.wait_for_function("document.querySelector('main').dataset.view === 'faces'")
+    """Catches a link to a view that does nothing where the page is open already, and none back."""
+    page = open_page("latents")
+    wait_until_told(page)
+    for view in ("faces", "latents&seen"):
+        page.evaluate("view => (location.hash = view)", view)
+        shown = "view => document.querySelector('main').dataset.view === view"
+        page.wait_for_function(shown, arg=view.removesuffix("&seen"))
 
 
 def test_a_face_is_picked_by_its_picture(open_page):
