@@ -42,13 +42,14 @@ def build(
 
 
 def rendered(
-    root: Path, exercises: Mapping[str, Any], *, address: Address | None = None
+    root: Path, exercises: Mapping[str, Any], *, address: Address | None = None, stem: str = "*"
 ) -> dict[str, str]:
-    """The text of every notebook by its name; every source is sound before any is returned.
+    """The text of every notebook by its name, or of one; every source is sound before any returns.
 
     Its badge and set-up lead to the course's own address unless another is given.
     """
-    sources = sorted(p for p in (root / "solutions").glob("*.py") if NUMBERED.fullmatch(p.stem))
+    found = (root / "solutions").glob(f"{stem}.py")
+    sources = sorted(path for path in found if NUMBERED.fullmatch(path.stem))
     if not sources:
         raise CourseError(f"no source solutions/NN_name.py in {root.resolve()}")
     address = address or course_address(root)

@@ -105,7 +105,8 @@ def known_mistakes(assignment: Assignment) -> dict[str, Mistake]:
 
 def write_class(folder: Path, assignment: Assignment) -> None:
     """The submissions of these members."""
-    copies = rendered(ROOT, EXERCISES)  # what lies in the folders may be the instructor's own
+    # Made anew: what lies in the folders may be the instructor's own.
+    copies = rendered(ROOT, EXERCISES, stem=assignment.stem)
     given, solved = (
         copies[f"{kind}/{assignment.stem}.ipynb"] for kind in ("notebooks", "solutions")
     )

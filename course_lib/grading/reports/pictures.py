@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
+import json
 import warnings
 from collections.abc import Callable, Mapping
 
@@ -25,10 +27,15 @@ AS_TEXT = {"svg.fonttype": "none", "svg.hashsalt": "course", "text.parse_math": 
 
 def picture(draw: Callable[..., Axes], *args: object, height: float, width: float = 8.5) -> str:
     """What `draw(ax, …)` draws, as the address of an SVG. Text stays text, as names are written."""
+    return _drawn(draw, json.dumps(args), height, width)
+
+
+@functools.lru_cache(maxsize=16)  # the report is written after each stage, mostly the same twice
+def _drawn(draw: Callable[..., Axes], args: str, height: float, width: float) -> str:
     with course_style(AS_TEXT), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # the browser has fonts for all names
         figure = Figure(figsize=(width, height))
-        draw(figure.subplots(), *args)
+        draw(figure.subplots(), *json.loads(args))
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     data = base64.b64encode(buffer.getvalue()).decode("ascii")

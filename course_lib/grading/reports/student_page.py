@@ -100,5 +100,6 @@ def _course_cells(root: Path, stem: str) -> dict[str, str]:
     notebooks/."""
     points = [pair for one in assignments(root).values() for pair in one.points.items()]
     exercises = {name: SimpleNamespace(points=most) for name, most in points}
-    cells = json.loads(rendered(root, exercises)[f"notebooks/{stem}.ipynb"])["cells"]
+    text = rendered(root, exercises, stem=stem)[f"notebooks/{stem}.ipynb"]
+    cells = json.loads(text)["cells"]
     return {cell["id"]: text_of(cell["source"]).strip() for cell in cells}

@@ -32,8 +32,8 @@ from course_lib.grading.submission import version
 from course_lib.grading.submission.decide import exercise_entry
 from course_lib.grading.submission.feedback import write_results
 from course_lib.grading.submission.judge_client import catalogue, judge_client
-from course_lib.grading.submission.reading import fingerprint, read_cells
-from course_lib.grading.submission.restore import Course, Plan, make_plan, recognise
+from course_lib.grading.submission.reading import fingerprint
+from course_lib.grading.submission.restore import prepare
 from course_lib.place import ROOT
 
 __all__ = ["LEVELS", "STAGES", "Limits", "assess", "grade_notebook", "prepare", "run"]
@@ -42,13 +42,6 @@ STAGES = ("answers", "notebook")
 WORKER_GRACE_S = 240  # beyond its limits, after which a worker counts as hanging
 SCRATCH = "course-grade-"  # then the process that made the folder
 Ran = dict[str, Any]  # what came of a stage
-
-
-def prepare(path: Path, courses: dict[str, Course], *, stem: str | None, limits: Limits) -> Plan:
-    """What is done to a notebook before it runs. Raises Unfit where there is nothing to run."""
-    cells, flags = read_cells(path, file_mb=limits.file_mb)
-    course = recognise(courses, cells, stem)
-    return make_plan(course, cells, flags)
 
 
 def run(

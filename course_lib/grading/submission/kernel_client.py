@@ -176,6 +176,7 @@ class Engine(NBClientEngine):
             allow_errors=True,
             timeout=timeout,
             startup_timeout=START_TIMEOUT_S,
+            shutdown_kernel="immediate",  # all that counts has arrived: nobody waits for goodbyes
         )
         client.after_cell, client.owns_km = after_cell, True
         return client.execute()

@@ -8,8 +8,10 @@ import functools
 import hashlib
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from course_lib.grading.submission.reading import Cell, Unfit
+from course_lib.grading.sandbox.limits import Limits
+from course_lib.grading.submission.reading import Cell, Unfit, read_cells
 
 CELL_MAGIC = re.compile(r"\s*%%(\w+).*\n?")  # its cell is Python, but for these languages
 OTHER_CODE = re.compile(
@@ -68,6 +70,13 @@ class Plan:
     attempted: list[str]
     missing: list[str]
     flags: list[str]
+
+
+def prepare(path: Path, courses: dict[str, Course], *, stem: str | None, limits: Limits) -> Plan:
+    """What is done to a notebook before it runs. Raises Unfit where there is nothing to run."""
+    cells, flags = read_cells(path, file_mb=limits.file_mb)
+    course = recognise(courses, cells, stem)
+    return make_plan(course, cells, flags)
 
 
 def recognise(courses: dict[str, Course], cells: list[Cell], stem: str | None) -> Course:

@@ -2,7 +2,8 @@
 
 Reads one job as JSON from standard input and writes what happens to standard output, one JSON
 object a line. It runs no code of the student's; that is in the sandbox that it starts. When its
-input ends before it does, whoever started it is gone, and it ends everything.
+input ends before it does, whoever started it is gone, and it ends everything. As one is started
+for each stage of each submission, it imports only what that stage needs.
 """
 
 from __future__ import annotations
@@ -18,9 +19,8 @@ from typing import Any
 from course_lib.grading.sandbox.limits import Limits
 from course_lib.grading.sandbox.mounts import make_place
 from course_lib.grading.sandbox.watch import kill_tree
-from course_lib.grading.submission.engine import prepare
 from course_lib.grading.submission.reading import Cell, Unfit
-from course_lib.grading.submission.restore import Course
+from course_lib.grading.submission.restore import Course, prepare
 
 
 def main() -> None:
