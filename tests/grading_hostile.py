@@ -5,6 +5,8 @@ import json
 from grading_course import WRONG_KL, cell_of, code
 
 KL = "exercise-kl_std_normal"
+# What takes long is run once for each exercise below it: above this one it is run once.
+LAST = "exercise-kl_monte_carlo"
 FORGED = """\
 from IPython.display import publish_display_data
 publish_display_data({"application/vnd.course.probe+json": {
@@ -65,8 +67,8 @@ class Strange(torch.Tensor):
             return True
         return super().__torch_function__(func, types, args, kwargs or {})
 
-def kl_std_normal(mu, log_var):
-    return (0.5 * (mu**2 + log_var.exp() - 1 - log_var).mean(-1)).as_subclass(Strange)
+def reparameterize(mu, log_var, eps):
+    return (mu + log_var.exp() * eps).as_subclass(Strange)
 """
 HARD_CODED = """\
 def kl_std_normal(mu, log_var):

@@ -1,5 +1,6 @@
 """Grades the submissions of all chosen tests at once, two at a time, so that none waits alone."""
 
+import functools
 import json
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +11,7 @@ from grading_course import NAMES, STEM, Desk, make_course
 from course_lib.grading.sandbox import command as sandbox
 from course_lib.grading.sandbox.limits import Limits
 from course_lib.grading.submission.engine import grade_notebook
+from course_lib.grading.submission.judge_client import catalogue
 
 LIMITS = Limits(seconds=90, cell_seconds=12, memory_mb=1500, output_mb=5)
 APART = sandbox.works("bwrap") or sandbox.works("namespaces")
@@ -35,10 +37,13 @@ class Result:
 
 
 class Pool:
-    """result(name): the grading of one case; the first question starts all cases in `wanted`."""
+    """result(name): the grading of one case; the first question starts all cases in `wanted`.
 
-    def __init__(self, folder, cases, wanted):
-        self.root = make_course(folder)
+    A case is what `Desk.hand_in` takes, and `limits` where it needs others than all.
+    """
+
+    def __init__(self, root, folder, cases, wanted):
+        self.root = root
         self.desk = Desk(self.root, folder / "submissions")
         self.out, self.cases, self.wanted = folder / "out", cases, wanted
         self.threads, self.running = ThreadPoolExecutor(2), {}
@@ -55,9 +60,19 @@ class Pool:
         """The result of a case."""
         asked = [c for c in self.cases if c in self.wanted | {name} and c not in self.running]
         for other in asked:
-            path = self.desk.hand_in(other.replace(" ", "_"), **self.cases[other])
-            self.running[other] = self.threads.submit(self.grade, path, other.replace(" ", "_"))
+            case = {"limits": LIMITS} | self.cases[other]
+            student, limits = other.replace(" ", "_"), case.pop("limits")
+            path = self.desk.hand_in(student, **case)
+            self.running[other] = self.threads.submit(self.grade, path, student, limits=limits)
         return self.running[name].result()
+
+
+@functools.cache
+def course_in(folder):
+    """A course, made once for all pools of this process, with a judge that has started."""
+    root = make_course(folder)
+    catalogue(root)
+    return root
 
 
 def pool_for(cases):
@@ -67,7 +82,8 @@ def pool_for(cases):
     def pool(tmp_path_factory, request):
         chosen = [item.callspec.params.get("case") for item in request.session.items
                   if item.module is request.module and hasattr(item, "callspec")]  # fmt: skip
-        made = Pool(tmp_path_factory.mktemp("class"), cases, {*chosen} & cases.keys())
+        root = course_in(tmp_path_factory.getbasetemp() / "graded")
+        made = Pool(root, tmp_path_factory.mktemp("class"), cases, {*chosen} & cases.keys())
         yield made
         made.threads.shutdown(cancel_futures=True)
 

@@ -192,16 +192,23 @@ grade_class(order, fake.engine())
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="kill -9")
-@pytest.mark.parametrize("after", [1, 4, 7])
-def test_killed_at_any_moment_a_rerun_gives_the_same_table(tmp_path, counted, after):
-    """Catches half-written results after kill -9, work done twice, and processes left running."""
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A class that takes a while, and what comes of it where nobody ends the run."""
+    folder = tmp_path_factory.mktemp("undisturbed")
     members = {
         f"s{i}.ipynb": notebook(right=NAMES[: i % 6], text=f"sleep 0.{300 + i}") for i in range(10)
     }
-    source, out = folder_of(tmp_path / "class", members), tmp_path / "out"
-    grade(source, tmp_path / "undisturbed")
-    counted()
+    source, out = folder_of(folder / "class", members), folder / "out"
+    grade(source, out)
+    return source, out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kill -9")
+@pytest.mark.parametrize("after", [1, 4, 7])
+def test_killed_at_any_moment_a_rerun_gives_the_same_table(tmp_path, counted, undisturbed, after):
+    """Catches half-written results after kill -9, work done twice, and processes left running."""
+    (source, whole), out = undisturbed, tmp_path / "out"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
     command = [sys.executable, "-c", RUN, source, out]
     run = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL)
@@ -218,8 +225,8 @@ def test_killed_at_any_moment_a_rerun_gives_the_same_table(tmp_path, counted, af
     counted()
     grade(source, out)
     assert len(counted("answers")) == 10 - done
-    assert (out / "grades.csv").read_bytes() == (tmp_path / "undisturbed/grades.csv").read_bytes()
-    ours, theirs = snapshot(out / "students"), snapshot(tmp_path / "undisturbed/students")
+    assert (out / "grades.csv").read_bytes() == (whole / "grades.csv").read_bytes()
+    ours, theirs = snapshot(out / "students"), snapshot(whole / "students")
     assert ours.keys() == theirs.keys()
     assert not (out / ".work").exists()
 

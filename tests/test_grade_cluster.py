@@ -78,7 +78,7 @@ def points_of(out):
 def test_a_cluster_gives_the_same_table_though_a_worker_is_killed(tmp_path, local):
     """Catches submissions lost with their worker, and grades that depend on the machine."""
     members = {
-        f"s{i}.ipynb": notebook(right=NAMES[: i % 6], text=f"sleep 0.{50 + i}") for i in range(12)
+        f"s{i}.ipynb": notebook(right=NAMES[: i % 6], text=f"sleep 0.{20 + i}") for i in range(12)
     }
     members["broken.ipynb"] = b"{"
     fake = Fake()

@@ -3,12 +3,13 @@
 import json
 import re
 import socket
+from dataclasses import replace
 
 import grading_hostile as hostile
 import psutil
 import pytest
 from grading_course import WRONG_KL, answer, early
-from grading_pool import needs_namespaces, pool_for
+from grading_pool import LIMITS, needs_namespaces, pool_for
 
 from course_lib.exercises import EXERCISES
 from course_lib.exercises.spec import PUBLIC_SEED
@@ -16,6 +17,7 @@ from course_lib.exercises.spec import PUBLIC_SEED
 pytestmark = [pytest.mark.grading, needs_namespaces]
 KL = "kl_std_normal"
 SERVER = socket.create_server(("127.0.0.1", 0))  # nobody may come
+SHORT = replace(LIMITS, cell_seconds=4)  # where the limit is waited for, several times
 SLOW_KL = """\
 def kl_std_normal(mu, log_var):
     import time
@@ -40,60 +42,58 @@ def hard_coded():
 
 
 def submissions():
-    """Name to how the submission is made."""
-    wrong = answer(KL, WRONG_KL)
+    """Name to how the submission is made; cases share a notebook where neither hides the other."""
+    wrong, last = answer(KL, WRONG_KL), hostile.LAST
     snooping = [hostile.LEAK, hostile.IMPORTS, hostile.NETWORK % SERVER.getsockname()[1]]
     snooping += ["%%bash\necho from bash", "!pip install nothing"]
+    forged = answer(KL, f"{WRONG_KL}\n{hostile.FORGED}")
     changes = {
-        "honest": None,
+        "honest, slow": answer(KL, SLOW_KL),
         "endless loop": hostile.late("while True: pass"),
-        "endless printing": early("while True: print('x' * 1000)"),
+        "endless printing": early("while True: print('x' * 1000)", before=last),
         "endless answer": answer(KL, STOPPED),
-        "deaf to interrupts": early(hostile.STUBBORN, before=hostile.KL),
-        "sys exit, kills": hostile.both(early("import sys; sys.exit(0)"), early(KILLS)),
+        "deaf to interrupts": early(hostile.STUBBORN, before=last),
+        "sys exit, kills": hostile.both(
+            early("import sys; sys.exit(0)"), early(KILLS, before=hostile.KL)
+        ),
         "os exit": early("import os; os._exit(0)", before=hostile.KL),
-        "fork bomb": early(hostile.FORK_BOMB),
-        "detached child": early(hostile.DETACHED),
-        "200 MB": early("print('x' * 200_000_000)"),
-        "memory hog": early(hostile.HOG),
-        "many hogs": early(hostile.SEVERAL_HOGS),
-        "snoops": hostile.both(*map(early, snooping)),
-        "check replaced": hostile.check_replaced,
+        "fork bomb": early(hostile.FORK_BOMB, before=last),
+        "memory hog": early(hostile.HOG, before=last),
+        "many hogs": early(hostile.SEVERAL_HOGS, before=last),
+        "detached child, snoops": hostile.both(
+            early(hostile.DETACHED), *(early(source, before=last) for source in snooping)
+        ),
         "patches": hostile.both(early(hostile.PATCHES), wrong),
-        "forged outside": hostile.both(early(hostile.FORGED), wrong, hostile.late(hostile.FORGED)),
-        "forged inside": answer(KL, f"{WRONG_KL}\n{hostile.FORGED}"),
+        "check replaced, forged": hostile.both(
+            hostile.check_replaced, early(hostile.FORGED), forged, hostile.late(hostile.FORGED)
+        ),
         "climbs": answer(KL, hostile.CLIMB),
-        "strange results": answer(KL, hostile.STRANGE),
-        "hard-coded": answer(KL, hard_coded()),
-        "slow": answer(KL, SLOW_KL),
+        "strange results, hard-coded": hostile.both(
+            answer("reparameterize", hostile.STRANGE), answer(KL, hard_coded())
+        ),
     }
-    return {name: {"change": change} for name, change in changes.items()}
+    waited_for = {name for name in changes if name.startswith(("endless", "deaf"))}
+    return {
+        name: {"change": change, "limits": SHORT if name in waited_for else LIMITS}
+        for name, change in changes.items()
+    }
 
 
 CASES = submissions()
 # How the run ended, and the verdicts on the three exercises.
-EXPECTED = {
-    "honest": ("ok", "right right right"),
+EXPECTED = dict.fromkeys(CASES, ("ok", "right right right")) | {
     "endless loop": ("timeout", "right right right"),
     "endless printing": ("output_limit", "right right right"),
     "endless answer": ("timeout", "right no_record right"),
     "deaf to interrupts": ("timeout", "right right right"),
-    "sys exit, kills": ("ok", "right right right"),
     "os exit": ("kernel_died", "right right right"),
     "fork bomb": ("memory|killed|timeout", "right right right"),
-    "detached child": ("ok", "right right right"),
-    "200 MB": ("output_limit", "right right right"),
     "memory hog": ("memory", "right right right"),
     "many hogs": ("memory", "right right right"),
-    "snoops": ("ok", "right right right"),
-    "check replaced": ("ok", "right wrong right"),
     "patches": ("ok|kernel_died", "right wrong right"),
-    "forged outside": ("ok", "right wrong right"),
-    "forged inside": ("ok", "right wrong right"),
+    "check replaced, forged": ("ok", "right wrong right"),
     "climbs": ("kernel_died", "right wrong right"),
-    "strange results": ("ok", "right wrong right"),
-    "hard-coded": ("ok", "right wrong right"),
-    "slow": ("ok", "right right right"),
+    "strange results, hard-coded": ("ok", "wrong wrong right"),
 }
 pool = pool_for(CASES)
 
@@ -122,15 +122,14 @@ def test_what_was_lost_is_graded_alone(pool, case):
     assert "the run did not get there" in result.exercises["kl_monte_carlo"]["reason"]
 
 
-@pytest.mark.parametrize("case", ["climbs", "forged inside", "strange results"])
+@pytest.mark.parametrize("case", ["climbs", "strange results, hard-coded"])
 def test_reaching_beyond_is_named(pool, case):
     """Catches an attack that is turned away but that no instructor hears of."""
     flags = " ".join(pool.result(case).record["flags"])
-    if case != "forged inside":
-        assert "its code reaches beyond the exercise" in flags
+    assert "its code reaches beyond the exercise" in flags
 
 
-@pytest.mark.parametrize("case", ["detached child"])
+@pytest.mark.parametrize("case", ["detached child, snoops"])
 def test_no_process_is_left(pool, case):
     """Catches a detached child that lives on after the grading."""
     pool.result(case)
@@ -138,7 +137,7 @@ def test_no_process_is_left(pool, case):
     assert left == []
 
 
-@pytest.mark.parametrize("case", ["snoops"])
+@pytest.mark.parametrize("case", ["detached child, snoops"])
 def test_nobody_gets_out(pool, case):
     """Catches a kernel that reaches a server on the grader's machine."""
     said = pool.result(case).shown()
@@ -148,20 +147,20 @@ def test_nobody_gets_out(pool, case):
         SERVER.accept()
 
 
-@pytest.mark.parametrize("case", ["snoops"])
+@pytest.mark.parametrize("case", ["detached child, snoops"])
 def test_no_solution_is_in_reach(pool, case):
     """Catches a file with a solution, its compiled form or a judge in the sandbox."""
     said = pool.result(case).shown()
     assert "LEAKS []" in said and "IMPORTED" not in said
 
 
-@pytest.mark.parametrize("case", ["snoops"])
+@pytest.mark.parametrize("case", ["detached child, snoops"])
 def test_shell_cells_run(pool, case):
     """Catches a sandbox in which `%%bash` hangs or is refused."""
     assert "from bash" in pool.result(case).shown()
 
 
-@pytest.mark.parametrize("case", ["200 MB", "endless printing"])
+@pytest.mark.parametrize("case", ["endless printing"])
 def test_what_is_printed_stays_small(pool, case):
     """Catches a feedback notebook, or a grader, that grows with what students print."""
     result = pool.result(case)
