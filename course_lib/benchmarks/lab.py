@@ -30,6 +30,7 @@ LAB_SETTINGS: dict[str, dict[str, Any]] = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "notebook-extension/tracker": {"windowingMode": "none"},
 }
+POLLING_MS = 100  # by default a page is asked at each of its frames, for which it draws them all
 KERNEL_IS_IDLE = """() => {
     const session = window.jupyterapp?.shell.currentWidget?.sessionContext;
     const kernel = session?.session?.kernel;
@@ -40,6 +41,7 @@ RUN_ALL_CELLS = """() => {
     const run = window.jupyterapp.commands.execute('notebook:run-all-cells');
     run.then(ok => { window.ran = ok });
 }"""
+HAS_RUN = "() => window.ran !== null"
 
 
 def chromium_path() -> str | None:
@@ -135,14 +137,14 @@ def open_notebook(browser: Browser, lab: tuple[str, Path], *, name: str) -> Page
     page = browser.new_page(viewport={"width": 1200, "height": 1000})
     page.set_default_timeout(120_000)  # a machine may have more to do
     page.goto(f"{lab[0]}/doc/tree/{name}")
-    page.wait_for_function(KERNEL_IS_IDLE)
+    page.wait_for_function(KERNEL_IS_IDLE, polling=POLLING_MS)
     return page
 
 
 def run_all(page: Page, *, timeout: float) -> None:
     """Run all cells, in at most `timeout` seconds."""
     page.evaluate(RUN_ALL_CELLS)
-    page.wait_for_function("() => window.ran !== null", timeout=timeout * 1000)
+    page.wait_for_function(HAS_RUN, polling=POLLING_MS, timeout=timeout * 1000)
     errors = page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
     if page.evaluate("window.ran") is not True:
         raise CourseError(f"a cell of {page.url} failed: {errors}")
@@ -151,7 +153,7 @@ def run_all(page: Page, *, timeout: float) -> None:
 def restart(page: Page) -> None:
     """Restart the kernel of the notebook, and wait until it is ready."""
     page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-    page.wait_for_function(KERNEL_IS_IDLE)
+    page.wait_for_function(KERNEL_IS_IDLE, polling=POLLING_MS)
 
 
 def shut(page: Page) -> None:
