@@ -28,6 +28,25 @@ COMPILED = """
 double = torch.compile(lambda x: 2 * x + 1, backend="eager")
 assert torch.equal(double(torch.ones(3)), torch.full((3,), 3.0))
 """
+FAILS = """
+import os, traceback
+def fails(code):
+    if child := os.fork():
+        return os.waitpid(child, 0)[1]
+    try:
+        exec(code, globals())
+        os._exit(0)
+    except BaseException:
+        print(code, traceback.format_exc(), file=sys.stderr, flush=True)
+        os._exit(1)
+"""
+ASKED = (
+    "import torch._dynamo.config",
+    "from torch._dynamo import config",
+    "from torch._dynamo.backends.registry import list_backends; assert list_backends()",
+    "import torch._dynamo; torch._dynamo.reset()",
+    "import torch._dynamo.utils as u; u.counters",
+)
 
 
 def run(code):
@@ -36,29 +55,17 @@ def run(code):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_training_and_reading_images_import_no_compiler():
-    """Catches seconds before the first figure, in every kernel and every sandbox."""
-    run(TRAINS + UNUSED)
+def run_each(cases):
+    """Run each by itself after TRAINS; where the system can fork, torch is loaded only once."""
+    if hasattr(os, "fork"):
+        cases = [f"{FAILS}\nassert not sum([fails(code) for code in {cases!r}])"]
+    for code in cases:
+        run(f"{TRAINS}\n{code}")
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
-        "import torch._dynamo.config",
-        "from torch._dynamo import config",
-        "from torch._dynamo.backends.registry import list_backends; assert list_backends()",
-        "import torch._dynamo; torch._dynamo.reset()",
-        "import torch._dynamo.utils as u; u.counters",
-    ],
-)
-def test_what_asks_for_the_compiler_gets_all_of_it(asked):
+def test_what_asks_for_the_compiler_gets_all_of_it():
     """Catches two copies of a module, of which one is configured and the other is used."""
-    run(f"{TRAINS}\n{asked}\n{WHOLE}\n{TRAINS}")
-
-
-def test_a_student_may_compile():
-    """Catches a stand-in that torch.compile takes for the compiler."""
-    run(TRAINS + COMPILED + WHOLE)
+    run_each([f"{asked}\n{WHOLE}\n{TRAINS}" for asked in ASKED])
 
 
 def test_an_operator_that_asks_whether_it_may_be_compiled_works():
@@ -69,8 +76,9 @@ def test_an_operator_that_asks_whether_it_may_be_compiled_works():
 
 
 @pytest.mark.parametrize("before", ["import torch", "import course_lib, importlib, torch"])
-def test_the_order_of_imports_does_not_matter(before):
-    """Catches notebooks, whose first line imports torch."""
+def test_training_imports_no_compiler_and_a_student_may_compile(before):
+    """Catches seconds before the first figure, in every kernel and every sandbox; a stand-in that
+    torch.compile takes for the compiler; both in notebooks too, whose first line imports torch."""
     run(f"{before}\n{TRAINS}{UNUSED}{COMPILED}{WHOLE}")
 
 
