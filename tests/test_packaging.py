@@ -67,7 +67,7 @@ def installed(request, built, tmp_path_factory):
     Path(found.strip(), "borrowed.pth").write_text(own, encoding="utf-8")
     target = {"editable": ["--editable", built["source"]], "sdist": [built["sdist"]]}
     options = ["--no-deps", "--no-build-isolation", *target.get(way, [built["wheel"]])]
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile"]
     uv = [sys.executable, "-m", "uv", "pip", "install", "--offline", "--python", python]
     run([*(uv if way == "uv" else pip), *options], folder)
     return way, python
