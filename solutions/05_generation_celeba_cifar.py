@@ -164,16 +164,19 @@ worst = max(error, key=error.get)
 shown = {"test face": x_test[:4]} | {f"{kind}, n = {n}": rebuilt[kind, n][:4] for kind, n in (best, worst)}
 off = ((x_test[:10] - rebuilt[best]) ** 2).sum((0, 1))  # (64, 64)
 eyes = figures.zoomed(off[None, None])
-said = f"The middle, right: {eyes.size / off.numel():.0%} of the pixels, {eyes.sum() / off.sum().item():.0%} of the error"
+said = (f"{best[0]}, n = {best[1]}: the middle, {eyes.size / off.numel():.0%} of the pixels, "
+        f"has {eyes.sum() / off.sum().item():.0%} of the error")
 figures.faces_in_detail(shown, errors={f"{kind}, n = {n}": error[kind, n] for kind, n in (best, worst)}, title=said)
 plt.show()
 
 # %% [markdown]
-# **Figure 2.** Test images and what the six models make of them: those of the smallest and of the largest
-# error, and at the right the eyes. Note what is there, colours, hair, shoulders, and look for what is not:
-# things of few pixels, such as the eyes behind glasses, are few of the 12,288 numbers. Where the error
+# **Figure 2.** Test images and what two of the six models make of them, the one of the smallest and the one of
+# the largest error; at the right the middle of each face. Note what is there, colours, hair, shoulders, and look for what is not:
+# things of few pixels, such as the eyes behind glasses, are few of the 12,288 numbers.
+#
+# Where the table's error
 # hardly falls from one n to the next, the code is not what is missing: it is the decoder, or the training.
-# And note that "active" says little: a latent counts as soon as it varies. The KL says how much a code
+# And "active" says little: a latent counts as soon as it varies. The KL says how much a code
 # holds at most, in nats, whatever n is.
 #
 # A KL is two things ([notebook 03](03_variational_autoencoder.ipynb)): the **information** that codes
@@ -218,7 +221,8 @@ plt.show()
 
 # %% [markdown]
 # **Figure 3.** Above: the first latent of 4,000 faces, and the density of N(0, 1) as a line. Below: the codes
-# on the two axes along which they vary most, coloured by the brightness of the image. Note the width of the
+# on the two axes along which they vary most, coloured by the brightness of the image: a cloud that is no ellipse
+# is no Gaussian, whatever its mean and variance are. Note the width of the
 # autoencoder's latents: nothing tells it which to use. The VAE's first latent has the place and the width of
 # the line, as its recipe gives each latent mean 0 and variance 1.
 #
@@ -274,7 +278,9 @@ plt.show()
 # %% [markdown]
 # **Figure 4.** Decoded random codes, and how far such images are from test faces, by the distance that
 # section 5.2 builds. Note the first group, the strawman, and the second: with a density fitted to its codes
-# the same decoder draws faces. Of the VAEs there are two rows per n. Training
+# the same decoder draws faces.
+#
+# Training
 # leaves each latent's mean and variance a little off 0 and 1 (a row "as trained" shows it, where the card keeps
 # them); the recipe then renames the codes, z' = (z − m)/s in encoder and decoder, which changes no
 # reconstruction and makes the KL smaller.
@@ -433,7 +439,7 @@ plt.show()
 # %% [markdown]
 # **Figure 6.** Your own training, thin, and its mean over ten steps. Note σ: already at the first step it is
 # far below 1, and it falls as reconstructions get better. Each fall makes errors dearer against the KL, so
-# the KL, at first near 0, rises: the model tunes its own β. A density above 1 has a positive logarithm, so
+# the KL, at first near 0, ends high, though not step by step: the model tunes its own β. A density above 1 has a positive logarithm, so
 # −ELBO may pass below zero, the dashed line. Single steps scatter: read the mean.
 
 # %% [markdown]
@@ -1934,8 +1940,8 @@ plt.show()
 # **Figure 26.** The eight test faces of the group whose error grew most, and the means of what three models
 # make of each: the group was half of their training set, or one in fifty. The numbers are the group's error
 # relative to that of the others, means of three trainings; above stands their change, with an interval over
-# trainings. The test faces are the same, only their share in training has changed. Look at the skin: what is
-# rare is drawn as something common. Where the interval lies above 0, being rare has a cost. On real people
+# trainings. The test faces are the same, only their share in training has changed. Compare the skin in the two
+# rows. Where the interval lies above 0, being rare has a cost. On real people
 # that means: with somebody else's features.
 #
 # **Provenance.** Whoever publishes generated images should mark them. We try three marks: a text in the

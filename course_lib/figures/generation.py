@@ -450,8 +450,8 @@ def rare_group(
     """Faces of a group, rebuilt by models that saw many and few of it, with ratios of errors."""
     told = f"{change:+.2f} ± {half:.2f}".replace("-", "−")
     plots.image_rows(
-        rows, values=ratios, value_label="with / without", apart=list(ratios)[:1],
-        title=f"Error with / without: {told} where the group is one in fifty",
+        rows, values=ratios, value_label="group / others", apart=list(ratios)[:1],
+        title=f"Error of the group over that of the others: {told} where it is one in fifty",
     )  # fmt: skip
 
 
