@@ -1335,7 +1335,7 @@ upper_slider
 
 # %% [markdown]
 # **Figure 14.** The upper latents of the model with free bits, the four that carry most, with z1 at
-# the mean of p(z1|z2), from the code of the first test digit on. Move one: the picture is what z2 alone says of
+# the mean of p(z1|z2), from the code of the first test digit on; their numbers count latents, not layers. Move one: the picture is what z2 alone says of
 # an image, blurred where z1 would still have to decide.
 
 # %% [markdown]
@@ -1885,8 +1885,9 @@ plt.show()
 # **Figure 18.** Linear probes: mean over subsets of labelled images with its 95% interval, and by how much *masked* leads
 # or trails each other view. Compare the lengths of the intervals left and right.
 #
-# On the left they say how much the choice of labelled images matters. The differences are sharper, as
-# they compare on the same images. How much another *training* would change is in neither.
+# On the left they say how much the choice of labelled images matters. On the right that choice cancels as far as
+# it moves both views alike; where it does not, the interval of a difference is longer than that of either view.
+# How much another *training* would change is in neither.
 #
 # Why should filling in help? A VAE keeps what its likelihood pays for, and squared error pays for the colours
 # of large areas first; a class is often a small thing. The masked autoencoder pays for the same squared

@@ -185,7 +185,7 @@ def rivals(
         {names.get(name, name): x[:9] for name, x in images.items()},
         {names[name]: value for name, value in distances.items()},
         apart=list(images)[-1:],
-        title=f"Pixels take {theirs / ours:.0f} times as long as {[*seconds][-2]}",
+        title=f"{[*seconds][-1]}: {theirs / ours:.0f} times as long as {[*seconds][-2]}",
     )  # fmt: skip
 
 
