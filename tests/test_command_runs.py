@@ -117,10 +117,10 @@ def options_of_pytest(monkeypatch, *arguments, fast="1", cores=4, gigabytes=64):
 
 @pytest.mark.parametrize(
     ("machine", "workers"),
-    [({}, "4"), ({"gigabytes": 7}, "2"), ({"cores": 99, "gigabytes": 999}, "8")],
+    [({}, "5"), ({"gigabytes": 7}, "2"), ({"cores": 99, "gigabytes": 999}, "8")],
 )
 def test_tests_run_on_every_core(monkeypatch, machine, workers):
-    """Catches tests one after another, or more of them than the memory holds."""
+    """Catches cores that wait with a test for a browser, or more tests than the memory holds."""
     for arguments in ([], ["-k", "01"], ["-m", "not notebook", "-x"], ["tests/test_floors.py"]):
         found = options_of_pytest(monkeypatch, *arguments, **machine)
         assert found[:4] == ["-n", workers, "--dist", "loadgroup"]
