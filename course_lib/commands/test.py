@@ -53,17 +53,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def side_by_side(rest: list[str]) -> list[str]:
-    """pytest's options for one process more than cores; none where `rest` or a lack of cores forbids.
+    """pytest's options for one process more than cores; none where `rest` or one core forbids.
 
-    Many tests wait for a browser, a kernel or a limit of time: alone, each core would idle a third
-    of the time.
-
-    Notebooks at their default settings are to have all cores: their time is measured.
+    Many tests wait for a browser, a kernel or a limit of time: of one process per core, a third of
+    the time would be waiting. Notebooks at their default settings are to have all cores: their time
+    is measured.
     """
-    memory = machine.memory_bytes() or WORKER_BYTES
-    workers = min(machine.cores() + 1, memory // WORKER_BYTES, MOST_WORKERS)
-    full = os.environ["COURSE_FAST"] == "0"
-    if min(workers, machine.cores()) < 2 or full or any(map(ALONE.match, rest)) or not importlib.util.find_spec("xdist"):
+    cores, memory = machine.cores(), machine.memory_bytes() or WORKER_BYTES
+    workers = min(cores + 1, memory // WORKER_BYTES, MOST_WORKERS)
+    alone = cores < 2 or workers < 2 or os.environ["COURSE_FAST"] == "0"
+    if alone or any(map(ALONE.match, rest)) or not importlib.util.find_spec("xdist"):
         return []
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes share the cores already
     return ["-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder"]
