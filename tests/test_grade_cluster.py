@@ -49,6 +49,8 @@ def local():
             )
             started.append(process)
         start.scheduler = started[0]
+        with distributed.Client(address, timeout=60, set_as_default=False) as client:
+            client.wait_for_workers(workers, timeout=60)  # on a busy machine one comes far later
         return address, started[1:]
 
     yield start
