@@ -8,9 +8,9 @@ from course_lib import settings
 
 
 class Small(NamedTuple):
-    """How a notebook is cut: what `shortened` gives, test images."""
+    """How a notebook is cut: what `shortened` gives, unless that is empty, and test images."""
 
-    sizes: tuple
+    sizes: tuple = ()
     test: int = 200
 
 
@@ -27,7 +27,7 @@ SMALL = {
 
 def cut(stem, monkeypatch):
     """From now on this notebook's `shortened` and data sets are small."""
-    sizes, test = SMALL[stem]
-    monkeypatch.setattr(settings, "shortened", lambda full, fast: sizes)
+    sizes, test = SMALL.get(stem, Small(test=1_000))
+    monkeypatch.setattr(settings, "shortened", lambda full, fast: sizes or fast)
     few = {"train": max(600, test), "test": test, "valid": 64}
     data_tools.cut_images(monkeypatch, few)

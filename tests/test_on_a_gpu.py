@@ -5,19 +5,19 @@ import importlib
 import itertools
 import time
 from functools import partial
-from typing import NamedTuple
 
 import data_tools
 import matplotlib
 import numpy as np
 import pytest
+import small_runs
 import torch
 from fake_device import CPU, FakeDevice, device_of
 from matplotlib import pyplot as plt
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.manifold import TSNE
 
-from course_lib import devices, exercises, metrics, precision, settings
+from course_lib import devices, exercises, metrics, precision
 from course_lib.authoring.source import read_source
 from course_lib.losses import vae_objective
 from course_lib.models import MLPVAE
@@ -61,34 +61,15 @@ def test_a_recipe_runs_on_a_gpu(name, gpu, few_images, monkeypatch, tmp_path):
     assert list(tmp_path.rglob("*.json"))
 
 
-class Short(NamedTuple):
-    """How a notebook is cut: what `shortened` gives, test images, rounds of a `for` statement."""
-
-    sizes: tuple
-    test: int = 200
-    rounds: int = 64
-
-
-SHORT = {
-    "01_autoencoder_basics": Short((600, 50)),
-    "02_convolutional_autoencoder": Short((2, 50, 60, 40), test=1_010),
-    "03_variational_autoencoder": Short((500, 50, 12, 30), test=1_010),
-    "04_beta_vae": Short((500, 12, 1, 12, 1)),
-    "05_generation_celeba_cifar": Short((60, 4, 3, 3, 3, 3, 3)),
-    "06_beyond_the_vae": Short((40, 3, 2, 200, 4, 30, 10, 2, 4, 2, 20, 20, 2, 200, 60, 6, 4, 2)),
-    "07_when_training_fails": Short((20,)),
-}
+ROUNDS = 64  # of a `for` statement
 SECONDS = itertools.count(0, 0.2)  # a clock that every look moves on: loops end after a few rounds
 
 
 class Cutter(ast.NodeTransformer):
     """Loops of a few rounds, comprehensions of at most 256, and drawn batches of 8."""
 
-    def __init__(self, rounds):
-        self.rounds = rounds
-
     def visit_For(self, node):
-        return self.cut(node, self.rounds)
+        return self.cut(node, ROUNDS)
 
     def visit_comprehension(self, node):
         return self.cut(node, 256)
@@ -125,15 +106,12 @@ def short_work(gpu, monkeypatch):
 
 def run_notebook(stem, monkeypatch, *, old="", new=""):
     """Every cell of the solution, cut short, with `new` in place of its `old`."""
-    short, path = SHORT[stem], ROOT / "solutions" / f"{stem}.py"
-    monkeypatch.setattr(settings, "shortened", lambda full, fast: short.sizes)
-    data_tools.cut_images(monkeypatch, {"train": 600, "test": short.test, "valid": 64})
+    path = ROOT / "solutions" / f"{stem}.py"
+    small_runs.cut(stem, monkeypatch)
     names = {"__cut__": itertools.islice}
     for cell in read_source(path):
         if cell.kind == "code":
-            tree = Cutter(short.rounds).visit(
-                ast.parse(cell.source.replace(old, new) if old else cell.source)
-            )
+            tree = Cutter().visit(ast.parse(cell.source.replace(old, new) if old else cell.source))
             ast.increment_lineno(ast.fix_missing_locations(tree), cell.line)
             exec(compile(tree, path, "exec"), names)
 
