@@ -26,7 +26,6 @@ STOPS_PER_DECADE = 10
 MIN_LEVEL_SHARE = 1e-6  # of the largest eigenvalue: no level below
 STOPS_BELOW = 3  # the smallest eigenvalue
 WATER = "#CBE6F7"  # plots.SKY on paper
-UNDER_WATER = "#7FA6BC"  # of a bar: it is not coded, so it has not the colour of nats
 
 
 def water_filling(
@@ -93,7 +92,7 @@ def _drawer(
         (left, _, right, _), (_, y) = filled.chart.frame, filled.chart.pixel(1, level)
         drowned = np.minimum(eigenvalues, level)
         _add_bars(water, filled.chart, ranks, eigenvalues, colour=plots.ORANGE)
-        _add_bars(water, filled.chart, ranks, drowned, colour=UNDER_WATER)
+        _add_bars(water, filled.chart, ranks, drowned, colour=plots.BASELINE)
         ImageDraw.Draw(water).line((left, y, right - 1, y), plots.BLUE, 4)
         rates = chart.picture.copy()
         _add_bars(rates, chart, ranks, found, colour=plots.ORANGE)
