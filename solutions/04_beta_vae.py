@@ -32,9 +32,9 @@
 # %% tags=["parameters"]
 seed = 0
 n_train = 55_000
-steps = 1_000
+steps = 900
 sprite_epochs = 8
-deep_steps = 540
+deep_steps = 500
 n_seeds = 3
 
 # %%

@@ -121,6 +121,26 @@ def test_a_submission_that_kills_its_workers_is_given_up(tmp_path, local, monkey
     assert set(found.values()) == {("ok", "12")}
 
 
+class Fetched:
+    """A future whose worker dies as its result is fetched, as dask tells it."""
+
+    def __init__(self, status):
+        self.status, self.asked = status, 0
+
+    def result(self, timeout):
+        self.asked += 1
+        if self.asked == 1:
+            raise UnboundLocalError("cannot access local variable 'result'")
+        return "what the next worker made"
+
+
+def test_a_result_that_is_lost_with_its_worker_is_asked_for_again():
+    """Catches a student without points because a worker died at the wrong moment."""
+    assert cluster._result(Fetched("pending")) == "what the next worker made"
+    with pytest.raises(UnboundLocalError):
+        cluster._result(Fetched("error"))
+
+
 def own_version(stem):
     """What runs on this machine: its processes differ as much as versions of the course do."""
     return {"torch": "2.14", "course_lib/losses.py": str(os.getpid())}

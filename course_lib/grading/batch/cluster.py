@@ -85,8 +85,13 @@ def _run(distributed: Any, client: Any, engine: Engine, path: Path, **options: A
 def _result(future: Any) -> tuple[str, dict[str, str], Ran]:
     """What a worker made. Raises KeyboardInterrupt where the whole run is ending."""
     while not supervise.ENDING.is_set():
-        with contextlib.suppress(TimeoutError):
+        try:
             return future.result(timeout=LOOK_S)
+        except TimeoutError:
+            pass
+        except UnboundLocalError:  # dask/distributed#8514: a worker died as its result was fetched
+            if future.status == "error":
+                raise
     raise KeyboardInterrupt
 
 
