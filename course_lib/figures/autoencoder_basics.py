@@ -147,7 +147,7 @@ def identity_trap(
     errors: kind of input to the error of each row; the first row is the input as it is.
     """
     least = {kind: min(list(error)[1:], key=error.__getitem__) for kind, error in errors.items()}
-    titles = {kind: f"{kind.capitalize()}: best model, {least[kind]}" for kind in blocks}
+    titles = {kind: f"{kind.capitalize()}: {least[kind]} best" for kind in blocks}
     plots.image_blocks(
         {titles[kind]: rows for kind, rows in blocks.items()},
         values={titles[kind]: error for kind, error in errors.items()},

@@ -152,7 +152,7 @@ def collapse(
         left.plot(10 * np.arange(len(values)), values, color=colour, linestyle=dash)
         told, look = f"{name}: {values[-1]:.1f}", {"color": plots.ink(colour)}
         if len(values) == longest:
-            below = values[-1] - 0.04 * optimum
+            below = values[-1] - 0.08 * optimum
             left.text(10 * longest, below, told, ha="right", va="top", **look)
         else:
             box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
