@@ -21,12 +21,8 @@ CLASS_COLOURS = [*PALETTE[:6], "#A89B00", BLACK, "#999999", "#8C510A"]
 CLASS_MARKERS = ["o", "s", "^", "v", "D", "P", "X", "*", "<", ">"]
 LINE_STYLES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
 # One concept has one colour in all notebooks, in figures as in diagrams.
-ENCODER, DECODER, CODE, LOSS = (
-    BLUE,
-    GREEN,
-    ORANGE,
-    VERMILION,
-)  # q(z|x), p(x|z), z, the loss
+ENCODER, DECODER = BLUE, GREEN  # q(z|x), p(x|z)
+CODE, LOSS = ORANGE, VERMILION  # z, the loss
 AUTOENCODER, VAE, BASELINE = SKY, BLUE, "#666666"  # models beside each other; PCA, chance, a floor
 
 PAGE_WIDTH = 8.6  # inches: JupyterLab's column at a window of 1300 pixels, at 100 dpi

@@ -13,18 +13,18 @@ from course_lib.widgets.bound_charts import (
     NARROW,
     WIDE,
     DensityChart,
-    EvidenceBars,
+    EvidenceGap,
     kl_normal,
-    make_bars,
+    make_gap,
 )
 from course_lib.widgets.controls import nearest_stop, slider, written
 from course_lib.widgets.outputs import call, numbers, to_number
 from course_lib.widgets.panel import Frame, Panel, Values
 
 STEP = 0.05
-MIN_SPAN, MAX_SPAN = 3, 15  # nats below log p(x) that the axis of the bars reaches
+MIN_SPAN, MAX_SPAN = 3, 15  # nats below log p(x) that the axis of the gap reaches
 ROUNDING = 1e-6  # nats that an ELBO in double precision may lie above log p(x)
-DENSITIES, BARS = "densities of z", "log p(x) = ELBO + KL(q ‖ p(z|x))"
+DENSITIES, GAP = "densities of z", "log p(x) = ELBO + KL(q ‖ p(z|x))"
 
 
 def bound(
@@ -40,7 +40,7 @@ def bound(
 
     log p(x) − ELBO(q) = KL(q ‖ p(z|x)) ≥ 0, in nats, for one z with the prior N(0, 1).
     elbo: elbo(mu, log_var), both (1, 1) float64, to (1,) nats; where it is lower than the axis of
-    the bars reaches, an arrow says so and the number stays true.
+    the gap reaches, an arrow says so and the number stays true.
     log_evidence: log p(x), nats; posterior: mean and standard deviation of p(z|x).
     start: μ and σ to begin with and where `reset` leads; `exact posterior` moves to the stops
     nearest to the posterior's. Raises CourseError where these do not fit each other.
@@ -62,11 +62,11 @@ def bound(
     evidence = to_number(log_evidence, source="log_evidence")
     controls = {k: slider(k, stops["start"][k], **r, width=WIDE) for k, r in ranges.items()}
     mean_sd, away = places["posterior"], kl_normal(places["start"], places["posterior"])
-    bars = make_bars(evidence, span=min(max(1.3 * away, MIN_SPAN), MAX_SPAN))
+    gap = make_gap(evidence, span=min(max(1.3 * away, MIN_SPAN), MAX_SPAN))
     return Panel(
-        _drawer(elbo, DensityChart(mean_sd, mu_range=mu_range), bars),
+        _drawer(elbo, DensityChart(mean_sd, mu_range=mu_range), gap),
         controls=controls,
-        widths={DENSITIES: WIDE, BARS: NARROW},
+        widths={DENSITIES: WIDE, GAP: NARROW},
         actions={
             "reset": lambda: stops["start"],
             "exact posterior": lambda: stops["posterior"],
@@ -89,7 +89,7 @@ def _place(place: tuple[float, float], *, what: str) -> tuple[float, float]:
 
 
 def _drawer(
-    elbo: Callable[[Tensor, Tensor], Tensor], densities: DensityChart, bars: EvidenceBars
+    elbo: Callable[[Tensor, Tensor], Tensor], densities: DensityChart, below: EvidenceGap
 ) -> Callable[[Values], Frame]:
     """The function that a step of a slider calls."""
 
@@ -97,14 +97,14 @@ def _drawer(
         mu, sigma = values["μ"], values["σ"]
         place = torch.tensor([[[mu]], [[2 * math.log(sigma)]]], dtype=torch.float64)
         value = to_number(call(elbo, *place), source="elbo(mu, log_var)")
-        gap = bars.evidence - value
+        gap = below.evidence - value
         text = (
-            f"μ = {written(mu)}, σ = {written(sigma)}: log p(x) = {written(bars.evidence)}, "
+            f"μ = {written(mu)}, σ = {written(sigma)}: log p(x) = {written(below.evidence)}, "
             f"ELBO = {written(value)}, gap = {written(gap)} nats."
         )
         if gap < -ROUNDING:
             text += " An ELBO above log p(x) is no lower bound: something in it is wrong."
-        shown = {DENSITIES: densities.with_q(mu, sigma), BARS: bars.at(value)}
+        shown = {DENSITIES: densities.with_q(mu, sigma), GAP: below.at(value)}
         return Frame(shown, text)
 
     return draw

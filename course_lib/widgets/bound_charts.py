@@ -63,7 +63,7 @@ class DensityChart:
 
 
 @dataclass(frozen=True)
-class EvidenceBars:
+class EvidenceGap:
     """log p(x) and ELBO as lines, hatched between: the axis has no zero for bars to stand on."""
 
     evidence: float
@@ -92,8 +92,8 @@ class EvidenceBars:
         return picture
 
 
-def make_bars(evidence: float, *, span: float) -> EvidenceBars:
-    """Bars for log p(x) = evidence; span: how many nats the axis reaches below it."""
+def make_gap(evidence: float, *, span: float) -> EvidenceGap:
+    """The gap below log p(x) = evidence; span: how many nats the axis reaches below it."""
 
     def paint(ax: Axes) -> None:
         ax.set(xlim=(0, 1), ylim=(evidence - span, evidence + HEADROOM * span), ylabel="nats")
@@ -103,4 +103,4 @@ def make_bars(evidence: float, *, span: float) -> EvidenceBars:
         label, above = f"log p(x) = {written(evidence)}", {"xytext": (0, 4), "va": "bottom"}
         ax.annotate(label, (0.45, evidence), textcoords="offset points", **above, fontsize=11)
 
-    return EvidenceBars(evidence, pictures.chart(paint, width=NARROW, height=HIGH))
+    return EvidenceGap(evidence, pictures.chart(paint, width=NARROW, height=HIGH))

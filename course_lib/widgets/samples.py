@@ -106,7 +106,8 @@ def _drawer(
             f"large image has the norm {written(code.norm().item())}."
         )
         large = Image.fromarray(to_bytes(decoded(code[None], y))[0])
-        marks = pictures.Marks(grid(y, tau).size, polygons=ends)
-        return Frame({GRID: grid(y, tau), LARGE: large}, text, {GRID: marks})
+        tiles = grid(y, tau)
+        marks = pictures.Marks(tiles.size, polygons=ends)
+        return Frame({GRID: tiles, LARGE: large}, text, {GRID: marks})
 
     return draw
