@@ -155,8 +155,7 @@ def collapse(
             below = values[-1] - 0.08 * optimum
             left.text(10 * longest, below, told, ha="right", va="top", **look)
         else:
-            box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
-            left.text(10 * len(values), values[-1], f" {told}", va="center", bbox=box, **look)
+            left.text(10 * len(values), values[-1], f" {told}", va="center", bbox=plots.BOX, **look)
     left.axhline(optimum, color=plots.BLACK, linestyle=":", linewidth=1.5)
     left.text(10 * longest, 1.03 * optimum, f"optimum: {optimum:.1f}", va="bottom", ha="right")
     left.set(xlabel="training step", ylim=(0, 1.25 * optimum), title="rate R (nats) in training")

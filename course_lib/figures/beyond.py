@@ -9,11 +9,10 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from course_lib import plots
-from course_lib.plots import BASELINE, BLUE, CODE, HIGH, LOSS, MIDDLE, VAE, ink
+from course_lib.plots import BASELINE, BLUE, BOX, CODE, HIGH, LOSS, MIDDLE, VAE, ink
 
 Interval = tuple[float, float]  # a mean, and half the width of its interval
 Plane = Mapping[str, Mapping[str, tuple[float, float]]]  # kind to name to (bits, nats)
-BOX = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
 NEAR = {"textcoords": "offset points"}  # texts beside a point
 
 

@@ -129,9 +129,10 @@ def grain_falls(grains: Mapping[str, Sequence[float]], real: float) -> None:
     )  # fmt: skip
     _plain(ax.yaxis, subs=(1, 3))
     ax.axhline(100 * real, color=plots.BASELINE, linewidth=1.2)
-    box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"}
     told = f"real digits {real:.1%}"
-    ax.text(15 * steps, 110 * real, told, va="bottom", color=plots.BASELINE, bbox=box, zorder=0.9)
+    ax.text(
+        15 * steps, 110 * real, told, va="bottom", color=plots.BASELINE, bbox=plots.BOX, zorder=0.9
+    )
 
 
 def digit_maps(
@@ -218,8 +219,7 @@ def scores(
             ax.annotate("", guess, x, arrowprops={**look, "shrinkA": 0, "shrinkB": 0})
             ax.plot(*x, "o", color=plots.VERMILION)
             told = f"({guess[0]:.2f}, {guess[1]:.2f})".replace("-", "−")
-            box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"}
-            look = {"color": plots.ink(plots.VERMILION), "bbox": {**box, "alpha": 0.8}}
+            look = {"color": plots.ink(plots.VERMILION), "bbox": plots.BOX}
             ax.annotate(told, guess, xytext=(0, -18), textcoords="offset points", ha="left", **look)
         ax.set(title=title, aspect="equal", xlabel="x₁")
         ax.grid(False)
@@ -267,7 +267,7 @@ def codecs(
         ylim=(0, 1.05 * max(ours.values())), colours=[plots.AUTOENCODER, plots.BASELINE],
     )  # fmt: skip
     for name in left.texts:
-        name.set_bbox({"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"})
+        name.set_bbox(plots.BOX)
     size = min(ours, key=ours.__getitem__)
     enough = [more for more, error in mosaic.items() if error <= ours[size]]
     needs = f"needs {min(enough):.0f} bytes for" if enough else "never reaches"
@@ -385,6 +385,5 @@ def _names_across(ax: Axes, *, gap: float = 0.1) -> None:
     last = -1.0
     for height, line in sorted(spots, key=lambda spot: spot[0]):
         last = max(height, last + gap)
-        box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.9}
         ax.text(1 - last + 0.03, last, line.get_label(), va="center",
-                color=plots.ink(line.get_color()), bbox=box)  # fmt: skip
+                color=plots.ink(line.get_color()), bbox=plots.BOX)  # fmt: skip

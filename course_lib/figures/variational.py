@@ -24,7 +24,6 @@ from course_lib.plots import (
 
 Series = Mapping[str, tuple[ArrayLike, ...]]  # name to x, y and, where it is drawn, an error
 NEAR = {"textcoords": "offset points"}  # texts beside a point
-BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
 POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 DIGITS = [str(i) for i in range(10)]
 CELLS = 15  # images of a manifold, a side
@@ -39,10 +38,10 @@ def linear_cloud(
     points = ax.scatter(*np.asarray(x).T, c=np.ravel(z), s=8, cmap="viridis")
     ax.plot(*line, "o-", color=BLACK, markersize=4)
     for name, spot in zip(["−3", "−2", "−1", "z = 0", "1", "2", "3"], line.T, strict=True):
-        ax.annotate(name, spot, (-6, 6), ha="right", bbox=BOX, **NEAR)
+        ax.annotate(name, spot, (-6, 6), ha="right", bbox=plots.BOX, **NEAR)
     for spot, log_p in told.items():
         ax.plot(*spot, "X", color=LOSS, markersize=11, markeredgecolor="white")
-        look = {"ha": "left", "va": "top", "color": plots.ink(LOSS), "bbox": BOX}
+        look = {"ha": "left", "va": "top", "color": plots.ink(LOSS), "bbox": plots.BOX}
         ax.annotate(f"log p(x) = {_told(log_p)}", spot, (9, -4), **look, **NEAR)
     ax.set(
         xlabel="pixel x₁",

@@ -25,6 +25,9 @@ ENCODER, DECODER = BLUE, GREEN  # q(z|x), p(x|z)
 CODE, LOSS = ORANGE, VERMILION  # z, the loss
 AUTOENCODER, VAE, BASELINE = SKY, BLUE, "#666666"  # models beside each other; PCA, chance, a floor
 
+# Paper below letters that stand on lines or points.
+BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+
 PAGE_WIDTH = 8.6  # inches: JupyterLab's column at a window of 1300 pixels, at 100 dpi
 FONT_SIZE = 11  # points, of everything written
 LOW, MIDDLE, HIGH = 2.4, 3.4, 5.0  # heights of a page, inches
