@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Distribution, Normal
+from torch.distributions import Distribution, Normal
 
-from course_lib.distributions import gaussian
+from course_lib.distributions import bernoulli, gaussian
 from course_lib.errors import CourseError
 
 
@@ -97,7 +97,7 @@ class ConvVAE(nn.Module):
         """z: (B, d); returns p_x over (B, C, S, S), whose mean is the image."""
         logits = self.decoder(z).float()
         if self.log_sigma is None:
-            return Bernoulli(logits=logits, validate_args=False)
+            return bernoulli(logits)
         return Normal(torch.sigmoid(logits), torch.exp(self.log_sigma), validate_args=False)
 
     @torch.no_grad()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Normal
+from torch.distributions import Normal
 
-from course_lib.distributions import gaussian
+from course_lib.distributions import Bernoulli, bernoulli, gaussian
 from course_lib.models.mlp import mlp
 
 
@@ -54,4 +54,4 @@ class HierarchicalVAE(nn.Module):
 
     def p_x(self, z1: Tensor) -> Bernoulli:
         """p(x|z1) over (B, D)."""
-        return Bernoulli(logits=self.decoder(z1).float(), validate_args=False)
+        return bernoulli(self.decoder(z1))

@@ -6,9 +6,9 @@ import itertools
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Normal
+from torch.distributions import Normal
 
-from course_lib.distributions import gaussian
+from course_lib.distributions import Bernoulli, bernoulli, gaussian
 
 
 def mlp(*widths: int) -> nn.Sequential:
@@ -61,7 +61,7 @@ class MLPVAE(nn.Module):
 
     def decode(self, z: Tensor) -> Bernoulli:
         """z: (B, d); returns p_x over (B, D)."""
-        return Bernoulli(logits=self.decoder(z).float(), validate_args=False)
+        return bernoulli(self.decoder(z))
 
 
 class MLPDecoder(nn.Module):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Normal
+from torch.distributions import Normal
 
-from course_lib.distributions import gaussian
+from course_lib.distributions import Bernoulli, bernoulli, gaussian
 from course_lib.models.mlp import MLPVAE
 
 
@@ -35,7 +35,7 @@ class StackedMLPVAE(nn.Module):
 
     def decode(self, z: Tensor) -> Bernoulli:
         """z: (K, B, d); returns p_x over (K, B, D)."""
-        return Bernoulli(logits=self.decoder(z * self.used).float(), validate_args=False)
+        return bernoulli(self.decoder(z * self.used))
 
     def apart(self) -> list[MLPVAE]:
         """The K models, on the CPU."""
