@@ -92,5 +92,17 @@ def log_normal(x: Tensor, mu: Tensor, log_var: Tensor) -> Tensor:
     return -0.5 * (squares + log_var + math.log(2 * math.pi)).sum(-1)
 
 
+def log_full_normal(x: Tensor, mu: Tensor, cov: Tensor) -> Tensor:
+    """log N(x; μ, Σ) = −½ ((x−μ)ᵀ Σ⁻¹ (x−μ) + log |Σ| + D log 2π). (…, D), Σ (D, D); (…) nats.
+
+    The first `MultivariateNormal` of a process imports SymPy, for a second.
+    """
+    chol = torch.linalg.cholesky(cov)
+    delta = x - mu
+    rows = delta.reshape(-1, len(cov))
+    whitened = torch.linalg.solve_triangular(chol.T, rows, upper=True, left=False).view_as(delta)
+    return -0.5 * ((whitened**2).sum(-1) + _log_det(chol) + len(cov) * math.log(2 * math.pi))
+
+
 def _log_det(chol: Tensor) -> Tensor:
     return 2 * chol.diagonal(dim1=-2, dim2=-1).log().sum(-1)

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import MultivariateNormal, Normal
+from torch.distributions import Normal
 
-from course_lib.distributions import gaussian, kl_full_normal, log_normal
+from course_lib.distributions import gaussian, kl_full_normal, log_full_normal, log_normal
 from course_lib.errors import CourseError
 
 
@@ -45,7 +45,7 @@ class LinearGaussian:
 
     def log_evidence(self, x: Tensor) -> Tensor:
         """log p(x) = log N(x; b, W Wᵀ + σ² I). (B, D) to (B,) nats."""
-        return MultivariateNormal(self.b, self.covariance()).log_prob(x)
+        return log_full_normal(x, self.b, self.covariance())
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """p(z | x) = N(M⁻¹Wᵀ(x−b), σ² M⁻¹) with M = WᵀW + σ² I: mean (B, d), covariance (d, d)."""

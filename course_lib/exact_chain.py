@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributions import MultivariateNormal, Normal
+from torch.distributions import Normal
 
-from course_lib.distributions import kl_full_normal
+from course_lib.distributions import kl_full_normal, log_full_normal
 from course_lib.errors import CourseError
 
 
@@ -68,7 +68,7 @@ class LinearChain:
     def log_evidence(self, x: Tensor) -> Tensor:
         """log p(x) = log N(x; B a + b, B (A Aᵀ + S1) Bᵀ + S0). (B, D) to (B,) nats."""
         cov = self.B @ (self.A @ self.A.T + self.S1) @ self.B.T + self.S0
-        return MultivariateNormal(self.B @ self.a + self.b, cov).log_prob(x)
+        return log_full_normal(x, self.B @ self.a + self.b, cov)
 
     def posterior(self, x: Tensor) -> TopDown:
         """The exact p(z2|x) and p(z1|z2, x), from the top.
@@ -91,7 +91,7 @@ class LinearChain:
         kl_upper = kl_full_normal(q.mu2, q.cov2, torch.zeros_like(q.mu2), eye)
         mean = q.mu1 + q.mu2 @ q.gain.T  # of z1 given x
         cov = q.cov1 + q.gain @ q.cov2 @ q.gain.T
-        log_lik = MultivariateNormal(mean @ self.B.T + self.b, self.S0).log_prob(x)
+        log_lik = log_full_normal(x, mean @ self.B.T + self.b, self.S0)
         spread = torch.trace(torch.linalg.solve(self.S0, self.B @ cov @ self.B.T))
         kl_lower = expected_kl(q, gain=self.A, mu=self.a, cov=self.S1)
         return LayerTerms(log_lik - 0.5 * spread, kl_upper, kl_lower)

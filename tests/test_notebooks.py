@@ -150,9 +150,14 @@ def test_copies_have_the_same_cells(texts, stem):
 # Run before the first cell of a student's copy: between the cards it computes what the solution
 # does, which runs at the sizes of COURSE_FAST.
 CUT = "import pytest, small_runs\nsmall_runs.cut({stem!r}, pytest.MonkeyPatch())"
-# Run after a notebook's last cell: every control of every slider goes to another place.
+# Run after a notebook's last cell: what took seconds to import, and every control of every slider
+# goes to another place.
 MOVE = """\
+import sys
 from course_lib.widgets import Panel
+
+for name in {"torch._dynamo.convert_frame", "sympy"} & sys.modules.keys():
+    print("imported:", name)
 
 for name, panel in [(n, p) for n, p in globals().items() if n[0] != "_" and isinstance(p, Panel)]:
     for label, control in panel.controls.items():
@@ -319,11 +324,18 @@ def test_each_caption_has_its_figure(run, texts, stem, copy):
 @runs_of
 def test_every_slider_drives_its_pictures(run, texts, stem, copy):
     """Catches a slider whose model fails at its ends, or whose picture or text stands still."""
-    moves = [line for line in run(stem, copy).moves if line]
+    moves = [line for line in run(stem, copy).moves if "/" in line]
     assert all(line.endswith(": moved") for line in moves), moves
     source = texts[f"{COPIES[copy]}/{stem}.ipynb"]
     shown = source.count("= widgets.")
     assert len({line.split("/")[0] for line in moves}) == shown
+
+
+@pytest.mark.notebook
+@runs_of
+def test_no_student_waits_for_a_compiler_that_nobody_uses(run, stem, copy):
+    """Catches a function of PyTorch that imports its compiler or SymPy, for more than a second."""
+    assert not [line for line in run(stem, copy).moves if line.startswith("imported")]
 
 
 @pytest.mark.notebook

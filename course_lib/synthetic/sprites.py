@@ -6,6 +6,7 @@ shapes here have no rotational symmetry, so rendering is injective over the whol
 """
 
 import functools
+import itertools
 import math
 
 import torch
@@ -49,9 +50,8 @@ def _patches() -> Tensor:
     t = (torch.arange(m, dtype=torch.float64) + 0.5) / _SUBSAMPLES - _PATCH / 2
     right, up = t[None, :], -t[:, None]
     sheets = torch.zeros(math.prod(FACTOR_SIZES[:3]), SIZE + 15, SIZE + 15, dtype=torch.uint8)
-    for i in range(len(sheets)):
-        shape, scale, angle = torch.unravel_index(torch.tensor(i), FACTOR_SIZES[:3])
-        theta = 2 * math.pi * angle.item() / FACTOR_SIZES[2]
+    for i, (shape, scale, angle) in enumerate(itertools.product(*map(range, FACTOR_SIZES[:3]))):
+        theta = 2 * math.pi * angle / FACTOR_SIZES[2]
         c, s = math.cos(theta) / RADII[scale], math.sin(theta) / RADII[scale]
         hit = _inside(SHAPES[shape], c * right + s * up, c * up - s * right)
         cells = hit.view(_PATCH, _SUBSAMPLES, _PATCH, _SUBSAMPLES)
