@@ -30,6 +30,7 @@
 # %% tags=["parameters"]
 seed = 0
 n_train = 60_000
+n_test = 10_000
 steps = 1_500
 
 # %%
@@ -50,7 +51,7 @@ from course_lib.training import best_device, to_float
 
 plots.use_course_style()
 torch.manual_seed(seed)
-n_train, steps = shortened((n_train, steps), (8_000, 120))
+n_train, n_test, steps = shortened((n_train, n_test, steps), (8_000, 2_000, 60))
 
 # %% [markdown]
 # ## 1.1 · What is in a digit?
@@ -66,7 +67,7 @@ X_train = digits.train.images[:n_train].flatten(1)  # (N, D) bytes
 y_train = digits.train.labels[:n_train]  # (N,)
 X = to_float(X_train)  # (N, D) in [0, 1]
 X_pca = X[:20_000].double()  # enough for eigenvalues, which want double precision
-X_test, y_test = to_float(digits.test.images.flatten(1)), digits.test.labels
+X_test, y_test = to_float(digits.test.images[:n_test].flatten(1)), digits.test.labels[:n_test]
 N, D = X.shape
 print(f"{digits.source}: {N:,} training and {len(X_test):,} test images of {D} pixels")
 

@@ -33,6 +33,8 @@
 
 # %% tags=["parameters"]
 seed = 0
+n_train = 60_000
+n_test = 10_000
 billions = 375
 n_codes = 2_000
 n_drawn = 1_000  # images of each density in section 2.13
@@ -69,14 +71,16 @@ from course_lib.training import best_device, to_float
 
 plots.use_course_style()
 torch.manual_seed(seed)
-sizes = billions, n_codes, n_drawn, n_steps
-billions, n_codes, n_drawn, n_steps = shortened(sizes, (60, 500, 300, 60))
+sizes = n_train, n_test, billions, n_codes, n_drawn, n_steps
+n_train, n_test, billions, n_codes, n_drawn, n_steps = shortened(
+    sizes, (8_000, 2_000, 30, 500, 300, 40))
 device = best_device()
 
 # %%
 digits = datasets.load("mnist")
-X, X_test = to_float(digits.train.images), to_float(digits.test.images)  # (N, 1, H, W) in [0, 1]
-y, y_test = digits.train.labels, digits.test.labels
+train_images = digits.train.images[:n_train]  # bytes
+X, X_test = to_float(train_images), to_float(digits.test.images[:n_test])  # (N, 1, H, W) in [0, 1]
+y, y_test = digits.train.labels[:n_train], digits.test.labels[:n_test]
 print(f"{digits.source}: {len(X):,} training and {len(X_test):,} test images")
 
 # %% [markdown]
@@ -437,8 +441,8 @@ torch.manual_seed(seed)
 mlp, conv = MLPAutoencoder(32), ConvAutoencoder(1, 28, 32)
 mlp_settings = {"batch_size": 128, "lr": 3e-3, "betas": (0.9, 0.999)}
 losses = {
-    "MLP": train(billions, mlp, digits.train.images, **mlp_settings),
-    "convolutional": train(billions, conv, digits.train.images),
+    "MLP": train(billions, mlp, train_images, **mlp_settings),
+    "convolutional": train(billions, conv, train_images),
 }
 
 
@@ -926,7 +930,7 @@ def restoring(damage: Callable) -> Callable:
 # %%
 torch.manual_seed(seed)
 restorer = ConvAutoencoder(1, 28, 32)
-restorer_losses = train(billions, restorer, digits.train.images, objective=restoring(any_damage))
+restorer_losses = train(billions, restorer, train_images, objective=restoring(any_damage))
 
 # %%
 ways_back = {
@@ -1416,7 +1420,7 @@ anomaly_auroc = check("anomaly_auroc", anomaly_auroc)
 normal = (y != 1) & (y != 2)
 torch.manual_seed(seed)
 guard = ConvAutoencoder(1, 28, 32)
-guard_losses = train(billions / 2, guard, digits.train.images[normal], lr=2e-3)
+guard_losses = train(billions / 2, guard, train_images[normal], lr=2e-3)
 
 # %%
 groups = {"normal": X_test[(y_test != 1) & (y_test != 2)], "two": X_test[y_test == 2]}
@@ -1542,7 +1546,7 @@ def augmented(model: nn.Module, x: Tensor) -> tuple[Tensor, ErrorTerms]:
 # ✎ *Double-click here and write your answer:*
 
 # %%
-few, validation = digits.train.images[:500], X[500:1500]
+few, validation = train_images[:500], X[500:1500]
 rates, tried = (2e-3, 8e-3), {}
 for name, objective in {"as they are": autoencoder_objective, "shifted": augmented}.items():
     for lr in rates:
@@ -1593,12 +1597,12 @@ plt.show()
 
 # %%
 mixture = GaussianMixture(10, reg_covar=1e-3, tol=0.01, random_state=seed).fit(Z[:5_000].double())
-one_gaussian = torch.distributions.MultivariateNormal(Z.mean(0), covariance(Z))
 torch.manual_seed(seed)
+root = torch.linalg.cholesky(covariance(Z))  # ε ~ N(0, I) becomes ε rootᵀ ~ N(0, Σ)
 drawn = {
     "N(0, I)": torch.randn(n_drawn, 32),
     "box": low + (high - low) * torch.rand(n_drawn, 32),
-    "Gaussian": one_gaussian.sample((n_drawn,)),
+    "Gaussian": Z.mean(0) + torch.randn(n_drawn, 32) @ root.T,
     "mixture of 10": torch.from_numpy(mixture.sample(n_drawn)[0]).float()[torch.randperm(n_drawn)],
 }
 with torch.no_grad():

@@ -32,6 +32,7 @@
 seed = 0
 n_train = 55_000
 n_valid = 5_000
+n_test = 10_000
 steps = 2_600
 n_judged = 1_000  # images on each side of a comparison
 
@@ -46,7 +47,7 @@ from torch import Tensor, nn
 from torch.distributions import ContinuousBernoulli, Normal, kl_divergence
 
 from course_lib import datasets, diagrams, errata, losses, models, plots, settings, widgets
-from course_lib.distributions import kl_full_normal, log_normal
+from course_lib.distributions import bernoulli, kl_full_normal, log_normal
 from course_lib.exact import Formula, LinearGaussian
 from course_lib.exercises import check
 from course_lib.figures import variational as figures
@@ -59,8 +60,8 @@ from course_lib.training import Record, evaluate, fit, to_float
 plots.use_course_style()
 torch.manual_seed(seed)
 rng = torch.Generator().manual_seed(seed)
-full = n_train, n_valid, steps, n_judged
-n_train, n_valid, steps, n_judged = shortened(full, (6_000, 500, 120, 200))
+full = n_train, n_valid, n_test, steps, n_judged
+n_train, n_valid, n_test, steps, n_judged = shortened(full, (6_000, 500, 2_000, 80, 200))
 
 # %% [markdown]
 # ## 3.1 · A model that could have made the data
@@ -754,7 +755,8 @@ digits = datasets.load("mnist")
 images, labels = digits.train.images, digits.train.labels
 n_valid = min(n_valid, len(images) // 12)
 X_train, X_valid = images[:-n_valid][:n_train], images[-n_valid:]  # bytes
-X_test, y_test = to_float(digits.test.images.flatten(1)), digits.test.labels
+test_images, y_test = digits.test.images[:n_test], digits.test.labels[:n_test]
+X_test = to_float(test_images.flatten(1))  # (N, D)
 print(f"{digits.source}: {len(X_train):,} training, {n_valid:,} validation, {len(X_test):,} test images")
 
 # %%
@@ -874,7 +876,7 @@ plt.show()
 # Nothing is left to choose, so the test images may be used.
 
 # %%
-tested = {n: evaluate(vae, objective, digits.test.images, seed=seed) for n, vae in vaes.items()}
+tested = {n: evaluate(vae, objective, test_images, seed=seed) for n, vae in vaes.items()}
 plots.table({f"n = {n}": {"−ELBO": t["loss"], "cross-entropy": -t["log_lik"], "KL": t["kl"]}
              for n, t in tested.items()}, corner="test images, nats")
 
@@ -1243,8 +1245,8 @@ def log_weights(vae: VAE, x: Tensor, S: int, q: tuple[Tensor, Tensor] | None = N
     zero = torch.zeros_like(mu)
     z = reparameterize(mu, log_var, torch.randn(S, *mu.shape, generator=rng))  # (S, B, n)
     logits = vae.logits(z)  # (S, B, D)
-    bce = F.binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none")
-    return -bce.sum(-1) + log_normal(z, zero, zero) - log_normal(z, mu, log_var)
+    log_lik = bernoulli(logits).log_prob(x).sum(-1)
+    return log_lik + log_normal(z, zero, zero) - log_normal(z, mu, log_var)
 
 # %%
 rising, beneath = {}, {}
@@ -1283,7 +1285,7 @@ plt.show()
 # ✎ *Double-click here and write your answer:*
 
 # %%
-def own_posteriors(vae: VAE, x: Tensor, n_steps: int = 150) -> tuple[Tensor, Tensor]:
+def own_posteriors(vae: VAE, x: Tensor, n_steps: int) -> tuple[Tensor, Tensor]:
     """μ and log σ² of each image, optimised for it alone from the encoder's values. (B, n) each."""
     mu, log_var = (part.clone().requires_grad_() for part in vae.requires_grad_(False).encode(x))
     optimizer = torch.optim.Adam([mu, log_var], lr=0.03)
@@ -1300,7 +1302,7 @@ def own_posteriors(vae: VAE, x: Tensor, n_steps: int = 150) -> tuple[Tensor, Ten
 # %%
 halves, x_100 = {}, X_test[:100]
 for n in [2, 64]:
-    own = own_posteriors(vaes[n], x_100)
+    own = own_posteriors(vaes[n], x_100, n_steps=min(150, steps))
     by_encoder = torch.cat([log_weights(vaes[n], x, 500) for x in x_100.split(20)], dim=1)
     by_own = torch.cat([log_weights(vaes[n], x_100[i], 500, (own[0][i], own[1][i]))
                         for i in torch.arange(100).split(20)], dim=1)  # (S, B)

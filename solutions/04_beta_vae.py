@@ -32,6 +32,7 @@
 # %% tags=["parameters"]
 seed = 0
 n_train = 55_000
+n_test = 10_000
 steps = 900
 sprite_epochs = 8
 deep_steps = 500
@@ -72,14 +73,14 @@ from course_lib.training import Record, evaluate, fit, to_float
 plots.use_course_style()
 torch.manual_seed(seed)
 rng = torch.Generator().manual_seed(seed)
-sizes = (n_train, steps, sprite_epochs, deep_steps, n_seeds)
-n_train, steps, sprite_epochs, deep_steps, n_seeds = shortened(sizes, (8_000, 80, 1, 80, 1))
+sizes = (n_train, n_test, steps, sprite_epochs, deep_steps, n_seeds)
+n_train, n_test, steps, sprite_epochs, deep_steps, n_seeds = shortened(sizes, (8_000, 2_000, 50, 1, 50, 1))
 
 # %%
 digits = datasets.load("mnist")
 n_valid = min(5_000, len(digits.train) // 12)  # left out of training, as in notebook 03
 X_train = digits.train.images[:-n_valid][:n_train]  # bytes
-test_images = digits.test.images
+test_images = digits.test.images[:n_test]
 X_test = to_float(test_images.flatten(1))  # (N, D)
 print(f"{digits.source}: {len(X_train):,} training and {len(X_test):,} test images")
 

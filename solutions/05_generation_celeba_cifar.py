@@ -79,7 +79,7 @@ torch.manual_seed(seed)
 rng = torch.Generator().manual_seed(seed)
 full = (n_eval, n_diffusion, face_steps, fallback_steps, class_steps, diffusion_steps, group_steps)
 n_eval, n_diffusion, face_steps, fallback_steps, class_steps, diffusion_steps, group_steps = shortened(
-    full, (300, 40, 20, 10, 30, 20, 40))
+    full, (300, 20, 12, 8, 15, 10, 20))
 
 # %% [markdown]
 # ## 5.1 · Faces, 64 × 64
@@ -185,7 +185,7 @@ plt.show()
 # and covariance of the codes is nearer to the prior than a Gaussian, whose KL is a formula.
 
 # %%
-x_fit = to_float(faces.train.images[:4_000])
+x_fit = to_float(faces.train.images[: 4 * n_eval])
 code_sets, information = {("AE", n): code_of(aes[n], x_fit) for n in sizes}, {}  # (N, n) each
 for n in sizes:
     q_z = vaes[n].encode(x_test[:1_000])
@@ -1527,7 +1527,7 @@ if in_noise > 0.5:
 # compared with how far a *test* image is?
 
 # %%
-train_pool = to_float(photos.train.images[:10_000])
+train_pool = to_float(photos.train.images[: 10 * n_eval])
 closest = {}
 for name, x in {"test images": c_test[:300], "samples": samples[:300]}.items():
     closest[name] = nearest_training(x, train_pool, 1)
@@ -1779,7 +1779,7 @@ plots.table(weights, forms={"σ, grey levels": ".2f", "nats": ",.0f", "noise of 
 # model treats training images differently from others.
 
 # %%
-searched = faces.train.images[trained_on[:10_000]]  # images that the model has seen
+searched = faces.train.images[trained_on[: 10 * n_eval]]  # images that the model has seen
 face_made = image_of(vaes[128], prior[128][:200])
 near_faces = {}
 for name, x in {"test faces": x_test[:200], "samples": face_made}.items():
