@@ -4,14 +4,14 @@ Tolerances are a few times what was measured; most agree to the last digits. Sci
 come with the tests, the others with `requirements-peers.txt`.
 """
 
+import importlib.util
 import math
 
 import numpy as np
 import pytest
+import scipy
+import sklearn
 import torch
-from scipy import integrate, special, stats
-from sklearn import decomposition, mixture, neighbors
-from sklearn import metrics as sklearn_metrics
 
 from course_lib import datasets, diffusion, exact, losses, metrics, vq
 from course_lib.codes import gaussian_codes
@@ -19,9 +19,9 @@ from course_lib.distributions import kl_full_normal, kl_normal, log_normal
 from course_lib.metrics import repeats
 from course_lib.models.unet import time_embedding
 
-skimage = pytest.importorskip("skimage.metrics", reason="pip install -r requirements-peers.txt")
-pytest.importorskip("torchmetrics", reason="pip install -r requirements-peers.txt")
-ot = pytest.importorskip("ot", reason="pip install -r requirements-peers.txt")
+# The packages are imported in the tests: every process of the tests reads this file.
+LACKING = [name for name in ("skimage", "torchmetrics", "ot") if not importlib.util.find_spec(name)]
+pytestmark = pytest.mark.skipif(LACKING, reason="pip install -r requirements-peers.txt")
 
 
 @pytest.fixture(autouse=True)
@@ -48,10 +48,10 @@ def pairs():
 def test_densities_of_normals():
     """Catches σ for σ², and a constant that is left out. SciPy."""
     x, mu, log_var = (torch.randn(50, 3).double() for _ in range(3))
-    expected = stats.norm(mu, torch.exp(0.5 * log_var)).logpdf(x).sum(1)
+    expected = scipy.stats.norm(mu, torch.exp(0.5 * log_var)).logpdf(x).sum(1)
     assert log_normal(x, mu, log_var).numpy() == pytest.approx(expected, rel=1e-12)
     nll = losses.gaussian_nll(x, mu, torch.tensor(-0.3, dtype=torch.float64))
-    expected = -stats.norm(mu, math.exp(-0.3)).logpdf(x).sum(1)
+    expected = -scipy.stats.norm(mu, math.exp(-0.3)).logpdf(x).sum(1)
     assert nll.numpy() == pytest.approx(expected, rel=1e-12)
 
 
@@ -59,9 +59,9 @@ def test_kl_is_the_integral():
     """Catches a KL in the other direction. SciPy's quadrature."""
     mu, log_var = torch.randn(2, 5).double(), torch.randn(2, 5).double()
     for i in range(5):
-        q, p = (stats.norm(mu[k, i], math.exp(0.5 * log_var[k, i])) for k in (0, 1))
+        q, p = (scipy.stats.norm(mu[k, i], math.exp(0.5 * log_var[k, i])) for k in (0, 1))
         low, high = q.mean() - 12 * q.std(), q.mean() + 12 * q.std()
-        expected, _ = integrate.quad(
+        expected, _ = scipy.integrate.quad(
             lambda z, q=q, p=p: q.pdf(z) * (q.logpdf(z) - p.logpdf(z)), low, high
         )
         one = (mu[0, i : i + 1], log_var[0, i : i + 1], mu[1, i : i + 1], log_var[1, i : i + 1])
@@ -81,11 +81,11 @@ def test_evidence_and_posterior_of_the_linear_model():
     """Catches an evidence that is a bound, and a posterior of another model. scikit-learn."""
     model = exact.LinearGaussian(torch.randn(6, 2).double(), torch.randn(6).double(), 0.7)
     z, x = model.sample(20_000)
-    expected = stats.multivariate_normal(model.b, model.covariance()).logpdf(x[:50])
+    expected = scipy.stats.multivariate_normal(model.b, model.covariance()).logpdf(x[:50])
     assert model.log_evidence(x[:50]).numpy() == pytest.approx(expected, rel=1e-10)
     mean, cov = model.posterior(x)
     assert torch.cov((z - mean).T).numpy() == pytest.approx(cov.numpy(), abs=0.02)
-    fitted = decomposition.PCA(2).fit(x.numpy())
+    fitted = sklearn.decomposition.PCA(2).fit(x.numpy())
     assert fitted.noise_variance_ == pytest.approx(0.49, rel=0.02)
     assert fitted.score(x.numpy()) == pytest.approx(model.log_evidence(x).mean().item(), rel=2e-3)
 
@@ -93,7 +93,10 @@ def test_evidence_and_posterior_of_the_linear_model():
 def test_the_mixture_is_that_of_scikit_learn():
     """Catches weights that are logs, or noise whose σ is added to σ². scikit-learn."""
     w, m = torch.tensor([0.2, 0.5, 0.3]).double(), 2 * torch.randn(3, 2).double()
-    ours, theirs = exact.Mixture(w, m, 0.4), mixture.GaussianMixture(3, covariance_type="spherical")
+    ours, theirs = (
+        exact.Mixture(w, m, 0.4),
+        sklearn.mixture.GaussianMixture(3, covariance_type="spherical"),
+    )
     theirs.weights_, theirs.means_ = w.numpy(), m.numpy()
     theirs.precisions_cholesky_ = np.full(3, 1 / math.sqrt(0.4**2 + 0.3**2))
     x = torch.randn(100, 2).double()
@@ -105,7 +108,9 @@ def test_students_interval():
     for n in (2, 3, 5, 11, 12, 30, 400):
         values = torch.randn(n).double().tolist()
         mean, half = repeats.student_interval(values)
-        low, high = stats.t.interval(0.95, n - 1, loc=np.mean(values), scale=stats.sem(values))
+        low, high = scipy.stats.t.interval(
+            0.95, n - 1, loc=np.mean(values), scale=scipy.stats.sem(values)
+        )
         assert (mean - half, mean + half) == pytest.approx((low, high), abs=2e-4)
 
 
@@ -118,7 +123,7 @@ def test_the_mismatch_of_a_gaussian_is_unbiased():
     found = [metrics.gaussian_mismatch(torch.randn(n, d).double() @ root.T) for _ in range(4_000)]
     error = np.std(found) / math.sqrt(len(found))
     assert np.mean(found) == pytest.approx(true, abs=5 * error)
-    bias = special.digamma((n - np.arange(1, d + 1)) / 2).sum() + d * math.log(2 / (n - 1))
+    bias = scipy.special.digamma((n - np.arange(1, d + 1)) / 2).sum() + d * math.log(2 / (n - 1))
     assert abs(bias) / 2 > 5 * error  # what the test would see
 
 
@@ -127,9 +132,11 @@ def test_the_mismatch_of_a_gaussian_is_unbiased():
 
 def test_psnr():
     """Catches a mean over the batch, and logarithms of another base. scikit-image."""
+    from skimage.metrics import peak_signal_noise_ratio
+
     x, x_hat = pairs()
     expected = [
-        skimage.peak_signal_noise_ratio(a.numpy(), b.numpy(), data_range=1)
+        peak_signal_noise_ratio(a.numpy(), b.numpy(), data_range=1)
         for a, b in zip(x, x_hat, strict=True)
     ]
     assert metrics.psnr(x, x_hat).numpy() == pytest.approx(expected, rel=1e-10)
@@ -137,10 +144,12 @@ def test_psnr():
 
 def test_ssim():
     """Catches padding that counts, sample covariances, a window of another σ. scikit-image."""
+    from skimage.metrics import structural_similarity
+
     x, x_hat = pairs()
     how = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     expected = [
-        skimage.structural_similarity(a.numpy(), b.numpy(), data_range=1, channel_axis=0, **how)
+        structural_similarity(a.numpy(), b.numpy(), data_range=1, channel_axis=0, **how)
         for a, b in zip(x, x_hat, strict=True)
     ]
     assert metrics.ssim(x, x_hat).numpy() == pytest.approx(expected, abs=1e-6)
@@ -151,6 +160,7 @@ def test_ssim():
 
 def test_frechet_distance():
     """Catches a root of the product that is elementwise. torchmetrics, POT."""
+    import ot
     from torchmetrics.image.fid import _compute_fid
 
     a, b = draws(400, 6), draws(300, 6) + 1
@@ -176,9 +186,9 @@ def test_neighbours_of_precision_and_recall():
     found = metrics.precision_recall(real, fake, k=3)
 
     def share(inside, of):
-        near = neighbors.NearestNeighbors(n_neighbors=4).fit(of.numpy())
+        near = sklearn.neighbors.NearestNeighbors(n_neighbors=4).fit(of.numpy())
         radii = near.kneighbors(of.numpy())[0][:, 3]
-        apart = sklearn_metrics.pairwise_distances(inside.numpy(), of.numpy())
+        apart = sklearn.metrics.pairwise_distances(inside.numpy(), of.numpy())
         return (apart <= radii).any(1).mean()
 
     assert found == pytest.approx((share(fake, real), share(real, fake)), abs=1e-12)
@@ -189,7 +199,7 @@ def test_neighbour_accuracy():
     z, y = draws(300, 3), torch.randint(4, (300,))
     z = z + 2 * y[:, None]
     found = metrics.neighbour_accuracy(z[:200], y[:200], z[200:], y[200:], k=1)
-    apart = sklearn_metrics.pairwise_distances(z[200:].numpy(), z[:200].numpy())
+    apart = sklearn.metrics.pairwise_distances(z[200:].numpy(), z[:200].numpy())
     assert found == pytest.approx((y[:200][apart.argmin(1)] == y[200:]).double().mean().item())
 
 
@@ -206,15 +216,15 @@ def test_information_of_factors():
         bins = np.digitize(z[:, j], edges[1:-1])
         for k in range(2):
             v = factors[:, k].numpy()
-            shared = sklearn_metrics.mutual_info_score(bins, v)
-            share = shared / stats.entropy(np.bincount(v))
+            shared = sklearn.metrics.mutual_info_score(bins, v)
+            share = shared / scipy.stats.entropy(np.bincount(v))
             assert found[j, k].item() == pytest.approx(share, rel=1e-9)
 
 
 def test_perplexity_of_symbols():
     """Catches 2 to the power of nats. SciPy."""
     symbols = torch.randint(7, (500,)) * torch.randint(2, (500,))
-    expected = math.exp(stats.entropy(np.bincount(symbols, minlength=9)))
+    expected = math.exp(scipy.stats.entropy(np.bincount(symbols, minlength=9)))
     assert vq.perplexity(symbols, 9) == pytest.approx(expected, rel=1e-6)
 
 
@@ -223,7 +233,7 @@ def test_codes_of_a_fitted_gaussian():
     z = draws(2_000, 3) + 1
     drawn = gaussian_codes(z, 2_000)
     for j in range(3):
-        assert stats.ks_2samp(z[:, j].numpy(), drawn[:, j].double().numpy()).pvalue > 1e-3
+        assert scipy.stats.ks_2samp(z[:, j].numpy(), drawn[:, j].double().numpy()).pvalue > 1e-3
     assert np.cov(drawn.double().T) == pytest.approx(np.cov(z.T), rel=0.2, abs=0.2)
 
 

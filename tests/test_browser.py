@@ -17,6 +17,7 @@ ARTEFACTS = ROOT / "test-artefacts"
 # Of these two the panels live on what the notebook trains, of the others on small models.
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("0[13]_*.ipynb"))
 
+TOOLS = f"import sys; sys.path.append({str(Path(__file__).parent)!r})"  # run before the first cell
 PNG = "137,80,78,71"
 DIGESTS = """images => Promise.all(images.map(async image => {
     const data = await (await fetch(image.src)).arrayBuffer();
@@ -327,7 +328,7 @@ def test_the_picture_for_a_dead_widget_is_hidden_elsewhere(browser):
 
 def test_every_widget_lives_on_a_page(browser, lab):
     """Catches a widget whose controls do not move its pictures in a student's JupyterLab."""
-    setup = f"import sys\nsys.path.append({str(Path(__file__).parent)!r})\nimport widget_examples"
+    setup = f"{TOOLS}; import widget_examples"
     cells = [f"widget_examples.PANELS[{name!r}]()" for name in PANELS]
     write_notebook(lab, "examples.ipynb", [setup, *cells])
     page = jupyter.open_notebook(browser, lab, name="examples.ipynb")
@@ -347,7 +348,8 @@ def test_the_sliders_of_a_notebook_live(browser, lab, opened):
     """Catches sliders that are dead in a student's JupyterLab, under keys or mouse."""
     name = opened.stem
     cells = [c.source for c in nbformat.read(opened, as_version=4).cells if c.cell_type == "code"]
-    write_notebook(lab, opened.name, needed_for_panels(cells))
+    cut = f"{TOOLS}; import pytest, small_runs; small_runs.cut({name!r}, pytest.MonkeyPatch())"
+    write_notebook(lab, opened.name, [cut, *needed_for_panels(cells)])
     page = jupyter.open_notebook(browser, lab, name=opened.name)
     jupyter.run_all(page, timeout=400)
     assert len(panels(page)) == opened.read_text(encoding="utf-8").count("= widgets.")

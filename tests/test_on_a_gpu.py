@@ -54,7 +54,7 @@ def test_a_recipe_runs_on_a_gpu(name, gpu, few_images, monkeypatch, tmp_path):
         epochs = dict.fromkeys(recipe.EPOCHS, 1) if isinstance(recipe.EPOCHS, dict) else 1
         monkeypatch.setattr(recipe, "EPOCHS", epochs)
     few_steps = {"latent": 3, "pixels": 2}
-    for few, value in {"STEPS": 2, "SEEDS": (0,), "SAMPLING_STEPS": few_steps}.items():
+    for few, value in {"STEPS": 2, "SEEDS": (0,), "SAMPLING_STEPS": few_steps, "N": 64}.items():
         if hasattr(recipe, few):
             monkeypatch.setattr(recipe, few, value)
     recipe.run(tmp_path)

@@ -157,6 +157,7 @@ def test_the_likelihoods_are_compared_over_trainings(few_images, monkeypatch, tm
     """Catches a ranking that rests on one training, and seeds that are all the same one."""
     recipe = importlib.import_module("course_lib.recipes.likelihoods")
     monkeypatch.setattr(recipe, "EPOCHS", 1)
+    monkeypatch.setattr(recipe, "N", 80)
     recipe.run(tmp_path)
     rows = checkpoints.metrics("likelihoods", folder=tmp_path)["rows"]
     arms = {
