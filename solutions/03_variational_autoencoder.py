@@ -1251,7 +1251,7 @@ def log_weights(vae: VAE, x: Tensor, S: int, q: tuple[Tensor, Tensor] | None = N
 # %%
 rising, beneath = {}, {}
 for n, vae in vaes.items():
-    log_w_n = torch.cat([log_weights(vae, x, 500) for x in X_test[:200].split(20)], dim=1)  # (S, B)
+    log_w_n = torch.cat([log_weights(vae, x, 500) for x in X_test[: n_judged // 5].split(20)], dim=1)  # (S, B)
     at_S = [torch.stack([iwae_bound(part) for part in log_w_n.split(S)]).mean().item() for S in sizes]
     rising[f"n = {n}"] = (sizes, [value - at_S[0] for value in at_S])
     beneath[f"n = {n}"] = {"−ELBO": -at_S[0], "−log p(x) at most (S = 500)": -at_S[-1],
@@ -1300,12 +1300,12 @@ def own_posteriors(vae: VAE, x: Tensor, n_steps: int) -> tuple[Tensor, Tensor]:
 
 
 # %%
-halves, x_100 = {}, X_test[:100]
+halves, x_100 = {}, X_test[: n_judged // 10]
 for n in [2, 64]:
     own = own_posteriors(vaes[n], x_100, n_steps=min(150, steps))
     by_encoder = torch.cat([log_weights(vaes[n], x, 500) for x in x_100.split(20)], dim=1)
     by_own = torch.cat([log_weights(vaes[n], x_100[i], 500, (own[0][i], own[1][i]))
-                        for i in torch.arange(100).split(20)], dim=1)  # (S, B)
+                        for i in torch.arange(len(x_100)).split(20)], dim=1)  # (S, B)
     log_p_100 = iwae_bound(by_own).mean()
     halves[n] = [(log_p_100 - by_own.mean()).item(), (by_own.mean() - by_encoder.mean()).item()]
 

@@ -79,7 +79,7 @@ torch.manual_seed(seed)
 rng = torch.Generator().manual_seed(seed)
 full = (n_eval, n_diffusion, face_steps, fallback_steps, class_steps, diffusion_steps, group_steps)
 n_eval, n_diffusion, face_steps, fallback_steps, class_steps, diffusion_steps, group_steps = shortened(
-    full, (300, 20, 12, 8, 15, 10, 20))
+    full, (200, 20, 12, 8, 15, 10, 20))
 
 # %% [markdown]
 # ## 5.1 · Faces, 64 × 64

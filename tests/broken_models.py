@@ -127,7 +127,7 @@ class How:
     prepare: Callable = lambda x: x
     latents: int = 8
     hidden: int = 128
-    steps: int = 300
+    steps: int = 200
     n_train: int = 4_000
     lr: float = 2e-3
 
@@ -206,8 +206,9 @@ FACES: dict[str, tuple[str, How]] = {
         for fault in ("bytes", "logits", "black", "no KL", "frozen", "shuffled", "detached",
                       "log_var as log_sigma", "ReLU on log_var", "abs of log_var",
                       "ReLU on mu", "tanh on mu", "rand", "no noise",
-                      "fixed noise", "strong dropout", "skip")
+                      "fixed noise", "strong dropout")
     },
+    "skip": ("the picture goes past the code", How(skip=True, steps=300)),
     "tanh": (
         "outputs below 0 for images in [0, 1]",
         How(output=torch.tanh, distortion=squares, prepare=with_black),
@@ -217,7 +218,9 @@ FACES: dict[str, tuple[str, How]] = {
     "means of both": ("pixels and latents are averaged", How(**scaled(1 / 768, 1 / 8))),
     "batch/N": ("the KL weighs too little", How(**scaled(1, 0.00025))),
     "subtracted": ("the KL is subtracted", How(**scaled(1, -0.05), steps=40)),
-    "tanh on log_var": ("log σ² behind a tanh", How(of_log_var=torch.tanh, distortion=squares)),
+    "tanh on log_var": (
+        "log σ² behind a tanh", How(of_log_var=torch.tanh, distortion=squares, steps=300)
+    ),
     "stale batch norm": ("train() and eval() differ", How(batch_norm=True, momentum=1e-4)),
     "overfitting": ("overfitting", How(distortion=squares, n_train=60, steps=600)),
 }  # fmt: skip

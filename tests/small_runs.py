@@ -19,7 +19,7 @@ SMALL = {
     "02_convolutional_autoencoder": Small((600, 1_010, 2, 50, 60, 40), test=1_010),
     "03_variational_autoencoder": Small((500, 50, 1_010, 12, 30), test=1_010),
     "04_beta_vae": Small((500, 200, 12, 1, 12, 1)),
-    "05_generation_celeba_cifar": Small((300, 4, 3, 3, 3, 3, 3), test=900),
+    "05_generation_celeba_cifar": Small((120, 4, 3, 3, 3, 3, 3), test=400),
     "06_beyond_the_vae": Small((40, 3, 2, 200, 4, 30, 10, 2, 12, 2, 20, 20, 2, 200, 60, 6, 4, 2)),
     "07_when_training_fails": Small((20,)),
 }
