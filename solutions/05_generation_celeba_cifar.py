@@ -1441,7 +1441,7 @@ def gaussian_distance(a: Tensor, b: Tensor) -> float:
 
 
 # %%
-counts, scatter = [100, 200, 400], {}
+counts, scatter = [n_eval // 10, n_eval // 5, 2 * n_eval // 5], {}
 for name in ("training", "samples"):
     for measure in (gaussian_distance, kernel_distance):
         for count in counts:  # no image is in two draws

@@ -56,7 +56,7 @@ function diffusionView(net, refresh) {
     },
     controls, card: network.card, reroll,
     points: { strip: (x) => ({ step: x * DIFFUSION_STEPS }) },
-    busy: () => !path || path.length <= DIFFUSION_STEPS,
+    busy: () => asked === null || path.length <= DIFFUSION_STEPS, // null: the next drawing begins a way
     left: () => (running += 1, asked = null),
     draw(values, canvases) {
       if (asked !== values.digit) begin(values.digit);
