@@ -1,5 +1,6 @@
 """`examine`: each fault by its name, no fault in sound models, and nothing left changed."""
 
+import dataclasses
 import functools
 import importlib.util
 import re
@@ -108,6 +109,27 @@ def test_no_fault_is_found_in_the_courses_own_models():
         assert names(report) == [], f"{name}: {report}"
         seen.append(name)
     assert len(seen) >= 5
+
+
+@pytest.mark.parametrize("steps", [30, 60, 120])
+def test_a_tanh_on_log_var_is_told_from_a_young_model(steps, digits):
+    """Catches a bound that is guessed from σ of the images, which a young model has by chance."""
+    x, tanh = digits[0], "log σ² behind a tanh"
+    for how, wanted in ((How(of_log_var=torch.tanh), True), (How(latents=64), False)):
+        model = broken_models.trained(dataclasses.replace(how, steps=steps), x)
+        found = names(examine(model.encode, model.decode, x, loss=model.loss))
+        assert (tanh in found) == wanted, found
+
+
+def test_a_model_that_checks_its_pixels_is_examined_as_well(made):
+    """Catches an examination that ends at the model's own test of what it is given."""
+    model, x, _ = made("plain")
+
+    def strict(x):
+        assert 0 <= x.min() <= x.max() <= 1, "pixels outside of [0, 1]"
+        return model.encode(x)
+
+    assert names(examine(strict, model.decode, x)) == []
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from course_lib import datasets
+from course_lib import datasets, precision
 from course_lib.benchmarks import peers
 from course_lib.benchmarks.machine import described, load_per_core
 from course_lib.benchmarks.products import layer_products
@@ -57,11 +57,12 @@ TASKS = (
 )  # fmt: skip
 
 
-def own_loop(task: Task, data: Split) -> Callable[[], None]:
+def own_loop(task: Task, data: Split, **settings: Any) -> Callable[[], None]:
     """The course's loop, as notebooks call it."""
 
     def epoch() -> None:
-        for _ in fit(task.model(), task.objective, data.images, epochs=1, batch_size=task.batch):
+        settings["batch_size"] = task.batch
+        for _ in fit(task.model(), task.objective, data.images, epochs=1, **settings):
             pass
 
     return epoch
@@ -113,6 +114,8 @@ def measured(task: Task) -> dict:
                 x = to_float(data.images[:batch])
                 todo[f"fit, batch {batch}"] = own_loop(larger, data)
                 todo[f"bound, batch {batch}"] = layer_products(task.model(), x, len(data))
+            if precision.is_offered(best_device()):
+                todo[f"in bfloat16, batch {batch}"] = own_loop(larger, data, bfloat16=True)
         times: dict[str, list[float]] = {name: [] for name in todo}
         for name in tqdm([*todo] * (1 + ROUNDS), desc=task.name, leave=False):
             times[name].append(seconds(todo[name]))

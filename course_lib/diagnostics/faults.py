@@ -91,14 +91,13 @@ def _sigma(m: Measures, w: Weights | None) -> Found:
             "softplus that gives log σ²",
         )
     low, high = math.exp(-0.5), math.exp(0.5)
-    both_ends = 1 < m.sigma_max <= high + 1e-6 and not bypassed(m)
-    if (
-        m.is_vae
-        and low - 1e-6 <= m.sigma_min < low + 0.03
-        and (both_ends or m.sigma_max < low + 0.01)  # or all of them at the lower end
-    ):
+    least, most = m.sigma_in_glare
+    bounded = low - 1e-6 <= least <= most <= high + 1e-6 and m.sigma_min < m.sigma_max
+    if bounded and (least < low + 0.01 or most > high - 0.01):
         yield Finding(
-            "log σ² behind a tanh", f"σ from {m.sigma_min:.3f} to {m.sigma_max:.3f}, e^±½ at most"
+            "log σ² behind a tanh",
+            f"σ from {m.sigma_min:.3f} to {m.sigma_max:.3f}, for images 100 times as bright from "
+            f"{least:.3f} to {most:.3f}: e^±½ at most",
         )
     if m.mu_min == 0 and m.mu_stopped > 0.05:
         yield Finding(

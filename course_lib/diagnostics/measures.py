@@ -25,6 +25,7 @@ from course_lib.errors import CourseError
 
 N_IMAGES = 128
 SEED = 0
+GLARE = 100.0  # times the images: what an encoder then says is as large as it can be
 
 
 @dataclass
@@ -53,6 +54,7 @@ class Measures:
     mu_stopped: float = 0.0  # share of the μ that are exactly 0, as behind a ReLU
     sigma_min: float = math.nan
     sigma_max: float = math.nan
+    sigma_in_glare: tuple[float, float] = (math.nan, math.nan)  # of ±GLARE · x, least and largest
     second_moment: list[float] = field(default_factory=list)  # E z² of the aggregate, per latent
     drawn_mean: float = math.nan  # (z − μ)/σ of the encoder's own z
     drawn_sd: float = math.nan
@@ -142,6 +144,7 @@ def _of_codes(found: Measures, code: Code, probe: Probe, x: Tensor) -> None:
     sigma = code.sigma
     found.finite &= bool(sigma.isfinite().all())
     found.sigma_min, found.sigma_max = sigma.min().item(), sigma.max().item()
+    found.sigma_in_glare = _sigma_in_glare(probe, x)
     found.second_moment = (code.mu**2 + sigma**2).mean(0).tolist()
     found.kl = kl_per_latent(code).mean(0).tolist()
     found.finite &= all(map(math.isfinite, found.kl))
@@ -152,6 +155,15 @@ def _of_codes(found: Measures, code: Code, probe: Probe, x: Tensor) -> None:
             found.drawn_mean, found.drawn_sd = noise.mean().item(), noise.std().item()
         again = probe.code(x, seed=SEED + 1)
         found.drawn_again = bool((again.z != code.z).any())
+
+
+def _sigma_in_glare(probe: Probe, x: Tensor) -> tuple[float, float]:
+    """What bounds σ is seen where a weight alone would send it anywhere; NaN if encode refuses."""
+    try:
+        sigma = probe.code(torch.cat([GLARE * x, -GLARE * x])).sigma
+    except Exception:  # a model may check its pixels, in whatever way
+        return math.nan, math.nan
+    return (math.nan, math.nan) if sigma is None else (sigma.min().item(), sigma.max().item())
 
 
 def kl_per_latent(code: Code) -> Tensor:
