@@ -73,6 +73,7 @@ def submissions():
         ),
     }
     waited_for = {name for name in changes if name.startswith(("endless", "deaf"))}
+    waited_for -= {"endless printing"}  # ends at the limit of output
     return {
         name: {"change": change, "limits": SHORT if name in waited_for else LIMITS}
         for name, change in changes.items()
