@@ -25,6 +25,9 @@ SMALL = {
 }
 
 
+CUT = "import pytest, small_runs\nsmall_runs.cut({stem!r}, pytest.MonkeyPatch())"  # a first cell
+
+
 def cut(stem, monkeypatch):
     """From now on this notebook's `shortened` and data sets are small."""
     sizes, test = SMALL.get(stem, Small(test=1_000))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import small_runs
 from widget_examples import PANELS
 
 from course_lib.benchmarks import lab as jupyter
@@ -348,7 +349,7 @@ def test_the_sliders_of_a_notebook_live(browser, lab, opened):
     """Catches sliders that are dead in a student's JupyterLab, under keys or mouse."""
     name = opened.stem
     cells = [c.source for c in nbformat.read(opened, as_version=4).cells if c.cell_type == "code"]
-    cut = f"{TOOLS}; import pytest, small_runs; small_runs.cut({name!r}, pytest.MonkeyPatch())"
+    cut = f"{TOOLS}\n{small_runs.CUT.format(stem=name)}"
     write_notebook(lab, opened.name, [cut, *needed_for_panels(cells)])
     page = jupyter.open_notebook(browser, lab, name=opened.name)
     jupyter.run_all(page, timeout=400)

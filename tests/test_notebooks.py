@@ -15,6 +15,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import small_runs
 
 from course_lib import machine
 from course_lib.authoring.builder import rendered
@@ -147,9 +148,6 @@ def test_copies_have_the_same_cells(texts, stem):
 # --- run --------------------------------------------------------------------------------------
 
 
-# Run before the first cell of a student's copy: between the cards it computes what the solution
-# does, which runs at the sizes of COURSE_FAST.
-CUT = "import pytest, small_runs\nsmall_runs.cut({stem!r}, pytest.MonkeyPatch())"
 # Run after a notebook's last cell: what took seconds to import, and every control of every slider
 # goes to another place.
 MOVE = """\
@@ -246,7 +244,8 @@ def run(texts, tmp_path_factory, request):
         text = texts[f"{COPIES[copy]}/{stem}.ipynb"]
         folder = tmp_path_factory.mktemp(f"{stem}-{copy}")
         threads = 1 if side_by_side else half if both else None
-        first = CUT.format(stem=stem) if copy == "student" and not FULL else ""
+        # Between the cards a student's copy computes what the solution does at the short sizes.
+        first = small_runs.CUT.format(stem=stem) if copy == "student" and not FULL else ""
         begun[stem, copy] = pool.submit(Run, text, folder, threads=threads, first=first)
 
     def once(stem, copy):

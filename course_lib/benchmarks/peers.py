@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib.util
 import io
 import logging
@@ -113,7 +112,7 @@ def lightning(task: Task, data: Split, root: Path) -> Callable[[], None]:
     return epoch
 
 
-def pythae(task: Task, data: Split, root: Path, *, batch: int | None = None) -> Callable[[], None]:
+def pythae(task: Task, data: Split, root: Path) -> Callable[[], None]:
     """pythae's trainer on its own kind of data set: floats in memory. One `train_step` is an epoch.
 
     Its models take the networks of ours, and have the same loss: of the VAEs −ELBO, of the
@@ -127,7 +126,7 @@ def pythae(task: Task, data: Split, root: Path, *, batch: int | None = None) -> 
     floats = BaseDataset(to_float(data.images), torch.zeros(len(data)))
     settings = BaseTrainerConfig(
         output_dir=str(root / "pythae"), num_epochs=1, learning_rate=RATE,
-        per_device_train_batch_size=batch or task.batch,
+        per_device_train_batch_size=task.batch,
     )  # fmt: skip
 
     def epoch() -> None:
@@ -176,9 +175,16 @@ def _pythae_halves(net: nn.Module, shape: torch.Size) -> tuple[Any, Any]:
 
 
 PYTHAE_BATCH = 64  # what its trainer takes where nobody names one
+
+
+def pythae_as_it_comes(task: Task, data: Split, root: Path) -> Callable[[], None]:
+    """The same with that batch."""
+    return pythae(task._replace(batch=PYTHAE_BATCH), data, root)
+
+
 # Name to the package that is asked for, and to what makes an epoch of it.
 PACKAGES = {
     "pythae": ("pythae", pythae),
-    f"pythae, batch {PYTHAE_BATCH}": ("pythae", functools.partial(pythae, batch=PYTHAE_BATCH)),
+    f"pythae, batch {PYTHAE_BATCH}": ("pythae", pythae_as_it_comes),
     "Lightning": ("lightning", lightning),
 }

@@ -58,12 +58,12 @@ TASKS = (
 )  # fmt: skip
 
 
-def own_loop(task: Task, data: Split, **settings: Any) -> Callable[[], None]:
-    """The course's loop, as notebooks call it."""
+def own_loop(task: Task, data: Split, *, bfloat16: bool = False) -> Callable[[], None]:
+    """The course's loop, as notebooks call it, or as recipes do with bfloat16."""
 
     def epoch() -> None:
-        settings["batch_size"] = task.batch
-        for _ in fit(task.model(), task.objective, data.images, epochs=1, **settings):
+        settings = {"epochs": 1, "batch_size": task.batch, "bfloat16": bfloat16}
+        for _ in fit(task.model(), task.objective, data.images, **settings):
             pass
 
     return epoch
@@ -115,8 +115,10 @@ def measured(task: Task) -> dict:
                 x = to_float(data.images[:batch])
                 todo[f"fit, batch {batch}"] = own_loop(larger, data)
                 todo[f"bound, batch {batch}"] = layer_products(task.model(), x, len(data))
+            largest = task._replace(batch=max(OWN_BATCHES))
             if precision.is_offered(best_device()):
-                todo[f"in bfloat16, batch {batch}"] = own_loop(larger, data, bfloat16=True)
+                name = f"in bfloat16, batch {largest.batch}"
+                todo[name] = own_loop(largest, data, bfloat16=True)
         times: dict[str, list[float]] = {name: [] for name in todo}
         for name in tqdm([*todo] * (1 + ROUNDS), desc=task.name, leave=False):
             times[name].append(seconds(todo[name]))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from course_lib.diagnostics.entries import ENTRIES, Entry
-from course_lib.diagnostics.measures import Measures
+from course_lib.diagnostics.measures import GLARE, Measures
 from course_lib.diagnostics.objective import Weights
 
 COLLAPSED = 0.02  # nats: a latent below tells nothing
@@ -96,8 +96,8 @@ def _sigma(m: Measures, w: Weights | None) -> Found:
     if bounded and (least < low + 0.01 or most > high - 0.01):
         yield Finding(
             "log σ² behind a tanh",
-            f"σ from {m.sigma_min:.3f} to {m.sigma_max:.3f}, for images 100 times as bright from "
-            f"{least:.3f} to {most:.3f}: e^±½ at most",
+            f"σ from {m.sigma_min:.3f} to {m.sigma_max:.3f}, for images {GLARE:.0f} times as "
+            f"bright from {least:.3f} to {most:.3f}: e^±½ at most",
         )
     if m.mu_min == 0 and m.mu_stopped > 0.05:
         yield Finding(

@@ -163,7 +163,7 @@ def _sigma_in_glare(probe: Probe, x: Tensor) -> tuple[float, float]:
         sigma = probe.code(torch.cat([GLARE * x, -GLARE * x])).sigma
     except Exception:  # a model may check its pixels, in whatever way
         return math.nan, math.nan
-    return (math.nan, math.nan) if sigma is None else (sigma.min().item(), sigma.max().item())
+    return sigma.min().item(), sigma.max().item()  # type: ignore[union-attr]
 
 
 def kl_per_latent(code: Code) -> Tensor:
