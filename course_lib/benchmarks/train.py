@@ -53,7 +53,7 @@ class Task(NamedTuple):
 MLP = Task("MLP VAE 784-256-256-64, digits", lambda: MLPVAE(64), vae_objective,
            lambda: datasets.load("mnist").train, 256, 20_000)  # fmt: skip
 TASKS = (
-    MLP, MLP._replace(name=f"{MLP.name}, batch 128", batch=128),
+    MLP, MLP._replace(name=f"{MLP.name}, small batches", batch=128),
     Task("conv AE of report 003, digits", ReportAutoencoder, autoencoder_objective,
          lambda: datasets.load("mnist").train, 128, 5_120),
     Task("conv VAE of report 000, faces 64×64", lambda: ReportVAE(128), vae_objective,

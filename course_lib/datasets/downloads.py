@@ -7,15 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from filelock import FileLock, Timeout
-
 from course_lib.datasets import store
 from course_lib.datasets.catalog import (
     Spec,
     cache_file,
     cache_folder,
     data_folder,
-    notice,
     offline,
 )
 from course_lib.datasets.fetch import fetch, reachable
@@ -110,24 +107,10 @@ def _workplace(spec: Spec) -> Iterator[Path]:
     Where the cache cannot be written, a temporary folder.
     """
     folder = cache_folder() / "downloads" / spec.name
-    lock = FileLock(folder.with_suffix(".lock"))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _acquire(lock, spec)
-    except (OSError, NotImplementedError):  # no permission, or a file system without locks
-        with tempfile.TemporaryDirectory() as temporary:
-            yield Path(temporary)
-        return
-    try:
-        folder.mkdir(exist_ok=True)  # the process that we waited for has removed it
-        yield folder
-    finally:
-        lock.release()
-
-
-def _acquire(lock: FileLock, spec: Spec) -> None:
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        notice(f"{spec.name}: another process is downloading it; waiting")
-        lock.acquire()
+    with store.alone(folder, f"{spec.name}: another process is downloading it; waiting") as waited:
+        if waited is None:
+            with tempfile.TemporaryDirectory() as temporary:
+                yield Path(temporary)
+        else:
+            folder.mkdir(exist_ok=True)  # it is kept for the next try, or another has removed it
+            yield folder

@@ -99,8 +99,11 @@ def _drawn(spec: Spec, size: int) -> Dataset:
     made_by = store.fingerprint(inspect.getmodule(spec.stand_in), synthetic)
     if found := store.read(path, made_by=made_by):
         return found[0]
-    data = spec.stand_in(spec, size)
-    store.keep(path, data, made_by=made_by)
+    with store.alone(path, f"{spec.name}: another process is drawing it; waiting") as waited:
+        if waited and (found := store.read(path, made_by=made_by)):
+            return found[0]
+        data = spec.stand_in(spec, size)
+        store.keep(path, data, made_by=made_by)
     return data
 
 

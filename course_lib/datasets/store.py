@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 
 from course_lib.datasets import mapped
@@ -172,6 +173,30 @@ def origin(place: Path, file: Path) -> str:
 def is_from(info: dict, known: str) -> bool:
     """Whether a cache file was made from this `origin`, which a sandbox sees under another path."""
     return info.get("origin", "").split("|")[1:] == known.split("|")[1:]
+
+
+@contextlib.contextmanager
+def alone(path: Path, waiting: str) -> Iterator[bool | None]:
+    """The lock of a file that is being made, which one process has at a time.
+
+    Yields whether another one had it first, which the line `waiting` says meanwhile; None without a
+    lock: no permission, or a file system that has none.
+    """
+    lock, waited = FileLock(path.with_suffix(".lock")), False
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            notice(waiting)
+            waited = bool(lock.acquire())
+    except (OSError, NotImplementedError):
+        yield None
+        return
+    try:
+        yield waited
+    finally:
+        lock.release()
 
 
 def keep(path: Path, dataset: Dataset, **info: str | bool) -> None:
