@@ -260,9 +260,8 @@ def trained(how: How, x: Tensor, *, seed: int = 0) -> Vae:
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(trained, lr=how.lr, fused=True)
     x = how.prepare(x[: how.n_train])
-    flat = x.ndim == 2
     for _ in range(how.steps):
-        loss = model.loss(x[torch.randint(len(x), (128 if flat else 64,))])
+        loss = model.loss(x[torch.randint(len(x), (64,))])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
