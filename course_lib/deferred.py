@@ -1,13 +1,14 @@
 """PyTorch's compiler, imported when something is compiled and not by every optimizer.
 
-The first `torch.optim.Adam` of a process, and `import torchvision`, import `torch._dynamo` for
-functions that do nothing where no code is compiled: that takes longer than importing torch itself
-(4 s in place of 0.4 s). So a module with these functions stands in its place, until anything else
-of it is asked for: then it is imported as ever.
+The first `torch.optim.Adam` of a process, its first `torch.func.grad`, and `import torchvision`
+import `torch._dynamo` for functions that do nothing where no code is compiled: that takes longer
+than importing torch itself (4 s in place of 0.4 s). So modules with these functions stand in its
+place, until anything else of it is asked for: then it is imported as ever.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.machinery
 import sys
@@ -15,7 +16,8 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
-PACKAGE, UTILS = "torch._dynamo", "torch._dynamo.utils"
+PACKAGE = "torch._dynamo"
+UTILS, AUTOGRAD = f"{PACKAGE}.utils", f"{PACKAGE}.compiled_autograd"
 
 
 class _Deferred(types.ModuleType):
@@ -52,20 +54,22 @@ class _Finder:
 
 
 def defer_compiler() -> None:
-    """Put the two modules in place, unless the real ones or these are there already."""
+    """Put these modules in place, unless the real ones or these are there already."""
     if PACKAGE in sys.modules:
         return
-    package, utils = _Deferred(PACKAGE), _Deferred(UTILS)
+    package, utils, autograd = _Deferred(PACKAGE), _Deferred(UTILS), _Deferred(AUTOGRAD)
     package.disable = _disable  # type: ignore[attr-defined]
     package.graph_break = lambda *_, **__: None  # type: ignore[attr-defined]
     utils.is_compile_supported = _is_compile_supported  # type: ignore[attr-defined]
-    sys.modules |= {PACKAGE: package, UTILS: utils}
+    autograd._disable = contextlib.nullcontext  # type: ignore[attr-defined]
+    package.compiled_autograd = autograd  # type: ignore[attr-defined]
+    sys.modules |= {PACKAGE: package, UTILS: utils, AUTOGRAD: autograd}
     sys.meta_path.insert(0, _Finder())
 
 
 def import_now() -> None:
     """Import the real package in their place."""
-    for name in (PACKAGE, UTILS):
+    for name in (PACKAGE, UTILS, AUTOGRAD):
         if _stands_in(name):
             del sys.modules[name]
     importlib.import_module(PACKAGE)

@@ -16,6 +16,8 @@ for _ in range(3):
     adam.zero_grad()
     model(torch.ones(2, 3)).sum().backward()
     adam.step()
+slope = torch.func.vmap(torch.func.grad(lambda x: x**3))(torch.ones(2))
+assert torch.equal(slope, torch.full((2,), 3.0))
 """
 UNUSED = "assert 'torch._dynamo.convert_frame' not in sys.modules, 'imported without need'\n"
 WHOLE = """
@@ -23,6 +25,8 @@ import importlib
 real = importlib.import_module("torch._dynamo")
 assert real.__file__ and torch._dynamo is real and real.utils is sys.modules["torch._dynamo.utils"]
 assert real.config is sys.modules["torch._dynamo.config"] and real.config.__spec__.origin
+assert real.compiled_autograd is sys.modules["torch._dynamo.compiled_autograd"]
+assert real.compiled_autograd.__file__
 """
 COMPILED = """
 double = torch.compile(lambda x: 2 * x + 1, backend="eager")
@@ -46,6 +50,7 @@ ASKED = (
     "from torch._dynamo.backends.registry import list_backends; assert list_backends()",
     "import torch._dynamo; torch._dynamo.reset()",
     "import torch._dynamo.utils as u; u.counters",
+    "from torch._dynamo import compiled_autograd as c; c.reset()",
 )
 
 

@@ -86,9 +86,11 @@ def pathwise_by_columns(f, mu, log_var, n_samples, generator):
 
 
 def pathwise_one_by_one(f, mu, log_var, n_samples, generator):
-    eps = [noise(len(mu), generator=generator, like=mu) for _ in range(n_samples)]
-    z = [mu + (log_var / 2).exp() * e for e in eps]
-    return sum(map(grad(f), z)) / n_samples
+    m, sigma, total = mu.clone().requires_grad_(), (log_var / 2).exp(), 0
+    for _ in range(n_samples):
+        z = m + sigma * noise(len(mu), generator=generator, like=mu)
+        total += torch.autograd.grad(f(z), m)[0]
+    return total / n_samples
 
 
 def pathwise_by_vmap(f, mu, log_var, n_samples, generator):
