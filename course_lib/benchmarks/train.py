@@ -170,8 +170,9 @@ def time_to_goal(figures: dict) -> dict:
     found = {}
     for way in tables[MLP.batch]["ways"]:
         if way != "bare loop" and not re.search("bound|batch", way):
+            of_image = {b: x["ways"][way]["seconds"] / x["images"] for b, x in tables.items()}
             found[way] = min(
-                (told(epochs, tables[batch], way, batch, rate, n=len(data.train))
+                (told(epochs, of_image[batch] * len(data.train), batch, rate)
                  for (batch, rate), epochs in (ends if way == "fit" else of_loop).items()),
                 key=lambda row: row["minutes"] or math.inf,
             )  # fmt: skip
@@ -184,9 +185,8 @@ def time_to_goal(figures: dict) -> dict:
     return found
 
 
-def told(epochs: int | None, table: dict, way: str, batch: int, rate: float, *, n: int) -> dict:
+def told(epochs: int | None, per_epoch: float, batch: int, rate: float) -> dict:
     """One line of the table; without the goal reached no time."""
-    per_epoch = table["ways"][way]["seconds"] * n / table["images"]
     minutes = None if epochs is None else epochs * per_epoch / 60
     return {"minutes": minutes, "epochs": epochs, "batch": batch, "rate": rate}
 
