@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 PACKAGE = "torch._dynamo"
-UTILS, AUTOGRAD = f"{PACKAGE}.utils", f"{PACKAGE}.compiled_autograd"
+STOOD_IN = (PACKAGE, f"{PACKAGE}.utils", f"{PACKAGE}.compiled_autograd")
 
 
 class _Deferred(types.ModuleType):
@@ -57,19 +57,19 @@ def defer_compiler() -> None:
     """Put these modules in place, unless the real ones or these are there already."""
     if PACKAGE in sys.modules:
         return
-    package, utils, autograd = _Deferred(PACKAGE), _Deferred(UTILS), _Deferred(AUTOGRAD)
+    package, utils, autograd = map(_Deferred, STOOD_IN)
     package.disable = _disable  # type: ignore[attr-defined]
     package.graph_break = lambda *_, **__: None  # type: ignore[attr-defined]
     utils.is_compile_supported = _is_compile_supported  # type: ignore[attr-defined]
     autograd._disable = contextlib.nullcontext  # type: ignore[attr-defined]
     package.compiled_autograd = autograd  # type: ignore[attr-defined]
-    sys.modules |= {PACKAGE: package, UTILS: utils, AUTOGRAD: autograd}
+    sys.modules |= {module.__name__: module for module in (package, utils, autograd)}
     sys.meta_path.insert(0, _Finder())
 
 
 def import_now() -> None:
     """Import the real package in their place."""
-    for name in (PACKAGE, UTILS, AUTOGRAD):
+    for name in STOOD_IN:
         if _stands_in(name):
             del sys.modules[name]
     importlib.import_module(PACKAGE)
@@ -87,4 +87,4 @@ def _disable(fn: Callable | None = None, *_: Any, **__: Any) -> Callable:
 def _is_compile_supported(device_type: str) -> bool:
     """As torchvision asks, of functions that the course does not call."""
     import_now()
-    return importlib.import_module(UTILS).is_compile_supported(device_type)
+    return importlib.import_module(f"{PACKAGE}.utils").is_compile_supported(device_type)

@@ -182,7 +182,8 @@ def alone(path: Path, waiting: str) -> Iterator[bool | None]:
     Yields whether another one had it first, which the line `waiting` says meanwhile; None without a
     lock: no permission, or a file system that has none.
     """
-    lock, waited = FileLock(path.with_suffix(".lock")), False
+    file, waited = path.with_suffix(".lock"), False
+    lock = FileLock(file)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -196,6 +197,8 @@ def alone(path: Path, waiting: str) -> Iterator[bool | None]:
     try:
         yield waited
     finally:
+        with contextlib.suppress(OSError):  # Windows removes no open file
+            file.unlink()  # before the release: then whoever waits makes another
         lock.release()
 
 
