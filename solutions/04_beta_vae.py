@@ -511,14 +511,14 @@ print("the eight largest eigenvalues:", ", ".join(f"{value:.2f}" for value in ei
 # ✎ *Double-click here and write your answer:*
 
 # %%
-def train_linear(beta: float, sigma: float, n_steps: int = 400) -> Tensor:
+def train_linear(beta: float, sigma: float, n_steps: int = 800) -> Tensor:
     """The KL of each latent of a trained linear VAE, largest first: (8,) nats."""
     torch.manual_seed(seed)
     vae = LinearVAE(8, data_dim=10, sigma=sigma)
     optimizer = torch.optim.Adam(vae.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=n_steps)
     for _ in range(n_steps):
-        x = X_line[torch.randint(len(X_line), (1_000,))]
+        x = X_line[torch.randint(len(X_line), (500,))]
         loss = losses.beta_vae_loss(losses.elbo_terms(vae, x), beta)
         optimizer.zero_grad()
         loss.backward()
