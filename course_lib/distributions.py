@@ -21,7 +21,7 @@ class Bernoulli(TorchBernoulli):
 
 
 class _PixelLogProb(torch.autograd.Function):
-    """x·l − max(l, 0) − log(1 + e^−|l|), with the gradient x − sigmoid(l) in one piece.
+    """x·l − max(l, 0) + log sigmoid(|l|), with the gradient x − sigmoid(l) in one piece.
 
     `log1p`, which PyTorch takes, is an order of magnitude slower than `log` on many processors.
     Without it each pixel is off by at most the last digit of 1, which is that of the sum as well.
@@ -31,8 +31,7 @@ class _PixelLogProb(torch.autograd.Function):
 
     @staticmethod
     def forward(logits: Tensor, x: Tensor) -> Tensor:
-        softplus_of_minus = logits.abs().neg_().exp_().add_(1).log_()
-        return (x * logits).sub_(logits.relu()).sub_(softplus_of_minus)
+        return logits.abs().sigmoid_().log_().add_(x * logits).sub_(logits.relu())
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
