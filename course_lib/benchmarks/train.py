@@ -87,7 +87,7 @@ def adam_epoch(
     """One epoch of Adam at a constant rate over images in memory."""
     optimizer = optimizer or adam(model, lr=2e-3, beta2=0.999)
     for index in torch.randperm(len(data)).split(batch):
-        loss, _ = objective(model, to_float(data.images[index], best_device()))
+        loss, _ = objective(model, to_float(data.images.index_select(0, index), best_device()))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
