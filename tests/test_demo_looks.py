@@ -3,7 +3,6 @@
 # ruff: noqa: F401, F811 (fixtures are imported by name)
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -232,16 +231,18 @@ def test_the_benchmark_draws(open_page):
     assert "&" in page.url and page.locator("#values").inner_text().startswith("Distortion")
 
 
-def test_the_command_shows_its_page_within_five_seconds(chromium):
+def test_the_command_shows_its_page_within_five_seconds(chromium, within):
     """Catches a page that is served at once and takes long to appear."""
-    start = time.perf_counter()
     command = [sys.executable, "-m", "course_lib", "demo", "--no-browser"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            page = chromium.new_page()
-            page.goto(process.stdout.readline().split()[4].rstrip(";"))
-            page.wait_for_function("document.querySelector('#values').textContent")
-            assert time.perf_counter() - start < 5
-            page.close()
-        finally:
-            process.kill()
+
+    def show():
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                page = chromium.new_page()
+                page.goto(process.stdout.readline().split()[4].rstrip(";"))
+                page.wait_for_function("document.querySelector('#values').textContent")
+                page.close()
+            finally:
+                process.kill()
+
+    within(5, show)
