@@ -3,7 +3,6 @@
 import hashlib
 import os
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -22,7 +21,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_HEAD(self):
         """What the probe asks."""
         if self.server.mode == "deaf":
-            time.sleep(3)
+            self.server.release.wait(60)
         self.send_response(200)
         self.end_headers()
 
@@ -50,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(rest[: len(rest) // 2])
             self.wfile.flush()
             server.mode = "" if mode == "break" else mode
-            server.release.wait(3 if mode == "hang" else 0)
+            server.release.wait(60 if mode == "hang" else 0)
             return self.connection.close()
         self.wfile.write(rest)
 

@@ -102,7 +102,7 @@ def test_server_that_hangs(server, tmp_path, monkeypatch):
     start = time.monotonic()
     with pytest.raises(CourseError, match="broke off"):
         get_file(server, tmp_path)
-    assert time.monotonic() - start < 2.5 and names(tmp_path) == [NAME + ".part"]
+    assert time.monotonic() - start < 20 and names(tmp_path) == [NAME + ".part"]
 
 
 def test_full_disk(server, tmp_path, monkeypatch):
@@ -129,9 +129,9 @@ def test_probe(server, monkeypatch):
         assert not fetch.reachable(f"http://127.0.0.1:{closed.getsockname()[1]}/")
 
     def no_answer(*args, **kwargs):
-        time.sleep(1.5)
+        server.release.wait(60)
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", no_answer)  # a name server that is silent
     assert not fetch.reachable("http://nowhere.invalid/", "http://nowhere2.invalid/")
-    assert time.monotonic() - start < 1.4
+    assert time.monotonic() - start < 20
