@@ -93,7 +93,8 @@ def root():
 def within():
     """Runs an action that may take this many seconds, and gives what it returns.
 
-    It has three tries: a crowded machine is slow for a while, what is slow itself always.
+    It has three tries: a crowded machine is slow for a while, what is slow itself always. What the
+    first try might mend for the second is asserted inside the action.
     """
 
     def run(seconds, action):

@@ -215,18 +215,16 @@ def started(*options, **environment):
 
 def test_the_command_serves_the_page_within_five_seconds(text, within):
     """Catches a slow start, an address that does not answer, and files served besides the page."""
-    with contextlib.ExitStack() as servers:
 
-        def serve():
-            process = servers.enter_context(started("--no-browser"))
+    def serve():
+        with started("--no-browser") as process:
             address = re.search(r"http://127\.0\.0\.1:\d+/", process.stdout.readline())[0]
             with urllib.request.urlopen(address, timeout=5) as answer:
                 assert answer.read().decode() == text
-            return address
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                urllib.request.urlopen(f"{address}data/README.md", timeout=5)
 
-        address = within(5, serve)
-        with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(f"{address}data/README.md", timeout=5)
+    within(5, serve)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
